@@ -1,0 +1,1 @@
+//! Model files and the networks that turn images and texts into embeddings.

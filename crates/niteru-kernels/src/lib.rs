@@ -1,0 +1,1 @@
+//! CPU detection and numeric kernels, each with a scalar twin.

@@ -1,0 +1,1 @@
+//! The home: SQLite truth, collections, import and search.

@@ -1,0 +1,66 @@
+//! What the tests of all rooms share: where data lies, and how a test skips.
+//!
+//! Some tests need more than the repository holds: reference files (`../shared`) or downloaded
+//! weights (a home that `models pull` has filled). Where these are missing a test says so in one
+//! line and passes. With `NITERU_TEST_ALL=1`, as in `.ci/run`, a skip is a failure.
+//!
+//! ```no_run
+//! let Some(goldens) = niteru_testkit::shared("goldens/clip-tiny") else { return };
+//! assert!(goldens.join("config.json").exists());
+//! ```
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// A path under the reference data: `$NITERU_TEST_SHARED`, else `shared` beside the repository.
+///
+/// Returns `None`, after saying so, when it is not there.
+///
+/// # Panics
+/// When it is not there and `NITERU_TEST_ALL=1`.
+pub fn shared(relative: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("NITERU_TEST_SHARED")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| repository().join("../shared"));
+    found(root.join(relative), "reference data")
+}
+
+/// The home that tests may read models and samples from: `$NITERU_TEST_HOME`.
+///
+/// `relative` is a path under it, such as `models/efficientnet-lite0`. Returns `None`, after
+/// saying so, when it is not there.
+///
+/// # Panics
+/// When it is not there and `NITERU_TEST_ALL=1`.
+pub fn test_home(relative: &str) -> Option<PathBuf> {
+    match std::env::var_os("NITERU_TEST_HOME") {
+        Some(home) => found(PathBuf::from(home).join(relative), "downloaded files"),
+        None => {
+            skip(&format!("{relative}: set NITERU_TEST_HOME to a home that holds it"));
+            None
+        }
+    }
+}
+
+/// Says in one line that a test is skipped, and why.
+///
+/// # Panics
+/// When `NITERU_TEST_ALL=1`: there nothing may skip.
+pub fn skip(why: &str) {
+    let all = std::env::var("NITERU_TEST_ALL").is_ok_and(|value| value == "1");
+    assert!(!all, "NITERU_TEST_ALL=1 allows no skip: {why}");
+    eprintln!("skipped: {why}");
+}
+
+fn found(path: PathBuf, what: &str) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path);
+    }
+    skip(&format!("{what} not found at {}", path.display()));
+    None
+}

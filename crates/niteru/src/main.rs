@@ -1,0 +1,3 @@
+//! The command line: arguments, progress, output, exit codes.
+
+fn main() {}
