@@ -1,1 +1,21 @@
 //! Decoding, Pillow-exact resizing, cropping and plots.
+//!
+//! A [`Picture`] is what every other room sees of an image file: 8-bit RGB, upright, row-major.
+//! [`Picture::decode`] recognises the format by content, checks [`Limits`] on the header before
+//! memory is used, applies the EXIF orientation and lays alpha over white.
+//! [`Picture::resize`] gives the bytes that Pillow's `Image.resize` gives.
+
+mod decode;
+mod encode;
+mod error;
+mod jpeg;
+mod limits;
+mod orient;
+mod picture;
+mod resize;
+
+pub use decode::is_image_path;
+pub use error::{DecodeError, EncodeError, SizeError};
+pub use limits::Limits;
+pub use picture::Picture;
+pub use resize::Filter;

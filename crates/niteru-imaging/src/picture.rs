@@ -1,0 +1,228 @@
+use std::fmt;
+use std::path::Path;
+
+use crate::resize::{self, Filter, Window};
+use crate::{DecodeError, Limits, SizeError, decode};
+
+/// An 8-bit RGB image, upright, row-major, 3 bytes a pixel, alpha already laid over white.
+///
+/// Both sides are at least 1.
+///
+/// ```
+/// use niteru_imaging::{Filter, Picture};
+/// let picture = Picture::from_rgb(2, 1, vec![255, 0, 0, 0, 0, 255])?;
+/// let larger = picture.resize(4, 2, Filter::Nearest);
+/// assert_eq!(larger.pixels()[..6], [255, 0, 0, 255, 0, 0]);
+/// # Ok::<(), niteru_imaging::SizeError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: u32,
+    height: u32,
+    pixels: Vec<u8>,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({} x {})", self.width, self.height)
+    }
+}
+
+impl Picture {
+    /// Reads and decodes a file. See [`Picture::decode`].
+    ///
+    /// # Errors
+    /// [`DecodeError::InFile`], which names the path.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Picture, DecodeError> {
+        decode::open(path, limits).map_err(|reason| reason.in_file(path))
+    }
+
+    /// Decodes a JPEG, PNG, WebP, BMP, GIF or TIFF file, recognised by its content.
+    ///
+    /// Of an animation or a multi-page file it takes the first picture. 16-bit samples keep their
+    /// high byte, alpha is laid over white, CMYK becomes RGB as Pillow's `convert("RGB")` does it,
+    /// and the EXIF orientation is applied. Colour profiles are ignored, as in Pillow.
+    ///
+    /// # Errors
+    /// The file is empty, no image, over the limits, cut off, damaged or of an unsupported kind.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
+        decode::decode(bytes, limits)
+    }
+
+    /// A picture from `width × height × 3` bytes, row by row, red first.
+    ///
+    /// # Errors
+    /// When a side is 0 or the number of bytes is another one.
+    pub fn from_rgb(width: u32, height: u32, pixels: Vec<u8>) -> Result<Picture, SizeError> {
+        // u128: the product of two u32 and 3 may pass u64.
+        let expected = u128::from(width) * u128::from(height) * 3;
+        if expected == 0 || expected != pixels.len() as u128 {
+            let expected = u64::try_from(expected).unwrap_or(u64::MAX);
+            return Err(SizeError {
+                width,
+                height,
+                expected,
+                got: pixels.len() as u64,
+            });
+        }
+        Ok(Picture {
+            width,
+            height,
+            pixels,
+        })
+    }
+
+    /// For callers inside the crate that made the buffer from the size.
+    pub(crate) fn new(width: u32, height: u32, pixels: Vec<u8>) -> Picture {
+        debug_assert_eq!(pixels.len(), width as usize * height as usize * 3);
+        Picture {
+            width,
+            height,
+            pixels,
+        }
+    }
+
+    /// Pixels a row.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Number of rows.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// `height × width × 3` bytes: rows from the top, pixels from the left, red, green, blue.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The bytes of [`Picture::pixels`], without a copy.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+
+    /// Resizes to exactly `width × height` (a side of 0 counts as 1), byte for byte as Pillow's
+    /// `Image.resize` on an RGB image: antialiased when shrinking, horizontal pass first, 8-bit
+    /// between the passes, weights in 22-bit fixed point.
+    pub fn resize(&self, width: u32, height: u32, filter: Filter) -> Picture {
+        let (width, height) = (width.max(1), height.max(1));
+        self.resize_window(
+            width,
+            height,
+            Window {
+                x: 0,
+                y: 0,
+                width,
+                height,
+            },
+            filter,
+        )
+    }
+
+    /// The same bytes as `resize(width, height, filter).crop(x, y, crop_width, crop_height)`, but
+    /// only the pixels of the crop are computed and only they take memory.
+    ///
+    /// This is the shape of most model preprocessing (shortest side, then centre crop). It is also
+    /// the only safe way for long thin images: a 30 000 × 1 image with its shortest side brought
+    /// to 224 would be 6 720 000 pixels wide.
+    // Eight plain numbers read better at the call than two structs made for one call.
+    #[allow(clippy::too_many_arguments)]
+    pub fn resize_crop(
+        &self,
+        width: u32,
+        height: u32,
+        x: i64,
+        y: i64,
+        crop_width: u32,
+        crop_height: u32,
+        filter: Filter,
+    ) -> Picture {
+        let (width, height) = (width.max(1), height.max(1));
+        let (crop_width, crop_height) = (crop_width.max(1), crop_height.max(1));
+        let (x0, x1) = overlap(x, crop_width, width);
+        let (y0, y1) = overlap(y, crop_height, height);
+        if x0 >= x1 || y0 >= y1 {
+            return Picture::black(crop_width, crop_height);
+        }
+        let window = Window {
+            x: x0,
+            y: y0,
+            width: x1 - x0,
+            height: y1 - y0,
+        };
+        let part = self.resize_window(width, height, window, filter);
+        if (part.width, part.height) == (crop_width, crop_height) {
+            return part;
+        }
+        part.crop(
+            x - i64::from(x0),
+            y - i64::from(y0),
+            crop_width,
+            crop_height,
+        )
+    }
+
+    fn resize_window(&self, width: u32, height: u32, window: Window, filter: Filter) -> Picture {
+        let pixels = resize::resize(
+            &self.pixels,
+            (self.width, self.height),
+            (width, height),
+            window,
+            filter,
+        );
+        Picture::new(window.width, window.height, pixels)
+    }
+
+    /// The part whose upper left corner is at (`x`, `y`); what lies outside is black, as the centre
+    /// crops of torchvision and transformers pad with zeros. A side of 0 counts as 1.
+    pub fn crop(&self, x: i64, y: i64, width: u32, height: u32) -> Picture {
+        let mut out = Picture::black(width.max(1), height.max(1));
+        let (x0, x1) = overlap(x, out.width, self.width);
+        let (y0, y1) = overlap(y, out.height, self.height);
+        if x0 >= x1 {
+            return out;
+        }
+        let bytes = (x1 - x0) as usize * 3;
+        for source_y in y0..y1 {
+            let from = (source_y as usize * self.width as usize + x0 as usize) * 3;
+            let target_y = (i64::from(source_y) - y) as usize;
+            let target_x = (i64::from(x0) - x) as usize;
+            let to = (target_y * out.width as usize + target_x) * 3;
+            out.pixels[to..to + bytes].copy_from_slice(&self.pixels[from..from + bytes]);
+        }
+        out
+    }
+
+    /// A copy whose longer side is at most `longest` pixels, the sides' ratio kept. A smaller
+    /// picture stays as it is.
+    pub fn thumbnail(&self, longest: u32) -> Picture {
+        let longest = longest.max(1);
+        let long_side = self.width.max(self.height);
+        if long_side <= longest {
+            return self.clone();
+        }
+        let scaled = |side: u32| {
+            let (side, all) = (u64::from(side) * u64::from(longest), u64::from(long_side));
+            u32::try_from((side + all / 2) / all)
+                .unwrap_or(longest)
+                .max(1)
+        };
+        self.resize(scaled(self.width), scaled(self.height), Filter::Bicubic)
+    }
+
+    fn black(width: u32, height: u32) -> Picture {
+        Picture {
+            width,
+            height,
+            pixels: vec![0; width as usize * height as usize * 3],
+        }
+    }
+}
+
+/// The half-open range of `0..side` that a window from `start` of `length` pixels sees.
+fn overlap(start: i64, length: u32, side: u32) -> (u32, u32) {
+    let end = start.saturating_add(i64::from(length));
+    let clamp = |at: i64| u32::try_from(at.clamp(0, i64::from(side))).unwrap_or(side);
+    (clamp(start), clamp(end))
+}
