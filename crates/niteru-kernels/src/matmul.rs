@@ -1,0 +1,199 @@
+//! The matrix product, blocked for the caches, on the calling thread or on rayon's pool.
+//!
+//! Every element of the result is one chain of multiply-adds over k in rising order, wherever
+//! blocks and tiles begin and end: between blocks of k the unfinished sums rest in `out` as they
+//! are. So an element depends on its row of A and its column of B alone, not on the number of
+//! rows, their grouping or the number of threads.
+
+use crate::math::Activation;
+use crate::packed::{PackedMatrix, Panels};
+use crate::simd::{Op, Simd};
+use crate::tile::{Finish, Strip, run_strip};
+use crate::views::{Rows, RowsMut};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// What happens to each sum of a product: `out = activation(sum + bias)`, and with `accumulate`
+/// that is added to what `out` held.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Epilogue<'a> {
+    /// One float for each column, or nothing.
+    pub bias: Option<&'a [f32]>,
+    /// Applied after the bias.
+    pub activation: Activation,
+    /// Adds the result to `out` in place of overwriting it: a residual connection.
+    pub accumulate: bool,
+}
+
+/// Bytes of a B panel that stay in the L1 cache while the rows of A pass by.
+const PANEL_BYTES: usize = 32 * 1024;
+/// Bytes of a block of A that stay in the L2 cache while the panels of B pass by.
+const BLOCK_BYTES: usize = 512 * 1024;
+/// Below this many multiply-adds a product is not worth spreading over threads.
+const PARALLEL_MIN: usize = 1 << 18;
+
+/// The part of a product that one thread computes.
+struct Part<'a> {
+    a: Rows<'a>,
+    b: &'a PackedMatrix,
+    epilogue: Epilogue<'a>,
+    out: Target,
+    rows: Range<usize>,
+    panels: Range<usize>,
+}
+
+/// Where the result goes: row `i` starts at `data + i * stride`.
+#[derive(Clone, Copy)]
+struct Target {
+    data: *mut f32,
+    stride: usize,
+}
+
+// SAFETY: the parts of one product write disjoint elements through it, and the `RowsMut` it was
+// made from is borrowed until all of them are done.
+unsafe impl Send for Target {}
+// SAFETY: as above.
+unsafe impl Sync for Target {}
+
+pub(crate) struct Matmul<'a> {
+    pub(crate) a: Rows<'a>,
+    pub(crate) b: &'a PackedMatrix,
+    pub(crate) epilogue: Epilogue<'a>,
+    pub(crate) out: RowsMut<'a>,
+    pub(crate) parallel: bool,
+}
+
+impl Op for Matmul<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self {
+            a,
+            b,
+            epilogue,
+            mut out,
+            parallel,
+        } = self;
+        let (rows, panels) = (a.rows(), b.panels().count());
+        let out = Target {
+            data: out.as_mut_ptr(),
+            stride: out.stride(),
+        };
+        let part = |rows, panels| Part {
+            a,
+            b,
+            epilogue,
+            out,
+            rows,
+            panels,
+        };
+        let threads = if parallel {
+            rayon::current_num_threads()
+        } else {
+            1
+        };
+        if threads == 1 || rows * b.n() * b.k() < PARALLEL_MIN {
+            s.run(part(0..rows, 0..panels));
+            return;
+        }
+        // Each thread reads the whole of the matrix that is not split, so split the larger one.
+        if rows * b.k() > b.n() * b.k() || panels < threads {
+            split(rows, threads).for_each(|rows| s.run(part(rows, 0..panels)));
+        } else {
+            split(panels, threads).for_each(|panels| s.run(part(0..rows, panels)));
+        }
+    }
+}
+
+/// Cuts `0..len` into at most `parts` ranges of nearly equal length.
+fn split(len: usize, parts: usize) -> impl ParallelIterator<Item = Range<usize>> {
+    let parts = parts.min(len);
+    (0..parts)
+        .into_par_iter()
+        .map(move |i| len * i / parts..len * (i + 1) / parts)
+}
+
+impl Op for Part<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let k = self.b.k();
+        let panels = self.b.panels();
+        // With an activation and `accumulate`, `out` cannot hold unfinished sums.
+        let in_place = self.epilogue.activation == Activation::None;
+        let add_after = self.epilogue.accumulate && !in_place;
+        let depth = if add_after {
+            k.max(1)
+        } else {
+            block_depth::<S>(k)
+        };
+        let block = block_rows::<S>(depth);
+        let mut first = self.rows.start;
+        while first < self.rows.end {
+            let last = (first + block).min(self.rows.end);
+            let mut p = 0;
+            loop {
+                let end = (p + depth).min(k);
+                let continues = p > 0 || (self.epilogue.accumulate && !add_after);
+                for panel in self.panels.clone() {
+                    let mut strip = self.strip(panels, panel, first, p..end, continues);
+                    if end == k {
+                        let (column, _) = panels.columns(panel);
+                        strip.finish = Some(Finish {
+                            bias: self.epilogue.bias.map(|bias| &bias[column..]),
+                            activation: self.epilogue.activation,
+                            add: add_after,
+                        });
+                    }
+                    run_strip(s, &strip, last - first, panels.width(panel) / S::LANES);
+                }
+                p = end;
+                if p == k {
+                    break;
+                }
+            }
+            first = last;
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    #[inline(always)]
+    fn strip(
+        &self,
+        panels: Panels,
+        panel: usize,
+        row: usize,
+        depth: Range<usize>,
+        continues: bool,
+    ) -> Strip<'a> {
+        let (column, columns) = panels.columns(panel);
+        let width = panels.width(panel);
+        let b = &self.b.floats()[column * self.b.k()..][depth.start * width..depth.end * width];
+        Strip {
+            // SAFETY: `row` is a row of A and `depth` lies within its columns.
+            a: unsafe { self.a.as_ptr().add(row * self.a.stride() + depth.start) },
+            a_stride: self.a.stride(),
+            b: b.as_ptr(),
+            depth: depth.len(),
+            // SAFETY: `row` and `column` are a row and a column of the result.
+            c: unsafe { self.out.data.add(row * self.out.stride + column) },
+            c_stride: self.out.stride,
+            columns,
+            continues,
+            finish: None,
+        }
+    }
+}
+
+/// Depth of a block of k: as equal as may be, and no more than fits in the L1 cache.
+fn block_depth<S: Simd>(k: usize) -> usize {
+    let most = PANEL_BYTES / (4 * S::LANES * S::TILE_VECTORS);
+    k.div_ceil(k.div_ceil(most).max(1)).max(1)
+}
+
+/// Rows of a block of A.
+fn block_rows<S: Simd>(depth: usize) -> usize {
+    let most = (BLOCK_BYTES / (4 * depth)).clamp(8 * S::TILE_ROWS, 512);
+    most - most % S::TILE_ROWS
+}

@@ -1,0 +1,146 @@
+use super::*;
+use crate::{Activation, DepthwiseConv, Image, Padding};
+
+const CHANNELS: [usize; 10] = [1, 3, 8, 16, 17, 32, 40, 96, 100, 144];
+
+fn cases() -> Vec<(usize, usize, usize, usize, Padding)> {
+    let mut cases = Vec::new();
+    for (height, width) in [(1, 1), (2, 5), (7, 7), (9, 14), (12, 31)] {
+        for (kernel, stride) in [(1, 1), (3, 1), (3, 2), (5, 1), (5, 2), (7, 3)] {
+            cases.push((height, width, kernel, stride, Padding::all(kernel / 2)));
+            cases.push((
+                height,
+                width,
+                kernel,
+                stride,
+                Padding::same(height, width, kernel, stride),
+            ));
+            if height >= kernel && width >= kernel {
+                cases.push((height, width, kernel, stride, Padding::default()));
+            }
+            let odd = Padding {
+                top: kernel,
+                left: kernel + 1,
+                bottom: 1,
+                right: kernel,
+            };
+            cases.push((height, width, kernel, stride, odd));
+        }
+    }
+    cases
+}
+
+#[test]
+fn depthwise_equals_its_twin() {
+    let mut failures = Failures::default();
+    for (i, (height, width, kernel, stride, padding)) in cases().into_iter().enumerate() {
+        for channels in [
+            CHANNELS[i % CHANNELS.len()],
+            CHANNELS[(i * 3 + 7) % CHANNELS.len()],
+        ] {
+            let mut noise = Noise::new(i as u64);
+            let input = noise.take(height * width * channels);
+            let weights = noise.take(channels * kernel * kernel);
+            let bias = noise.take(channels);
+            let shape = (kernel, stride, padding);
+            let want = crate::twin::depthwise(&input, (height, width), &weights, &bias, shape);
+            let conv =
+                DepthwiseConv::new(&weights, &bias, kernel, stride, padding, Activation::None);
+            let image = Image::new(&input, height, width, channels);
+            for kernels in Kernels::available() {
+                let mut got = vec![f32::NAN; want.len()];
+                kernels.depthwise(image, &conv, &mut got);
+                let what = || format!("{kernels:?} {height}×{width}×{channels} {shape:?}");
+                failures.sums(what, &got, &want);
+            }
+        }
+    }
+    failures.report();
+}
+
+#[test]
+fn relu6_and_ranges_of_rows() {
+    for kernels in Kernels::available() {
+        let (height, width, channels) = (11, 13, 40);
+        let mut noise = Noise::new(4);
+        let input: Vec<f32> = noise
+            .take(height * width * channels)
+            .iter()
+            .map(|x| x * 8.0)
+            .collect();
+        let (weights, bias) = (noise.take(channels * 25), noise.take(channels));
+        let image = Image::new(&input, height, width, channels);
+        let padding = Padding::all(2);
+        let make = |activation| DepthwiseConv::new(&weights, &bias, 5, 2, padding, activation);
+        let (plain, relu) = (make(Activation::None), make(Activation::Relu6));
+        let (out_height, out_width) = relu.output_size(height, width);
+        let row = out_width * channels;
+        let (mut all, mut sums) = (
+            vec![f32::NAN; out_height * row],
+            vec![0.0; out_height * row],
+        );
+        kernels.depthwise(image, &relu, &mut all);
+        kernels.depthwise(image, &plain, &mut sums);
+        let want: Vec<f32> = sums.iter().map(|x| x.clamp(0.0, 6.0)).collect();
+        assert_eq!(bits(&all), bits(&want), "{kernels:?}");
+        assert!(
+            all.contains(&6.0) && all.contains(&0.0),
+            "the data reach both ends"
+        );
+        for (start, end) in [(0, 0), (0, 1), (1, 4), (out_height - 1, out_height)] {
+            let mut part = vec![f32::NAN; (end - start) * row];
+            kernels.depthwise_rows(image, &relu, start..end, &mut part);
+            assert_eq!(
+                bits(&part),
+                bits(&all[start * row..end * row]),
+                "{kernels:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_image_smaller_than_the_kernel_gives_nothing() {
+    let conv = DepthwiseConv::new(
+        &[1.0; 25],
+        &[0.0],
+        5,
+        1,
+        Padding::default(),
+        Activation::None,
+    );
+    assert_eq!(conv.output_size(4, 9), (0, 5));
+    Kernels::detect().depthwise(Image::new(&[0.0; 36], 4, 9, 1), &conv, &mut []);
+}
+
+#[test]
+fn same_padding_is_tensorflows() {
+    let same = |size, kernel, stride| {
+        let padding = Padding::same(size, size, kernel, stride);
+        (padding.top, padding.bottom)
+    };
+    assert_eq!(same(224, 3, 2), (0, 1));
+    assert_eq!(same(112, 3, 1), (1, 1));
+    assert_eq!(same(56, 5, 2), (1, 2));
+    assert_eq!(same(7, 5, 1), (2, 2));
+}
+
+#[test]
+#[should_panic(expected = "image of 2 channels, convolution of 1")]
+fn other_channels_panic() {
+    let conv = DepthwiseConv::new(&[1.0], &[0.0], 1, 1, Padding::default(), Activation::None);
+    Kernels::detect().depthwise(Image::new(&[0.0; 2], 1, 1, 2), &conv, &mut [0.0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "2 channels × 3 × 3 weights expected, got 9")]
+fn missing_weights_panic() {
+    DepthwiseConv::new(
+        &[1.0; 9],
+        &[0.0; 2],
+        3,
+        1,
+        Padding::default(),
+        Activation::None,
+    );
+}

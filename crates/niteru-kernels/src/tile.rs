@@ -1,0 +1,241 @@
+//! The innermost part of the matrix product: a tile of sums that stays in registers.
+
+use crate::math::{Activation, activate, relu6};
+use crate::simd::{MAX_TILE_ROWS, MAX_TILE_VECTORS, Op, Simd};
+
+/// Rows of A times one panel of B, over one block of k.
+///
+/// Rows and columns of A and C lie within the matrices that the pointers were made from; the rows
+/// are counted by the caller of [`run_strip`].
+#[derive(Clone, Copy)]
+pub(crate) struct Strip<'a> {
+    pub(crate) a: *const f32,
+    pub(crate) a_stride: usize,
+    /// `depth` rows of the panel's width.
+    pub(crate) b: *const f32,
+    pub(crate) depth: usize,
+    pub(crate) c: *mut f32,
+    pub(crate) c_stride: usize,
+    /// Columns of C; the panel may be wider.
+    pub(crate) columns: usize,
+    /// Sums begin with what C holds, not with zero.
+    pub(crate) continues: bool,
+    /// Set on the last block of k.
+    pub(crate) finish: Option<Finish<'a>>,
+}
+
+/// What makes a sum a result.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    /// At least as long as the strip has columns.
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) activation: Activation,
+    /// Adds what C holds.
+    pub(crate) add: bool,
+}
+
+/// Computes `rows` rows of the strip, in tiles of nearly equal height.
+#[inline(always)]
+pub(crate) fn run_strip<S: Simd>(s: S, strip: &Strip, rows: usize, vectors: usize) {
+    let tiles = rows.div_ceil(S::TILE_ROWS);
+    if tiles == 0 {
+        return;
+    }
+    let (low, high) = (rows / tiles, rows % tiles);
+    if high > 0 {
+        tiles_of(s, strip, high, low + 1, vectors);
+    }
+    let done = high * (low + 1);
+    let rest = Strip {
+        // SAFETY: `done` rows precede the others in both matrices.
+        a: unsafe { strip.a.add(done * strip.a_stride) },
+        // SAFETY: as above.
+        c: unsafe { strip.c.add(done * strip.c_stride) },
+        ..*strip
+    };
+    tiles_of(s, &rest, tiles - high, low, vectors);
+}
+
+/// Calls the compiled tile of this size.
+#[inline(always)]
+fn tiles_of<S: Simd>(s: S, strip: &Strip, tiles: usize, height: usize, vectors: usize) {
+    macro_rules! height {
+        ($($height:literal)*) => {
+            match height {
+                $($height if $height <= S::TILE_ROWS => width!($height),)*
+                _ => unreachable!("tiles have 1 to {} rows", MAX_TILE_ROWS),
+            }
+        };
+    }
+    macro_rules! width {
+        ($height:literal) => {
+            match vectors {
+                1 => s.run(Tiles::<$height, 1> { strip, tiles }),
+                2 => s.run(Tiles::<$height, 2> { strip, tiles }),
+                3 if S::TILE_VECTORS >= 3 => s.run(Tiles::<$height, 3> { strip, tiles }),
+                _ => unreachable!("tiles have 1 to {} vectors", MAX_TILE_VECTORS),
+            }
+        };
+    }
+    height!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+}
+
+struct Tiles<'a, const HEIGHT: usize, const VECTORS: usize> {
+    strip: &'a Strip<'a>,
+    tiles: usize,
+}
+
+impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let strip = self.strip;
+        for tile in 0..self.tiles {
+            let row = tile * HEIGHT;
+            // SAFETY: the caller counted `tiles * HEIGHT` rows of both matrices from the strip's
+            // pointers on, `columns` columns of C, and `depth` rows of the panel.
+            unsafe {
+                let a = strip.a.add(row * strip.a_stride);
+                let c = strip.c.add(row * strip.c_stride);
+                one_tile::<S, HEIGHT, VECTORS>(s, strip, a, c);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `HEIGHT` rows of `depth` floats are readable at `a` and of `columns` floats writable at `c`;
+/// the panel is `VECTORS` registers wide.
+#[inline(always)]
+unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
+    s: S,
+    strip: &Strip,
+    a: *const f32,
+    c: *mut f32,
+) {
+    let mut sums = [[s.splat(0.0); VECTORS]; HEIGHT];
+    let columns = strip.columns;
+    if strip.continues {
+        for (i, row) in sums.iter_mut().enumerate() {
+            for (j, sum) in row.iter_mut().enumerate() {
+                // SAFETY: row i < HEIGHT, and `columns` says what of it is there.
+                *sum = unsafe { load_part(s, c.add(i * strip.c_stride), j, columns) };
+            }
+        }
+    }
+    let mut rows = [a; HEIGHT];
+    for (i, row) in rows.iter_mut().enumerate() {
+        // SAFETY: row i < HEIGHT of A.
+        *row = unsafe { a.add(i * strip.a_stride) };
+    }
+    let mut b = strip.b;
+    for p in 0..strip.depth {
+        let mut right = [s.splat(0.0); VECTORS];
+        for (j, right) in right.iter_mut().enumerate() {
+            // SAFETY: row p of the panel has VECTORS registers.
+            *right = unsafe { s.load(b.add(j * S::LANES)) };
+        }
+        for i in 0..HEIGHT {
+            // SAFETY: p < depth is a column of A.
+            let left = s.splat(unsafe { *rows[i].add(p) });
+            for j in 0..VECTORS {
+                sums[i][j] = s.fma(left, right[j], sums[i][j]);
+            }
+        }
+        // SAFETY: at most one past the panel's last row.
+        b = unsafe { b.add(VECTORS * S::LANES) };
+    }
+    if let Some(finish) = &strip.finish {
+        // SAFETY: the caller's promise about `c`.
+        unsafe { finish_sums(s, finish, &mut sums, c, strip) };
+    }
+    for (i, row) in sums.iter().enumerate() {
+        for (j, sum) in row.iter().enumerate() {
+            // SAFETY: as for loading.
+            unsafe { store_part(s, c.add(i * strip.c_stride), j, columns, *sum) };
+        }
+    }
+}
+
+/// # Safety
+/// As for [`one_tile`].
+#[inline(always)]
+unsafe fn finish_sums<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
+    s: S,
+    finish: &Finish,
+    sums: &mut [[S::V; VECTORS]; HEIGHT],
+    c: *const f32,
+    strip: &Strip,
+) {
+    if let Some(bias) = finish.bias {
+        let mut biases = [s.splat(0.0); VECTORS];
+        for (j, b) in biases.iter_mut().enumerate() {
+            // SAFETY: the bias has at least `columns` floats.
+            *b = unsafe { load_part(s, bias.as_ptr(), j, strip.columns) };
+        }
+        for row in sums.iter_mut() {
+            for j in 0..VECTORS {
+                row[j] = s.add(row[j], biases[j]);
+            }
+        }
+    }
+    match finish.activation {
+        Activation::None => {}
+        Activation::Relu6 => {
+            for sum in sums.iter_mut().flatten() {
+                *sum = relu6(s, *sum);
+            }
+        }
+        // A loop over memory: unrolled over all registers it would be thousands of instructions.
+        activation => {
+            let mut spilled = *sums;
+            for sum in std::hint::black_box(&mut spilled).iter_mut().flatten() {
+                *sum = activate(s, activation, *sum);
+            }
+            *sums = spilled;
+        }
+    }
+    if finish.add {
+        for (i, row) in sums.iter_mut().enumerate() {
+            for (j, sum) in row.iter_mut().enumerate() {
+                // SAFETY: as in `one_tile`.
+                let held = unsafe { load_part(s, c.add(i * strip.c_stride), j, strip.columns) };
+                *sum = s.add(*sum, held);
+            }
+        }
+    }
+}
+
+/// Register `j` of a row of `columns` floats; what is beyond them reads as zero.
+///
+/// # Safety
+/// `columns` floats are readable at `row`.
+#[inline(always)]
+unsafe fn load_part<S: Simd>(s: S, row: *const f32, j: usize, columns: usize) -> S::V {
+    let left = columns - j * S::LANES;
+    // SAFETY: `left` floats remain from register j on.
+    unsafe {
+        let p = row.add(j * S::LANES);
+        if left >= S::LANES {
+            s.load(p)
+        } else {
+            s.load_first(p, left)
+        }
+    }
+}
+
+/// # Safety
+/// `columns` floats are writable at `row`.
+#[inline(always)]
+unsafe fn store_part<S: Simd>(s: S, row: *mut f32, j: usize, columns: usize, v: S::V) {
+    let left = columns - j * S::LANES;
+    // SAFETY: `left` floats remain from register j on.
+    unsafe {
+        let p = row.add(j * S::LANES);
+        if left >= S::LANES {
+            s.store(p, v)
+        } else {
+            s.store_first(p, left, v)
+        }
+    }
+}
