@@ -28,6 +28,10 @@ pub fn is_image_path(path: &Path) -> bool {
 }
 
 pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Picture, DecodeError> {
+    decode(&read(path, limits)?, limits)
+}
+
+pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
@@ -38,7 +42,8 @@ pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Picture, DecodeError>
     // The size may be unknown (pipe) or grow while reading: never read past the limit.
     file.take(limits.max_file_bytes.saturating_add(1))
         .read_to_end(&mut bytes)?;
-    decode(&bytes, limits)
+    limits.check_file(bytes.len() as u64)?;
+    Ok(bytes)
 }
 
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {

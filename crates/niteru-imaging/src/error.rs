@@ -96,7 +96,8 @@ impl DecodeError {
         }
     }
 
-    pub(crate) fn in_file(self, path: &Path) -> DecodeError {
+    /// The same error with the file it happened in.
+    pub fn in_file(self, path: &Path) -> DecodeError {
         DecodeError::InFile {
             path: path.to_path_buf(),
             reason: Box::new(self),

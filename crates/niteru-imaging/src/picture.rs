@@ -37,6 +37,14 @@ impl Picture {
         decode::open(path, limits).map_err(|reason| reason.in_file(path))
     }
 
+    /// Reads a file for [`Picture::decode`], for callers that also need its bytes (to hash them).
+    ///
+    /// # Errors
+    /// [`DecodeError::InFile`], which names the path: unreadable, or over the size limit.
+    pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+        decode::read(path, limits).map_err(|reason| reason.in_file(path))
+    }
+
     /// Decodes a JPEG, PNG, WebP, BMP, GIF or TIFF file, recognised by its content.
     ///
     /// Of an animation or a multi-page file it takes the first picture. 16-bit samples keep their
