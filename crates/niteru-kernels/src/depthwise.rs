@@ -161,6 +161,7 @@ impl Op for Depthwise<'_> {
         };
         for (y, out) in rows.zip(out.chunks_exact_mut(out_width * channels)) {
             let (tap_rows, first_row) = conv.taps(y, conv.padding.top, height);
+            let first_row = input.position(first_row..first_row + tap_rows.len());
             let line = Line {
                 input,
                 conv,

@@ -328,7 +328,8 @@ impl Kernels {
     /// these: `[rows.len(), out_w, channels]`.
     ///
     /// # Panics
-    /// When channels differ, the range leaves the output, or `out` has another length.
+    /// When channels differ, the range leaves the output, the input is a band that lacks a row
+    /// that is needed, or `out` has another length.
     #[track_caller]
     pub fn depthwise_rows(
         self,

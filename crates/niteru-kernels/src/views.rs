@@ -271,6 +271,9 @@ impl<'a> RowsMut<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
     data: &'a [f32],
+    /// The first row that `data` holds, and how many: all of them but for a band.
+    first: usize,
+    held: usize,
     height: usize,
     width: usize,
     channels: usize,
@@ -283,16 +286,39 @@ impl<'a> Image<'a> {
     /// When `data` does not hold exactly that many.
     #[track_caller]
     pub fn new(data: &'a [f32], height: usize, width: usize, channels: usize) -> Self {
-        let size = height
+        Self::band(data, 0..height, height, width, channels)
+    }
+
+    /// A view of an image of which `data` holds only the rows `held`, so that a large feature map
+    /// need never be in memory whole.
+    ///
+    /// # Panics
+    /// When `held` leaves the image, or `data` does not hold exactly these rows.
+    #[track_caller]
+    pub fn band(
+        data: &'a [f32],
+        held: Range<usize>,
+        height: usize,
+        width: usize,
+        channels: usize,
+    ) -> Self {
+        assert!(
+            held.start <= held.end && held.end <= height,
+            "rows {held:?} of {height}"
+        );
+        let rows = held.len();
+        let size = rows
             .checked_mul(width)
             .and_then(|size| size.checked_mul(channels));
         assert!(
             size == Some(data.len()),
-            "{height}×{width}×{channels} floats expected, got {}",
+            "{rows}×{width}×{channels} floats expected, got {}",
             data.len()
         );
         Self {
             data,
+            first: held.start,
+            held: rows,
             height,
             width,
             channels,
@@ -314,9 +340,23 @@ impl<'a> Image<'a> {
         self.channels
     }
 
-    /// The pixels as a matrix: one row a pixel, one column a channel.
+    /// The pixels that are held as a matrix: one row a pixel, one column a channel.
     pub fn pixels(&self) -> Rows<'a> {
-        Rows::new(self.data, self.height * self.width, self.channels)
+        Rows::new(self.data, self.held * self.width, self.channels)
+    }
+
+    /// Where in the data the rows `rows` of the image begin, counted in rows.
+    ///
+    /// # Panics
+    /// When not all of them are held.
+    #[track_caller]
+    pub(crate) fn position(&self, rows: Range<usize>) -> usize {
+        assert!(
+            rows.is_empty() || (rows.start >= self.first && rows.end <= self.first + self.held),
+            "rows {rows:?} of a band of {:?}",
+            self.first..self.first + self.held
+        );
+        rows.start.saturating_sub(self.first)
     }
 
     pub(crate) fn data(&self) -> &'a [f32] {

@@ -144,3 +144,40 @@ fn missing_weights_panic() {
         Activation::None,
     );
 }
+
+#[test]
+fn a_band_gives_the_rows_of_the_whole() {
+    let (height, width, channels) = (12, 9, 33);
+    let mut noise = Noise::new(9);
+    let input = noise.take(height * width * channels);
+    let (weights, bias) = (noise.take(channels * 25), noise.take(channels));
+    for (stride, kernels) in [1, 2]
+        .into_iter()
+        .flat_map(|s| Kernels::available().into_iter().map(move |k| (s, k)))
+    {
+        let padding = Padding::same(height, width, 5, stride);
+        let conv = DepthwiseConv::new(&weights, &bias, 5, stride, padding, Activation::None);
+        let (rows, columns) = conv.output_size(height, width);
+        let line = columns * channels;
+        let mut whole = vec![0.0; rows * line];
+        let image = Image::new(&input, height, width, channels);
+        kernels.depthwise(image, &conv, &mut whole);
+        for row in 0..rows {
+            let first = (row * stride).saturating_sub(padding.top);
+            let end = (row * stride + 5 - padding.top).min(height);
+            let data = &input[first * width * channels..end * width * channels];
+            let band = Image::band(data, first..end, height, width, channels);
+            let mut got = vec![f32::NAN; line];
+            kernels.depthwise_rows(band, &conv, row..row + 1, &mut got);
+            assert_eq!(got, whole[row * line..][..line], "{kernels:?} row {row}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "of a band of")]
+fn a_band_without_the_needed_rows_is_refused() {
+    let conv = DepthwiseConv::new(&[1.0; 9], &[0.0], 3, 1, Padding::all(1), Activation::None);
+    let band = Image::band(&[1.0; 4], 2..3, 6, 4, 1);
+    Kernels::detect().depthwise_rows(band, &conv, 2..3, &mut [0.0; 4]);
+}
