@@ -1,0 +1,328 @@
+//! From a picture to the numbers a network reads, exactly as the reference implementations do it.
+//!
+//! Sources: `CLIPImageProcessor` of Hugging Face transformers (shortest side, centre crop, rescale,
+//! normalise) and the EfficientNet-Lite reference (Pillow bicubic, centre crop, `(x − 127) / 128`).
+
+use std::path::{Path, PathBuf};
+
+use niteru_imaging::{Filter, Picture};
+use serde::Deserialize;
+
+/// Largest network input side that a configuration may ask for, in pixels.
+const MAX_INPUT_SIDE: u32 = 4096;
+
+/// How pictures become network inputs. Part of a model's fingerprint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocess {
+    resize: Resize,
+    crop: u32,
+    filter: Filter,
+    /// Value of a normalised channel for each 8-bit value.
+    table: Box<[[f32; 256]; 3]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Resize {
+    /// The shortest side becomes this long; the other keeps the aspect, cut or rounded to whole pixels.
+    ShortestSide { side: u32, rounding: Rounding },
+    /// Both sides are set, and the aspect is lost.
+    Exact { width: u32, height: u32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rounding {
+    Down,
+    Nearest,
+}
+
+/// One picture as a network reads it: f32, axis order `[row][column][channel]`, RGB, normalised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pixels {
+    side: usize,
+    data: Vec<f32>,
+}
+
+impl Pixels {
+    /// Rows, which equal the columns.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// `side × side × 3` values.
+    pub fn data(&self) -> &[f32] {
+        &self.data
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(side: usize, data: Vec<f32>) -> Pixels {
+        assert_eq!(data.len(), side * side * 3);
+        Pixels { side, data }
+    }
+}
+
+/// Why a preprocessing configuration could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PreprocessError {
+    /// The file could not be read.
+    #[error("cannot read {path}")]
+    Io {
+        /// The configuration file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not the JSON that is expected.
+    #[error("{path} is not a preprocessor configuration")]
+    Json {
+        /// The configuration file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// The file asks for something that this version does not do.
+    #[error("{path}: {what}")]
+    Unsupported {
+        /// The configuration file.
+        path: PathBuf,
+        /// What it asks for.
+        what: String,
+    },
+}
+
+impl Preprocess {
+    /// Preprocessing of EfficientNet-Lite for an input of `side` × `side` pixels.
+    ///
+    /// Bicubic to a shortest side of `side + 32` (the reference's crop padding), centre crop,
+    /// `(x − 127) / 128`.
+    pub fn efficientnet_lite(side: u32) -> Preprocess {
+        Preprocess {
+            resize: Resize::ShortestSide { side: side + 32, rounding: Rounding::Nearest },
+            crop: side,
+            filter: Filter::Bicubic,
+            table: table(|value, _| (value - 127.0) / 128.0),
+        }
+    }
+
+    /// CLIP's preprocessing for an input of `side` × `side` pixels, as OpenAI published it.
+    pub fn clip(side: u32) -> Preprocess {
+        let mean = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+        let std = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+        Preprocess {
+            resize: Resize::ShortestSide { side, rounding: Rounding::Down },
+            crop: side,
+            filter: Filter::Bicubic,
+            table: table(|value, c| ((value / 255.0) - mean[c]) / std[c]),
+        }
+    }
+
+    /// Reads a Hugging Face `preprocessor_config.json`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not such a file, or asks for a step that is not there
+    /// (another resampling filter, a missing or non-square crop, a zero standard deviation).
+    pub fn from_file(path: &Path) -> Result<Preprocess, PreprocessError> {
+        let io = |source| PreprocessError::Io { path: path.to_path_buf(), source };
+        let text = std::fs::read_to_string(path).map_err(io)?;
+        let config: Config = serde_json::from_str(&text)
+            .map_err(|source| PreprocessError::Json { path: path.to_path_buf(), source })?;
+        config
+            .build()
+            .map_err(|what| PreprocessError::Unsupported { path: path.to_path_buf(), what })
+    }
+
+    /// Side of the network's square input, in pixels.
+    pub fn side(&self) -> usize {
+        self.crop as usize
+    }
+
+    /// Prepares one picture.
+    pub fn apply(&self, picture: &Picture) -> Pixels {
+        let (width, height) = self.resized(picture.width(), picture.height());
+        let offset = |length: u32| (i64::from(length) - i64::from(self.crop)).div_euclid(2);
+        let (x, y) = (offset(width), offset(height));
+        let cropped = picture.resize_crop(width, height, x, y, self.crop, self.crop, self.filter);
+        let data = cropped
+            .pixels()
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .flat_map(|rgb| std::array::from_fn::<f32, 3, _>(|c| self.table[c][rgb[c] as usize]))
+            .collect();
+        Pixels { side: self.crop as usize, data }
+    }
+
+    /// A line that says all that changes the numbers, for the fingerprint and `models show`.
+    pub fn describe(&self) -> String {
+        let resize = match self.resize {
+            Resize::ShortestSide { side, rounding: Rounding::Down } => format!("shortest {side} down"),
+            Resize::ShortestSide { side, rounding: Rounding::Nearest } => {
+                format!("shortest {side} nearest")
+            }
+            Resize::Exact { width, height } => format!("exact {width}x{height}"),
+        };
+        let ends: Vec<String> =
+            self.table.iter().map(|t| format!("{:.6}..{:.6}", t[0], t[255])).collect();
+        let filter = format!("{:?}", self.filter).to_lowercase();
+        format!("{filter}, {resize}, centre crop {}, channels {}", self.crop, ends.join(" "))
+    }
+
+    fn resized(&self, width: u32, height: u32) -> (u32, u32) {
+        match self.resize {
+            Resize::Exact { width, height } => (width, height),
+            Resize::ShortestSide { side, rounding } => {
+                let (short, long) = (width.min(height).max(1), width.max(height));
+                let exact = f64::from(side) * f64::from(long) / f64::from(short);
+                let long = match rounding {
+                    Rounding::Down => exact.floor(),
+                    Rounding::Nearest => exact.round(),
+                } as u32;
+                if width <= height { (side, long) } else { (long, side) }
+            }
+        }
+    }
+}
+
+fn table(normalise: impl Fn(f32, usize) -> f32) -> Box<[[f32; 256]; 3]> {
+    Box::new(std::array::from_fn(|c| std::array::from_fn(|value| normalise(value as f32, c))))
+}
+
+/// `preprocessor_config.json`, old and new spellings.
+#[derive(Deserialize)]
+struct Config {
+    #[serde(default = "yes")]
+    do_resize: bool,
+    #[serde(default = "yes")]
+    do_center_crop: bool,
+    #[serde(default = "yes")]
+    do_rescale: bool,
+    #[serde(default = "yes")]
+    do_normalize: bool,
+    size: Size,
+    crop_size: Option<Size>,
+    #[serde(default = "bicubic")]
+    resample: u8,
+    rescale_factor: Option<f32>,
+    image_mean: [f32; 3],
+    image_std: [f32; 3],
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Size {
+    Side(u32),
+    Shortest { shortest_edge: u32 },
+    Both { height: u32, width: u32 },
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Pillow's number for the bicubic filter.
+fn bicubic() -> u8 {
+    3
+}
+
+impl Config {
+    fn build(&self) -> Result<Preprocess, String> {
+        if !self.do_resize {
+            return Err("do_resize is false: inputs of any size are not supported".into());
+        }
+        let filter = match self.resample {
+            0 => Filter::Nearest,
+            1 => Filter::Lanczos,
+            2 => Filter::Bilinear,
+            3 => Filter::Bicubic,
+            other => return Err(format!("resample {other} is not one of 0, 1, 2, 3")),
+        };
+        let resize = match self.size {
+            Size::Side(side) | Size::Shortest { shortest_edge: side } => {
+                Resize::ShortestSide { side, rounding: Rounding::Down }
+            }
+            Size::Both { height, width } => Resize::Exact { width, height },
+        };
+        let crop = match (self.do_center_crop, self.crop_size, self.size) {
+            (true, Some(Size::Side(side) | Size::Shortest { shortest_edge: side }), _) => side,
+            (true, Some(Size::Both { height, width }), _) if height == width => height,
+            (false, _, Size::Both { height, width }) if height == width => height,
+            _ => return Err("the network input must be a square: set crop_size".into()),
+        };
+        let longest = match resize {
+            Resize::ShortestSide { side, .. } => side,
+            Resize::Exact { width, height } => width.max(height),
+        };
+        if crop == 0 || longest == 0 || crop.max(longest) > MAX_INPUT_SIDE {
+            return Err(format!("sizes must be from 1 to {MAX_INPUT_SIDE} pixels"));
+        }
+        let usable = |v: &[f32; 3]| v.iter().all(|x| x.is_finite());
+        if !usable(&self.image_mean) || !usable(&self.image_std) || self.image_std.contains(&0.0) {
+            return Err("image_mean and image_std must be finite, and image_std not 0".into());
+        }
+        let scale = match (self.do_rescale, self.rescale_factor) {
+            (false, _) => 1.0,
+            (true, factor) => factor.unwrap_or(1.0 / 255.0),
+        };
+        let normalise = |value: f32, c: usize| match self.do_normalize {
+            true => (value * scale - self.image_mean[c]) / self.image_std[c],
+            false => value * scale,
+        };
+        Ok(Preprocess { resize, crop, filter, table: table(normalise) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flat(width: u32, height: u32) -> Picture {
+        let count = (width * height) as usize;
+        let pixels = [200, 100, 50].repeat(count);
+        Picture::from_rgb(width, height, pixels).unwrap()
+    }
+
+    #[test]
+    fn sizes_follow_the_references() {
+        let clip = Preprocess::clip(224);
+        let lite = Preprocess::efficientnet_lite(224);
+        let cases = [
+            ("clip cuts", &clip, (451, 300), (336, 224)),
+            ("clip portrait", &clip, (300, 451), (224, 336)),
+            ("lite rounds", &lite, (451, 300), (385, 256)),
+            ("square", &clip, (10, 10), (224, 224)),
+        ];
+        let failed: Vec<_> =
+            cases.iter().filter(|(_, p, (w, h), want)| p.resized(*w, *h) != *want).collect();
+        assert!(failed.is_empty(), "{failed:?}");
+    }
+
+    #[test]
+    fn extreme_shapes_stay_small_and_keep_their_colour() {
+        for (width, height) in [(1, 1), (30_000, 1), (1, 30_000), (3, 2), (5000, 20)] {
+            let pixels = Preprocess::efficientnet_lite(224).apply(&flat(width, height));
+            assert_eq!(pixels.data().len(), 224 * 224 * 3, "{width}×{height}");
+            let expected = [(200.0 - 127.0) / 128.0, (100.0 - 127.0) / 128.0, (50.0 - 127.0) / 128.0];
+            for rgb in pixels.data().chunks(3) {
+                assert_eq!(rgb, expected, "{width}×{height}");
+            }
+        }
+    }
+
+    #[test]
+    fn configurations_old_and_new_and_broken() {
+        let base = r#""image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5]"#;
+        let cases = [
+            (r#""size":224,"crop_size":224"#, true),
+            (r#""size":{"shortest_edge":224},"crop_size":{"height":224,"width":224}"#, true),
+            (r#""size":{"height":224,"width":224},"do_center_crop":false"#, true),
+            (r#""size":{"shortest_edge":224},"crop_size":{"height":224,"width":100}"#, false),
+            (r#""size":{"shortest_edge":224},"do_center_crop":false"#, false),
+            (r#""size":0,"crop_size":224"#, false),
+            (r#""size":4000000000,"crop_size":224"#, false),
+            (r#""size":224,"crop_size":224,"resample":9"#, false),
+        ];
+        for (fields, fits) in cases {
+            let config: Config = serde_json::from_str(&format!("{{{base},{fields}}}")).unwrap();
+            assert_eq!(config.build().is_ok(), fits, "{fields}");
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! What can be typed. What it means is decided in `commands`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The version with the instruction set in use, so that a report of a problem carries both.
+fn version() -> &'static str {
+    use std::sync::OnceLock;
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| {
+        let kernels = niteru_kernels::Kernels::from_env()
+            .map_or_else(|error| error.to_string(), |kernels| kernels.name().to_string());
+        format!("{} (CPU kernels: {kernels})", env!("CARGO_PKG_VERSION"))
+    })
+}
+
+/// Finds images that look alike by meaning.
+///
+/// Niteru turns images into embeddings with a neural network on this computer, compares them by
+/// cosine similarity, and keeps them in collections that can be searched. Nothing is sent anywhere;
+/// only `models pull`, `samples` and the first `demo` use the network.
+#[derive(Debug, Parser)]
+#[command(
+    name = "niteru",
+    version = version(),
+    max_term_width = 100,
+    after_help = "Start with `niteru demo`. `niteru COMMAND --help` shows examples.\n\
+                  Exit codes: 0 all done; 1 failed; 2 wrong usage; 3 done, but some inputs were skipped."
+)]
+pub(crate) struct Cli {
+    /// Where collections and models are kept [default: the platform's data directory]
+    #[arg(long, global = true, env = "NITERU_HOME", value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+
+    /// Print one JSON document on stdout and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Print no progress and no hints
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show on sample photos what Niteru does
+    #[command(after_help = "Examples:\n  niteru demo\n  niteru demo --html report.html")]
+    Demo(DemoArgs),
+    /// Fetch sample photos into the home
+    #[command(after_help = "Examples:\n  niteru samples\n  niteru --json samples")]
+    Samples,
+    /// List, fetch, import and remove models
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Print the embeddings of images and texts, one JSON object a line
+    #[command(
+        after_help = "Examples:\n  niteru embed part.jpg\n  niteru embed photos/ > embeddings.jsonl\n  \
+                      niteru embed --model clip-vit-b-32 --text 'a rusty bolt' photo.jpg\n\n\
+                      Each line is {\"input\", \"embedding\"}: a unit vector of f32 numbers."
+    )]
+    Embed(EmbedArgs),
+    /// Print the cosine similarity of every pair of images
+    #[command(
+        after_help = "Examples:\n  niteru compare cat1.jpg cat2.jpg dog1.jpg dog2.jpg\n  \
+                      niteru compare *.png --csv matrix.csv --plot matrix.png"
+    )]
+    Compare(CompareArgs),
+    /// Add images to a collection, or bring it up to date
+    #[command(
+        after_help = "Examples:\n  niteru add parts photos/parts\n  \
+                      niteru add parts photos/parts --metadata parts.csv\n\n\
+                      The CSV has a column `path` (relative to the CSV's folder, or absolute); every other\n\
+                      column becomes metadata. Running the same command again adds nothing twice."
+    )]
+    Add(AddArgs),
+    /// Find the images of a collection that are most like an image or a text
+    #[command(
+        after_help = "Examples:\n  niteru search parts query.jpg\n  \
+                      niteru search parts query.jpg -k 20 --html result.html\n  \
+                      niteru search photos --text 'a red car'          (needs a model that reads texts)\n  \
+                      niteru search photos bolt.jpg --text 'rusty' --text-weight 0.3"
+    )]
+    Search(SearchArgs),
+    /// List, show and remove the images of a collection
+    #[command(
+        after_help = "Examples:\n  niteru images parts list\n  niteru images parts show 42\n  \
+                      niteru images parts remove 42 43"
+    )]
+    Images(ImagesArgs),
+    /// Measure how well a collection's embeddings find what belongs together
+    #[command(subcommand)]
+    Eval(EvalCommand),
+    /// Measure speed on this computer
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// List the collections of the home
+    #[command(after_help = "Examples:\n  niteru collections\n  niteru collections remove old-parts")]
+    Collections(CollectionsArgs),
+    /// Print a script that completes commands in a shell
+    #[command(
+        after_help = "Examples:\n  niteru completions bash > ~/.local/share/bash-completion/completions/niteru\n  \
+                      niteru completions powershell >> $PROFILE"
+    )]
+    Completions {
+        /// The shell to complete in
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How images become embeddings.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ModelArgs {
+    /// The model to use; `niteru models list` shows them [default: the collection's, else efficientnet-lite0]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// Where to write the report [default: demo.html in the home]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// How a report is written.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct ReportArgs {
+    /// Language of the report [default: by the system's language]
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) lang: Option<Language>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// English
+    En,
+    /// 日本語
+    Ja,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List the models that are there and those that can be fetched
+    #[command(after_help = "Examples:\n  niteru models list")]
+    List,
+    /// Fetch a model (uses the network)
+    #[command(
+        after_help = "Examples:\n  niteru models pull efficientnet-lite0\n  niteru models pull clip-vit-b-32"
+    )]
+    Pull {
+        /// A name from `niteru models list`
+        name: String,
+    },
+    /// Show what is known about a model
+    #[command(after_help = "Examples:\n  niteru models show efficientnet-lite0 --verify")]
+    Show {
+        /// A name from `niteru models list`
+        name: String,
+        /// Read the files again and check their sha256
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Install a model from a folder or file
+    #[command(
+        after_help = "Examples:\n  niteru models import clip-vit-b-32 downloads/clip-vit-base-patch32\n  \
+                      niteru models import efficientnet-lite0 efficientnet-lite0-57934424.pth\n\n\
+                      A folder holds config.json, preprocessor_config.json, tokenizer.json and\n\
+                      model.safetensors or pytorch_model.bin, as Hugging Face publishes CLIP models."
+    )]
+    Import {
+        /// The name to give it: lower-case letters, digits, '.', '_' and '-'
+        name: String,
+        /// The folder or file
+        path: PathBuf,
+    },
+    /// Remove a model from this computer
+    #[command(after_help = "Examples:\n  niteru models remove clip-vit-l-14")]
+    Remove {
+        /// The model's name
+        name: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EmbedArgs {
+    /// Images, or folders of images
+    #[arg(value_name = "INPUT", required_unless_present = "text")]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// A text to embed; may be given more than once
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompareArgs {
+    /// Two or more images
+    #[arg(value_name = "IMAGE", required = true, num_args = 2..)]
+    pub(crate) images: Vec<PathBuf>,
+
+    /// Write the matrix as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// Draw the matrix as a heat map (.png or .svg)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AddArgs {
+    /// The collection's name; made when it is not there
+    pub(crate) collection: String,
+
+    /// Images, or folders of images
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// A CSV file with a `path` column; its other columns become metadata
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SearchArgs {
+    /// The collection's name
+    pub(crate) collection: String,
+
+    /// The image to look for
+    #[arg(value_name = "IMAGE", required_unless_present = "text")]
+    pub(crate) image: Option<PathBuf>,
+
+    /// A text to look for, alone or together with an image
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+
+    /// Weight of the text beside an image, from 0 (image only) to 1 (text only)
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.5, value_parser = unit_interval)]
+    pub(crate) text_weight: f32,
+
+    /// How many results to show
+    #[arg(short, value_name = "N", default_value = "10")]
+    pub(crate) k: NonZeroUsize,
+
+    /// Leave out results below this cosine similarity, from -1 to 1
+    #[arg(long, value_name = "S", value_parser = similarity, allow_negative_numbers = true)]
+    pub(crate) min_similarity: Option<f32>,
+
+    /// Write a report with thumbnails
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImagesArgs {
+    /// The collection's name
+    pub(crate) collection: String,
+
+    #[command(subcommand)]
+    pub(crate) command: ImagesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImagesCommand {
+    /// List images with their metadata
+    List {
+        /// Show only those whose file has vanished
+        #[arg(long)]
+        missing: bool,
+        /// Show at most so many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+    /// Remove images from the collection; the files stay
+    Remove {
+        /// Numbers from `list`, or paths
+        #[arg(required = true, value_name = "ID|PATH")]
+        images: Vec<String>,
+    },
+    /// Show all that is known about one image
+    Show {
+        /// A number from `list`, or a path
+        #[arg(value_name = "ID|PATH")]
+        image: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CollectionsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<CollectionsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CollectionsCommand {
+    /// List collections with their model and size
+    List,
+    /// Remove a collection with its embeddings and metadata; image files stay
+    Remove {
+        /// The collection's name
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvalCommand {
+    /// Leave each image out in turn and look whether its nearest neighbours share a label
+    #[command(after_help = "Examples:\n  niteru eval retrieval parts --label part_number")]
+    Retrieval {
+        /// The collection's name
+        collection: String,
+        /// The metadata field that says what belongs together
+        #[arg(long, value_name = "FIELD")]
+        label: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Measure images per second of decoding, preprocessing and the network
+    #[command(
+        after_help = "Examples:\n  niteru bench embed --images photos/\n  \
+                      niteru bench embed --random clip-vit-b-32 --batch 8 --threads 2"
+    )]
+    Embed(BenchEmbedArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchEmbedArgs {
+    /// An installed model [default: efficientnet-lite0]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+
+    /// Random weights of a real model's shapes, without a download
+    #[arg(long, value_name = "NAME", conflicts_with = "model", value_parser = ["clip-vit-b-32"])]
+    pub(crate) random: Option<String>,
+
+    /// Photos to decode [default: a made-up photo, decoded again and again]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: Option<PathBuf>,
+
+    /// Images in one pass of the network
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub(crate) batch: NonZeroUsize,
+
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Measure at least this long, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
+    pub(crate) seconds: f64,
+}
+
+fn unit_interval(text: &str) -> Result<f32, String> {
+    in_range(text, 0.0, 1.0)
+}
+
+fn similarity(text: &str) -> Result<f32, String> {
+    in_range(text, -1.0, 1.0)
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    in_range(text, 0.1, 600.0).map(f64::from)
+}
+
+fn in_range(text: &str, low: f32, high: f32) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (low..=high).contains(&value) => Ok(value),
+        _ => Err(format!("expected a number from {low} to {high}")),
+    }
+}

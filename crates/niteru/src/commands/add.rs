@@ -1,0 +1,112 @@
+//! `niteru add`: images into a collection.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use niteru_encoder::Encoder;
+use niteru_store::{AddOptions, AddReport, Home, StoreError};
+
+use super::{Context, count};
+use crate::args::AddArgs;
+use crate::output::Outcome;
+
+/// Most skipped inputs that are listed for people; JSON lists all.
+const LISTED: usize = 20;
+
+pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
+    let home = context.home()?;
+    let encoder = encoder_of(context, &home, &args.collection, args.model.model.as_deref(), args.model.threads)?;
+    let report =
+        add(context, &home, &args.collection, &args.paths, args.metadata.as_deref(), &encoder, args.model.threads)?;
+    if context.output.is_json() {
+        context.output.json(&report)?;
+    } else {
+        context.output.text(summary(&report))?;
+    }
+    let csv_skipped = report.metadata.as_ref().is_some_and(|csv| csv.applied < csv.rows);
+    Ok(Outcome::skipped(!report.skipped.is_empty() || csv_skipped))
+}
+
+/// The model that was named, else the collection's, else the default.
+pub(super) fn encoder_of(
+    context: &Context,
+    home: &Home,
+    collection: &str,
+    model: Option<&str>,
+    threads: Option<NonZeroUsize>,
+) -> Result<Encoder> {
+    let own = match home.collection(collection) {
+        Ok(collection) => Some(collection.identity().model.clone()),
+        Err(StoreError::NoCollection { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    context.encoder(model.or(own.as_deref()), threads)
+}
+
+/// Adds with a progress bar, and tells of every input that was skipped.
+pub(super) fn add(
+    context: &Context,
+    home: &Home,
+    collection: &str,
+    paths: &[PathBuf],
+    metadata: Option<&Path>,
+    encoder: &Encoder,
+    threads: Option<NonZeroUsize>,
+) -> Result<AddReport> {
+    let bar = context.output.progress(None, "images");
+    let sized = std::sync::OnceLock::new();
+    let progress = |progress: &niteru_store::AddProgress| {
+        if let Some(total) = progress.total {
+            sized.get_or_init(|| context.output.show_total(&bar, total, "images"));
+        }
+        bar.set_position(progress.done);
+    };
+    let options = AddOptions { metadata, progress: Some(&progress), ..AddOptions::default() };
+    let encoder = niteru_store::WithThreads { encoder, threads };
+    let report = home.add(collection, paths, &encoder, options);
+    bar.finish_and_clear();
+    let report = report?;
+    if !context.output.is_json() {
+        for skipped in report.skipped.iter().take(LISTED) {
+            context.output.warn(format!("skipped: {}", skipped.reason_with_path()));
+        }
+        if report.skipped.len() > LISTED {
+            let more = report.skipped.len() - LISTED;
+            context.output.warn(format!("… and {more} more; `--json` lists them all"));
+        }
+    }
+    Ok(report)
+}
+
+fn summary(report: &AddReport) -> String {
+    let mut text = format!(
+        "{}: {} added, {} updated, {} unchanged, {} skipped in {:.1} s ({})",
+        report.collection,
+        report.added,
+        report.updated,
+        report.unchanged,
+        report.skipped.len(),
+        report.seconds,
+        report.model,
+    );
+    if !report.missing.is_empty() {
+        let files = count(report.missing.len(), "file");
+        text += &format!(
+            "\n{files} of the collection vanished and will not be found until they are back:"
+        );
+        for path in report.missing.iter().take(LISTED) {
+            text += &format!("\n  {}", path.display());
+        }
+    }
+    if let Some(csv) = &report.metadata {
+        text += &format!(
+            "\nmetadata: {} of {} applied from {} ({})",
+            csv.applied,
+            count(csv.rows as usize, "row"),
+            csv.path.display(),
+            csv.encoding
+        );
+    }
+    text
+}

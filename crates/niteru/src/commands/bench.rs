@@ -1,0 +1,179 @@
+//! `niteru bench embed`: how fast this computer embeds.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use niteru_encoder::{EmbedOptions, Encoder, Pixels};
+use niteru_imaging::{Limits, Picture};
+use serde::Serialize;
+
+use super::{Context, kernels, use_threads};
+use crate::args::BenchEmbedArgs;
+use crate::output::Outcome;
+
+/// Rounds that are measured at the least, whatever the time.
+const MIN_ROUNDS: usize = 5;
+
+/// Photos that a measurement reads at the most; more would only measure the disk.
+const MAX_IMAGES: usize = 256;
+
+/// The contract of `--json`. Times are medians; those of stages are for one image on one thread.
+#[derive(Serialize)]
+struct Measured {
+    model: String,
+    precision: &'static str,
+    kernels: &'static str,
+    threads: usize,
+    batch: usize,
+    images: usize,
+    /// Files to embeddings, all stages overlapped on all threads.
+    images_per_second: f64,
+    /// The network alone on all threads.
+    forward_images_per_second: f64,
+    milliseconds: Milliseconds,
+}
+
+#[derive(Serialize)]
+struct Milliseconds {
+    decode: f64,
+    preprocess: f64,
+    /// One image's share of a batch on all threads.
+    forward: f64,
+    /// A whole batch on all threads: at batch 1 the latency.
+    forward_batch: f64,
+}
+
+pub(super) fn embed(context: &Context, args: &BenchEmbedArgs) -> Result<Outcome> {
+    let encoder = match args.random {
+        Some(_) => {
+            use_threads(args.threads)?;
+            Encoder::random_clip_vit_b_32(kernels()?)?
+        }
+        None => context.encoder(args.model.as_deref(), args.threads)?,
+    };
+    // Dropped, and so removed, at the end.
+    let made_up = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let files = match &args.images {
+        Some(folder) => photos(folder)?,
+        None => made_up_photos(made_up.path(), args.batch.get())?,
+    };
+    let measured = measure(&encoder, &files, args)?;
+    if context.output.is_json() {
+        context.output.json(&measured)?;
+    } else {
+        context.output.text(describe(&measured))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn measure(encoder: &Encoder, files: &[PathBuf], args: &BenchEmbedArgs) -> Result<Measured> {
+    let limits = Limits::default();
+    let bytes: Vec<Vec<u8>> = files
+        .iter()
+        .map(|file| fs::read(file).with_context(|| format!("cannot read {}", file.display())))
+        .collect::<Result<_>>()?;
+    let pictures: Vec<Picture> =
+        bytes.iter().map(|bytes| Picture::decode(bytes, &limits)).collect::<Result<_, _>>()?;
+    let batch = args.batch.get();
+    let pixels: Vec<Pixels> = (0..batch)
+        .map(|i| encoder.preprocess().apply(&pictures[i % pictures.len()]))
+        .collect();
+
+    // Each stage gets a share of the time; the network, which varies most between peers, half.
+    let total = Duration::from_secs_f64(args.seconds);
+    let forward = median(total / 2, || drop(encoder.embed_pixels(&pixels)));
+    let mut next = (0..pictures.len()).cycle();
+    let mut index = || next.next().unwrap_or_default();
+    let decode = median(total / 8, || drop(Picture::decode(&bytes[index()], &limits)));
+    let preprocess = median(total / 8, || drop(encoder.preprocess().apply(&pictures[index()])));
+    let options = EmbedOptions { batch: args.batch, threads: args.threads, limits };
+    let whole = median(total / 4, || {
+        encoder.embed_files(files.iter(), &options, &mut |_, _| ControlFlow::Continue(()));
+    });
+
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    Ok(Measured {
+        model: encoder.model().to_string(),
+        precision: "f32",
+        kernels: encoder.kernels().name(),
+        threads: args.threads.map_or_else(rayon::current_num_threads, |threads| threads.get()),
+        batch,
+        images: files.len(),
+        images_per_second: files.len() as f64 / whole.as_secs_f64(),
+        forward_images_per_second: batch as f64 / forward.as_secs_f64(),
+        milliseconds: Milliseconds {
+            decode: milliseconds(decode),
+            preprocess: milliseconds(preprocess),
+            forward: milliseconds(forward) / batch as f64,
+            forward_batch: milliseconds(forward),
+        },
+    })
+}
+
+/// The median time of a call, after one that is not counted.
+fn median(total: Duration, mut call: impl FnMut()) -> Duration {
+    call();
+    let started = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < MIN_ROUNDS || started.elapsed() < total {
+        let start = Instant::now();
+        call();
+        times.push(start.elapsed());
+    }
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// The first readable photos below a folder.
+fn photos(folder: &Path) -> Result<Vec<PathBuf>> {
+    let files: Vec<PathBuf> = niteru_store::image_files(std::slice::from_ref(&folder.to_path_buf()))
+        .filter_map(Result::ok)
+        .filter(|file| Picture::open(file, &Limits::default()).is_ok())
+        .take(MAX_IMAGES)
+        .collect();
+    if files.is_empty() {
+        bail!("no readable image below {}", folder.display());
+    }
+    Ok(files)
+}
+
+/// Photo-like JPEG files of 640 × 480 pixels: smooth shapes with some noise, a few for each thread.
+fn made_up_photos(folder: &Path, batch: usize) -> Result<Vec<PathBuf>> {
+    let (width, height) = (640u32, 480u32);
+    let mut noise = 1u32;
+    let pixels = (0..width * height)
+        .flat_map(|i| {
+            let (x, y) = ((i % width) as f32 / 90.0, (i / width) as f32 / 70.0);
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let grain = (noise >> 24) as f32 / 32.0;
+            [x.sin() + y.cos(), (x * 0.7 + y).sin(), (x - y * 1.3).cos()]
+                .map(|v| (128.0 + 50.0 * v + grain) as u8)
+        })
+        .collect();
+    let jpeg = Picture::from_rgb(width, height, pixels)?.to_jpeg(90)?;
+    let count = (batch * rayon::current_num_threads() * 2).clamp(16, MAX_IMAGES);
+    (0..count)
+        .map(|i| {
+            let file = folder.join(format!("{i}.jpg"));
+            fs::write(&file, &jpeg).with_context(|| format!("cannot write {}", file.display()))?;
+            Ok(file)
+        })
+        .collect()
+}
+
+fn describe(m: &Measured) -> String {
+    let ms = &m.milliseconds;
+    format!(
+        "{} ({}, {} kernels, {} threads, batch {})\n\
+         files to embeddings  {:8.1} images/s\n\
+         network alone        {:8.1} images/s\n\
+         decode               {:8.2} ms an image on one thread\n\
+         preprocess           {:8.2} ms an image on one thread\n\
+         forward              {:8.2} ms an image, {:.2} ms a batch",
+        m.model, m.precision, m.kernels, m.threads, m.batch, m.images_per_second,
+        m.forward_images_per_second, ms.decode, ms.preprocess, ms.forward, ms.forward_batch
+    )
+}

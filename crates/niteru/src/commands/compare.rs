@@ -1,0 +1,139 @@
+//! `niteru compare`: the cosine similarity of every pair of images.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use niteru_encoder::{EmbedOptions, Encoder};
+use niteru_imaging::{MatrixPlot, Picture};
+use serde::Serialize;
+use std::ops::ControlFlow;
+
+use super::{Context, shown};
+use crate::args::CompareArgs;
+use crate::output::Outcome;
+use crate::report::write_whole;
+
+/// The contract of `--json`.
+#[derive(Serialize)]
+struct Compared<'a> {
+    model: &'a str,
+    images: Vec<String>,
+    /// Row by row, images down and across.
+    matrix: Vec<Vec<f32>>,
+    skipped: Vec<SkippedImage>,
+}
+
+#[derive(Clone, Serialize)]
+pub(crate) struct SkippedImage {
+    pub(crate) path: String,
+    pub(crate) reason: String,
+}
+
+pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Outcome> {
+    let encoder = context.encoder(args.model.model.as_deref(), args.model.threads)?;
+    let mut paths = Vec::new();
+    let mut embeddings = Vec::new();
+    let mut skipped = Vec::new();
+    let options = EmbedOptions { threads: args.model.threads, ..EmbedOptions::default() };
+    encoder.embed_files(args.images.iter(), &options, &mut |path, result| {
+        match result {
+            Ok(embedded) => {
+                paths.push(path.as_path());
+                embeddings.push(embedded.embedding);
+            }
+            Err(error) => {
+                context.output.warn(format!("skipped: {error}"));
+                skipped.push(SkippedImage { path: shown(path), reason: error.to_string() });
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    if embeddings.len() < 2 {
+        bail!("fewer than two images could be read; nothing to compare");
+    }
+    let matrix = similarity_matrix(&encoder, &embeddings);
+    let labels = short_labels(&paths);
+    if let Some(file) = &args.csv {
+        write_whole(file, csv(&labels, &matrix)?.as_slice())?;
+        context.output.note(format!("wrote {}", file.display()));
+    }
+    if let Some(file) = &args.plot {
+        plot(file, &labels, &paths, &matrix, encoder.model())?;
+        context.output.note(format!("wrote {}", file.display()));
+    }
+    let any = !skipped.is_empty();
+    if context.output.is_json() {
+        let images = paths.iter().map(|path| shown(path)).collect();
+        context.output.json(&Compared { model: encoder.model(), images, matrix, skipped })?;
+    } else {
+        context.output.text(table(&labels, &matrix))?;
+    }
+    Ok(Outcome::skipped(any))
+}
+
+/// Cosine similarities of unit vectors, row by row; the diagonal is exactly 1.
+pub(super) fn similarity_matrix(encoder: &Encoder, embeddings: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let kernels = encoder.kernels();
+    let cell = |i: usize, j: usize| match i == j {
+        true => 1.0,
+        // The pair in one order, so that the matrix is symmetric to the last bit.
+        false => kernels.dot(&embeddings[i.min(j)], &embeddings[i.max(j)]).clamp(-1.0, 1.0),
+    };
+    (0..embeddings.len()).map(|i| (0..embeddings.len()).map(|j| cell(i, j)).collect()).collect()
+}
+
+/// File names, or whole paths where two files share a name.
+pub(super) fn short_labels(paths: &[&Path]) -> Vec<String> {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    paths
+        .iter()
+        .map(|path| match name(path) {
+            Some(short) if paths.iter().filter(|other| name(other).as_ref() == Some(&short)).count() == 1 => short,
+            _ => shown(path),
+        })
+        .collect()
+}
+
+/// The matrix with 3 decimals, images down and across.
+pub(super) fn table(labels: &[String], matrix: &[Vec<f32>]) -> String {
+    use unicode_width::UnicodeWidthStr;
+    let pad = |text: &str, width: usize| format!("{}{text}", " ".repeat(width.saturating_sub(text.width())));
+    let widest = labels.iter().map(|label| label.width()).max().unwrap_or(0);
+    let mut text = " ".repeat(widest);
+    for label in labels {
+        let _ = write!(text, "  {}", pad(label, 6));
+    }
+    for (label, row) in labels.iter().zip(matrix) {
+        let _ = write!(text, "\n{}", pad(label, widest));
+        for (label, value) in labels.iter().zip(row) {
+            let _ = write!(text, "  {}", pad(&format!("{value:.3}"), label.width().max(6)));
+        }
+    }
+    text
+}
+
+fn csv(labels: &[String], matrix: &[Vec<f32>]) -> Result<Vec<u8>> {
+    // A byte order mark, so that spreadsheet programs read Japanese names as UTF-8.
+    let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
+    writer.write_record(std::iter::once("").chain(labels.iter().map(String::as_str)))?;
+    for (label, row) in labels.iter().zip(matrix) {
+        let values = row.iter().map(|value| format!("{value:.6}"));
+        writer.write_record(std::iter::once(label.clone()).chain(values))?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+fn plot(file: &Path, labels: &[String], paths: &[&Path], matrix: &[Vec<f32>], model: &str) -> Result<()> {
+    let limits = niteru_imaging::Limits::default();
+    let thumbnails = paths.iter().filter_map(|path| Picture::open(path, &limits).ok()).collect();
+    let plot = MatrixPlot::new(labels, matrix)
+        .title(format!("Cosine similarity ({model})"))
+        .thumbnails(thumbnails);
+    let extension = file.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    match extension.as_deref() {
+        Some("svg") => write_whole(file, plot.to_svg().as_bytes()),
+        Some("png") => write_whole(file, &plot.to_png()?),
+        _ => bail!("cannot draw {}: name it .png or .svg", file.display()),
+    }
+}

@@ -1,0 +1,144 @@
+//! `niteru demo` and `niteru samples`: from nothing to a result on real photos.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use niteru_encoder::{DEFAULT_MODEL, ModelState};
+use niteru_store::samples::{self, Samples};
+use serde::Serialize;
+
+use super::{Context, add, compare, models, search, shown};
+use crate::args::DemoArgs;
+use crate::output::Outcome;
+use crate::report::{Report, Shown};
+
+/// The collection that the demo makes.
+const COLLECTION: &str = "demo";
+
+/// Two photos of one kind and two of another.
+const FOUR: [&str; 4] =
+    ["cats/tabby.jpg", "cats/egyptian.jpg", "motorcycles/left.png", "motorcycles/right.png"];
+
+/// How many results the demo's search shows.
+const RESULTS: usize = 6;
+
+/// The contract of `demo --json`.
+#[derive(Serialize)]
+struct Demo<'a> {
+    model: &'a str,
+    collection: &'a str,
+    images: Vec<String>,
+    matrix: &'a [Vec<f32>],
+    query: String,
+    results: &'a [niteru_store::SearchResult],
+    report: String,
+}
+
+pub(super) fn samples(context: &Context) -> Result<Outcome> {
+    let samples = fetch_samples(context)?;
+    if context.output.is_json() {
+        let folder = shown(samples.folder());
+        context.output.json(&serde_json::json!({ "folder": folder, "images": samples.count() }))?;
+    } else {
+        context.output.text(format!("{} photos in {}", samples.count(), samples.folder().display()))?;
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
+    let model = args.model.model.as_deref().unwrap_or(DEFAULT_MODEL);
+    if !matches!(context.models().status(model)?.state, ModelState::Installed(_)) {
+        context.output.note(format!("fetching the model {model} …"));
+        models::pull(context, model)?;
+    }
+    let samples = fetch_samples(context)?;
+    let home = context.home()?;
+    let encoder = context.encoder(Some(model), args.model.threads)?;
+
+    let folder = samples.folder().to_path_buf();
+    let csv = samples.csv();
+    // The demo's collection is its own: one that another model made before is made anew.
+    if home.collection(COLLECTION).is_ok_and(|c| c.identity().model != model) {
+        home.remove_collection(COLLECTION)?;
+    }
+    let paths = [folder.clone()];
+    let added = add::add(context, &home, COLLECTION, &paths, Some(&csv), &encoder, args.model.threads)?;
+    context.output.note(format!(
+        "collection {COLLECTION:?}: {} added, {} unchanged in {:.1} s\n",
+        added.added, added.unchanged, added.seconds
+    ));
+
+    let four: Vec<PathBuf> = FOUR.iter().map(|name| folder.join(name)).collect();
+    let embeddings =
+        four.iter().map(|path| search::embed_one(&encoder, path)).collect::<Result<Vec<_>>>()?;
+    let matrix = compare::similarity_matrix(&encoder, &embeddings);
+    let collection = home.collection(COLLECTION)?;
+    let results = search::search(&collection, &encoder, embeddings[0].clone(), RESULTS, None)?;
+
+    let html = args.html.clone().unwrap_or_else(|| context.home_path().join("demo.html"));
+    let next = next_commands(&folder);
+    write_report(&html, args, encoder.model(), &four, &matrix, &results, &next)?;
+
+    if context.output.is_json() {
+        context.output.json(&Demo {
+            model: encoder.model(),
+            collection: COLLECTION,
+            images: four.iter().map(|path| shown(path)).collect(),
+            matrix: &matrix,
+            query: shown(&four[0]),
+            results: &results,
+            report: shown(&html),
+        })?;
+        return Ok(Outcome::Done);
+    }
+    let labels: Vec<String> = FOUR.iter().map(|name| name.to_string()).collect();
+    context.output.text(format!(
+        "How alike are four photos? (cosine similarity, 1.000 = the same)\n\n{}\n",
+        compare::table(&labels, &matrix)
+    ))?;
+    context.output.text(format!(
+        "Which of the {} sample photos are most like {}?\n\n{}\n",
+        samples.count(),
+        FOUR[0],
+        search::table(&results)
+    ))?;
+    context.output.text(format!("The same with pictures: {}\n\nNext:", html.display()))?;
+    for command in next {
+        context.output.text(format!("  {command}"))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn fetch_samples(context: &Context) -> Result<Samples> {
+    let home = context.home()?;
+    Ok(models::with_progress(&context.output, |watch| samples::fetch(&home, watch))?)
+}
+
+fn next_commands(folder: &Path) -> Vec<String> {
+    let photo = folder.join("things/coffee.png");
+    vec![
+        format!("niteru search {COLLECTION} {} --html result.html", photo.display()),
+        format!("niteru eval retrieval {COLLECTION} --label kind"),
+        "niteru add parts FOLDER              # your own images".to_string(),
+        "niteru search parts PHOTO            # which of them look like this one?".to_string(),
+        "niteru --help".to_string(),
+    ]
+}
+
+fn write_report(
+    file: &Path,
+    args: &DemoArgs,
+    model: &str,
+    four: &[PathBuf],
+    matrix: &[Vec<f32>],
+    results: &[niteru_store::SearchResult],
+    next: &[String],
+) -> Result<()> {
+    let mut report = Report::new(args.report.lang, "Niteru demo", model);
+    let images: Vec<Shown> =
+        four.iter().zip(FOUR).map(|(path, name)| Shown::open(path, name.to_string())).collect();
+    report.matrix(&images, matrix);
+    report.search(&images[..1], &search::found(results));
+    report.next(next);
+    report.write(file)
+}

@@ -1,0 +1,87 @@
+//! Where words go: results to stdout, everything else to stderr.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// How a command ended when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All was done.
+    Done,
+    /// Done, but some inputs were skipped; they have been listed.
+    Skipped,
+}
+
+impl Outcome {
+    /// [`Outcome::Skipped`] when anything was.
+    pub(crate) fn skipped(any: bool) -> Outcome {
+        if any { Outcome::Skipped } else { Outcome::Done }
+    }
+}
+
+/// What the user asked to see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool, quiet: bool) -> Output {
+        Output { json, quiet }
+    }
+
+    /// Whether results are wanted as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints one JSON document on a line.
+    pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        serde_json::to_writer(&mut stdout, value)?;
+        writeln!(stdout)?;
+        stdout.flush()
+    }
+
+    /// Prints a result for people.
+    pub(crate) fn text(&self, text: impl fmt::Display) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}")?;
+        stdout.flush()
+    }
+
+    /// Prints a message that is not a result.
+    pub(crate) fn note(&self, text: impl fmt::Display) {
+        if !self.quiet {
+            // A closed stderr is no reason to stop working.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// Prints a message about an input that was skipped, `--quiet` or not.
+    pub(crate) fn warn(&self, text: impl fmt::Display) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// A bar with rate and time left; silent when stderr is no terminal or with `--quiet`.
+    pub(crate) fn progress(&self, total: Option<u64>, unit: &str) -> ProgressBar {
+        if self.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
+        let template = match total {
+            Some(_) => format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left  {{msg}}"),
+            None => format!("{{spinner}} {{pos}} {unit}  {{per_sec}}  {{elapsed}}  {{msg}}"),
+        };
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+}

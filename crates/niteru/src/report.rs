@@ -1,0 +1,310 @@
+//! Self-contained HTML reports: no scripts, no links out, pictures inside.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use maud::{DOCTYPE, Markup, html};
+use niteru_imaging::Picture;
+
+use crate::args::Language;
+
+/// Longest side of a thumbnail in a report, in pixels.
+const THUMBNAIL: u32 = 224;
+
+const STYLE: &str = "
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, 'Noto Sans JP', 'Hiragino Sans', 'Yu Gothic UI', sans-serif;
+       color: #1b1f24; background: #f4f5f7; margin: 0; }
+main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1.7rem; margin: 0 0 .25rem; }
+h2 { font-size: 1.2rem; margin: 2.25rem 0 .5rem; }
+p { max-width: 46rem; margin: .4rem 0; }
+.facts { color: #57606a; font-size: .9rem; }
+.panel { background: #fff; border: 1px solid #d8dee4; border-radius: 10px; padding: 1rem; overflow-x: auto; }
+table.matrix { border-collapse: separate; border-spacing: 3px; }
+table.matrix th { font-weight: 500; font-size: .8rem; padding: .25rem; vertical-align: bottom; max-width: 9rem;
+                  overflow-wrap: anywhere; }
+table.matrix th img { display: block; margin: 0 auto .25rem; width: 84px; height: 84px; object-fit: cover;
+                      border-radius: 6px; }
+table.matrix th[scope=row] { text-align: right; vertical-align: middle; }
+table.matrix td { width: 5.6rem; height: 5.6rem; text-align: center; font-variant-numeric: tabular-nums;
+                  border-radius: 6px; font-size: 1.05rem; }
+.scale { display: flex; align-items: center; gap: .6rem; font-size: .85rem; color: #57606a; margin-top: .6rem; }
+.scale i { display: inline-block; width: 12rem; height: .8rem; border-radius: 4px; }
+.results { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .9rem; }
+figure { margin: 0; background: #fff; border: 1px solid #d8dee4; border-radius: 10px; overflow: hidden; }
+figure img { width: 100%; height: 10.5rem; object-fit: contain; background: #eef0f2; display: block; }
+figcaption { padding: .55rem .7rem .7rem; font-size: .85rem; overflow-wrap: anywhere; }
+figcaption b { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
+.rank { float: right; color: #57606a; }
+.query { max-width: 14rem; border-color: #0969da; border-width: 2px; margin-bottom: .9rem; }
+.bar { height: 5px; background: #e6e9ec; border-radius: 3px; margin: .3rem 0 .4rem; }
+.bar i { display: block; height: 100%; background: #0969da; border-radius: 3px; }
+dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .6rem; margin: .35rem 0 0; color: #57606a; }
+dt { font-weight: 500; } dd { margin: 0; }
+pre { background: #1b1f24; color: #e6edf3; padding: .9rem 1rem; border-radius: 10px; overflow-x: auto; }
+@media print { body { background: #fff; } figure, .panel { break-inside: avoid; } }
+";
+
+/// The words of a report in one language.
+struct Words {
+    language: &'static str,
+    made_with: &'static str,
+    model: &'static str,
+    matrix: &'static str,
+    matrix_help: &'static str,
+    less: &'static str,
+    more: &'static str,
+    search: &'static str,
+    search_help: &'static str,
+    query: &'static str,
+    rank: &'static str,
+    none: &'static str,
+    next: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    language: "en",
+    made_with: "Made on this computer with Niteru",
+    model: "model",
+    matrix: "How alike are they?",
+    matrix_help: "Each number is the cosine similarity of two images: 1.000 is the same image, and a \
+                  higher number means more alike. Compare numbers of one model only.",
+    less: "less alike",
+    more: "more alike",
+    search: "What is most like this?",
+    search_help: "The images of the collection, the most similar first. Look at the order and at the \
+                  gaps between the numbers: how high a number must be differs from query to query.",
+    query: "Looked for",
+    rank: "rank",
+    none: "Nothing in the collection is as similar as was asked for.",
+    next: "What to try next",
+};
+
+const JAPANESE: Words = Words {
+    language: "ja",
+    made_with: "このパソコンの Niteru で作成しました",
+    model: "モデル",
+    matrix: "どれくらい似ていますか",
+    matrix_help: "数字は 2 枚の画像のコサイン類似度です。1.000 は同じ画像で、大きいほど似ています。\
+                  異なるモデルの数字どうしは比べられません。",
+    less: "似ていない",
+    more: "似ている",
+    search: "いちばん似ている画像",
+    search_help: "コレクションの画像を、似ている順に並べています。順番と数字の差に注目してください。\
+                  「似ている」といえる数字の大きさは、検索する画像によって変わります。",
+    query: "検索した画像",
+    rank: "順位",
+    none: "指定した類似度以上の画像はありませんでした。",
+    next: "次に試すこと",
+};
+
+impl Language {
+    /// What the system says, English when it says nothing.
+    pub(crate) fn of_system() -> Language {
+        match sys_locale::get_locale() {
+            Some(locale) if locale.to_ascii_lowercase().starts_with("ja") => Language::Ja,
+            _ => Language::En,
+        }
+    }
+
+    fn words(self) -> &'static Words {
+        match self {
+            Language::En => &ENGLISH,
+            Language::Ja => &JAPANESE,
+        }
+    }
+}
+
+/// A picture in a report with its name.
+pub(crate) struct Shown {
+    pub(crate) name: String,
+    /// A data URI; `None` where the file is gone.
+    thumbnail: Option<String>,
+}
+
+impl Shown {
+    /// Reads the picture for its thumbnail; one that cannot be read is shown by name alone.
+    pub(crate) fn open(path: &Path, name: String) -> Shown {
+        let picture = Picture::open(path, &niteru_imaging::Limits::default()).ok();
+        Shown { name, thumbnail: picture.as_ref().and_then(data_uri) }
+    }
+
+    /// Something that has no picture, such as a text.
+    pub(crate) fn named(name: String) -> Shown {
+        Shown { name, thumbnail: None }
+    }
+
+    fn image(&self) -> Markup {
+        html! {
+            @if let Some(thumbnail) = &self.thumbnail {
+                img src=(thumbnail) alt=(self.name);
+            }
+        }
+    }
+}
+
+fn data_uri(picture: &Picture) -> Option<String> {
+    let jpeg = picture.thumbnail(THUMBNAIL).to_jpeg(85).ok()?;
+    let data = base64::engine::general_purpose::STANDARD.encode(jpeg);
+    Some(format!("data:image/jpeg;base64,{data}"))
+}
+
+/// One line of a search result.
+pub(crate) struct Found {
+    pub(crate) image: Shown,
+    pub(crate) rank: usize,
+    pub(crate) similarity: f32,
+    pub(crate) metadata: Vec<(String, String)>,
+}
+
+/// A report under construction.
+pub(crate) struct Report {
+    words: &'static Words,
+    title: String,
+    model: String,
+    sections: Vec<Markup>,
+}
+
+impl Report {
+    pub(crate) fn new(language: Option<Language>, title: &str, model: &str) -> Report {
+        let words = language.unwrap_or_else(Language::of_system).words();
+        Report { words, title: title.into(), model: model.into(), sections: Vec::new() }
+    }
+
+    /// Adds the similarity matrix as a heat map; `values` is row by row.
+    pub(crate) fn matrix(&mut self, images: &[Shown], values: &[Vec<f32>]) {
+        let words = self.words;
+        let ends: Vec<String> = (0..=8).map(|i| css(i as f32 / 8.0).0).collect();
+        self.sections.push(html! {
+            h2 { (words.matrix) }
+            p { (words.matrix_help) }
+            div.panel {
+                table.matrix {
+                    thead { tr {
+                        td style="width:auto;height:auto" {}
+                        @for image in images { th scope="col" { (image.image()) (image.name) } }
+                    } }
+                    tbody {
+                        @for (image, row) in images.iter().zip(values) {
+                            tr {
+                                th scope="row" { (image.image()) (image.name) }
+                                @for value in row {
+                                    @let (back, text) = css(*value);
+                                    td style=(format!("background:{back};color:{text}")) {
+                                        (format!("{value:.3}"))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                div.scale {
+                    span { "0.000 " (words.less) }
+                    i style=(format!("background:linear-gradient(90deg,{})", ends.join(","))) {}
+                    span { (words.more) " 1.000" }
+                }
+            }
+        });
+    }
+
+    /// Adds a ranked list of what was found.
+    pub(crate) fn search(&mut self, query: &[Shown], results: &[Found]) {
+        let words = self.words;
+        self.sections.push(html! {
+            h2 { (words.search) }
+            p { (words.search_help) }
+            @for query in query {
+                figure.query {
+                    (query.image())
+                    figcaption { (words.query) ": " (query.name) }
+                }
+            }
+            @if results.is_empty() { p { (words.none) } }
+            div.results {
+                @for result in results {
+                    figure {
+                        (result.image.image())
+                        figcaption {
+                            span.rank { (words.rank) " " (result.rank) }
+                            b { (format!("{:.3}", result.similarity)) }
+                            div.bar {
+                                i style=(format!("width:{:.1}%", result.similarity.clamp(0.0, 1.0) * 100.0)) {}
+                            }
+                            (result.image.name)
+                            @if !result.metadata.is_empty() {
+                                dl {
+                                    @for (field, value) in &result.metadata { dt { (field) } dd { (value) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Adds the commands to try next.
+    pub(crate) fn next(&mut self, commands: &[String]) {
+        let words = self.words;
+        self.sections.push(html! { h2 { (words.next) } pre { (commands.join("\n")) } });
+    }
+
+    /// Writes the report; an older one of that name is replaced only when this one is complete.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let words = self.words;
+        let facts = format!(
+            "{} {} · {}: {}",
+            words.made_with,
+            env!("CARGO_PKG_VERSION"),
+            words.model,
+            self.model
+        );
+        let page = html! {
+            (DOCTYPE)
+            html lang=(words.language) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta http-equiv="Content-Security-Policy"
+                        content="default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+                    title { (self.title) }
+                    style { (maud::PreEscaped(STYLE)) }
+                }
+                body { main {
+                    h1 { (self.title) }
+                    p.facts { (facts) }
+                    @for section in &self.sections { (section) }
+                } }
+            }
+        };
+        write_whole(path, page.into_string().as_bytes())
+    }
+}
+
+/// Background and text colour of a similarity on the one scale that all reports share, 0 to 1.
+fn css(value: f32) -> (String, &'static str) {
+    let [r, g, b] = niteru_imaging::colour(value);
+    let luminance = 0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b);
+    (format!("rgb({r},{g},{b})"), if luminance > 128.0 { "#111" } else { "#fff" })
+}
+
+/// Writes a file under a temporary name beside it and renames it.
+pub(crate) fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(data)?;
+        #[cfg(unix)]
+        {
+            use std::{fs, os::unix::fs::PermissionsExt};
+            // A temporary file is private; a report is like any file the user writes.
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644))?;
+        }
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
