@@ -28,8 +28,8 @@ fn with_features<O: Op>(simd: Avx512, op: O) -> O::Output {
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const TILE_ROWS: usize = 12;
-    const TILE_VECTORS: usize = 2;
+    const TILE_ROWS: usize = 9;
+    const TILE_VECTORS: usize = 3;
 
     #[inline(always)]
     fn run<O: Op>(self, op: O) -> O::Output {

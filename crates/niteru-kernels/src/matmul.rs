@@ -5,10 +5,10 @@
 //! are. So an element depends on its row of A and its column of B alone, not on the number of
 //! rows, their grouping or the number of threads.
 
-use crate::math::Activation;
+use crate::math::{Activation, activate};
 use crate::packed::{PackedMatrix, Panels};
-use crate::simd::{Op, Simd};
-use crate::tile::{Finish, Strip, run_strip};
+use crate::simd::{Op, Simd, load_at, store_at};
+use crate::tile::{Strip, run_strip};
 use crate::views::{Rows, RowsMut};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -21,7 +21,8 @@ pub struct Epilogue<'a> {
     pub bias: Option<&'a [f32]>,
     /// Applied after the bias.
     pub activation: Activation,
-    /// Adds the result to `out` in place of overwriting it: a residual connection.
+    /// Adds the result to `out` in place of overwriting it: a residual connection. Free without an
+    /// activation; with one it takes a buffer as large as `out`.
     pub accumulate: bool,
 }
 
@@ -119,14 +120,8 @@ impl Op for Part<'_> {
     fn run<S: Simd>(self, s: S) {
         let k = self.b.k();
         let panels = self.b.panels();
-        // With an activation and `accumulate`, `out` cannot hold unfinished sums.
-        let in_place = self.epilogue.activation == Activation::None;
-        let add_after = self.epilogue.accumulate && !in_place;
-        let depth = if add_after {
-            k.max(1)
-        } else {
-            block_depth::<S>(k)
-        };
+        let Epilogue { bias, activation, accumulate } = self.epilogue;
+        let depth = block_depth::<S>(k);
         let block = block_rows::<S>(depth);
         let mut first = self.rows.start;
         while first < self.rows.end {
@@ -134,18 +129,18 @@ impl Op for Part<'_> {
             let mut p = 0;
             loop {
                 let end = (p + depth).min(k);
-                let continues = p > 0 || (self.epilogue.accumulate && !add_after);
                 for panel in self.panels.clone() {
-                    let mut strip = self.strip(panels, panel, first, p..end, continues);
+                    let mut strip = self.strip(panels, panel, first, p..end);
+                    strip.continues = accumulate || p > 0;
                     if end == k {
                         let (column, _) = panels.columns(panel);
-                        strip.finish = Some(Finish {
-                            bias: self.epilogue.bias.map(|bias| &bias[column..]),
-                            activation: self.epilogue.activation,
-                            add: add_after,
-                        });
+                        strip.bias = bias.map(|bias| &bias[column..]);
+                        strip.relu6 = activation == Activation::Relu6;
                     }
                     run_strip(s, &strip, last - first, panels.width(panel) / S::LANES);
+                    if end == k && !matches!(activation, Activation::None | Activation::Relu6) {
+                        s.run(Activate { activation, strip: &strip, rows: last - first });
+                    }
                 }
                 p = end;
                 if p == k {
@@ -153,6 +148,34 @@ impl Op for Part<'_> {
                 }
             }
             first = last;
+        }
+    }
+}
+
+/// Applies an activation to what the product of a strip left, while it is in the cache.
+struct Activate<'a> {
+    activation: Activation,
+    strip: &'a Strip<'a>,
+    rows: usize,
+}
+
+impl Op for Activate<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for i in 0..self.rows {
+            // SAFETY: the strip is `rows` rows of `columns` floats of the result, which this part
+            // alone writes.
+            let row = unsafe {
+                let start = self.strip.c.add(i * self.strip.c_stride);
+                std::slice::from_raw_parts_mut(start, self.strip.columns)
+            };
+            let mut j = 0;
+            while j < row.len() {
+                let v = activate(s, self.activation, load_at(s, row, j));
+                store_at(s, row, j, v);
+                j += S::LANES;
+            }
         }
     }
 }
@@ -165,7 +188,6 @@ impl<'a> Part<'a> {
         panel: usize,
         row: usize,
         depth: Range<usize>,
-        continues: bool,
     ) -> Strip<'a> {
         let (column, columns) = panels.columns(panel);
         let width = panels.width(panel);
@@ -180,8 +202,9 @@ impl<'a> Part<'a> {
             c: unsafe { self.out.data.add(row * self.out.stride + column) },
             c_stride: self.out.stride,
             columns,
-            continues,
-            finish: None,
+            continues: false,
+            bias: None,
+            relu6: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The innermost part of the matrix product: a tile of sums that stays in registers.
 
-use crate::math::{Activation, activate, relu6};
+use crate::math::relu6;
 use crate::simd::{MAX_TILE_ROWS, MAX_TILE_VECTORS, Op, Simd};
 
 /// Rows of A times one panel of B, over one block of k.
@@ -20,18 +20,11 @@ pub(crate) struct Strip<'a> {
     pub(crate) columns: usize,
     /// Sums begin with what C holds, not with zero.
     pub(crate) continues: bool,
-    /// Set on the last block of k.
-    pub(crate) finish: Option<Finish<'a>>,
-}
-
-/// What makes a sum a result.
-#[derive(Clone, Copy)]
-pub(crate) struct Finish<'a> {
-    /// At least as long as the strip has columns.
+    /// Added after the last block of k; at least as long as the strip has columns.
     pub(crate) bias: Option<&'a [f32]>,
-    pub(crate) activation: Activation,
-    /// Adds what C holds.
-    pub(crate) add: bool,
+    /// Applied after the bias. The other activations would make every size of tile large; they
+    /// are applied to the finished strip.
+    pub(crate) relu6: bool,
 }
 
 /// Computes `rows` rows of the strip, in tiles of nearly equal height.
@@ -106,6 +99,8 @@ impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS
 /// # Safety
 /// `HEIGHT` rows of `depth` floats are readable at `a` and of `columns` floats writable at `c`;
 /// the panel is `VECTORS` registers wide.
+// Loops over indices, not iterators: they unroll completely, and only then are the sums registers.
+#[expect(clippy::needless_range_loop, reason = "see above")]
 #[inline(always)]
 unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
     s: S,
@@ -114,26 +109,26 @@ unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
     c: *mut f32,
 ) {
     let mut sums = [[s.splat(0.0); VECTORS]; HEIGHT];
-    let columns = strip.columns;
+    let (columns, c_stride) = (strip.columns, strip.c_stride);
     if strip.continues {
-        for (i, row) in sums.iter_mut().enumerate() {
-            for (j, sum) in row.iter_mut().enumerate() {
+        for i in 0..HEIGHT {
+            for j in 0..VECTORS {
                 // SAFETY: row i < HEIGHT, and `columns` says what of it is there.
-                *sum = unsafe { load_part(s, c.add(i * strip.c_stride), j, columns) };
+                sums[i][j] = unsafe { load_part(s, c.add(i * c_stride), j, columns) };
             }
         }
     }
     let mut rows = [a; HEIGHT];
-    for (i, row) in rows.iter_mut().enumerate() {
+    for i in 0..HEIGHT {
         // SAFETY: row i < HEIGHT of A.
-        *row = unsafe { a.add(i * strip.a_stride) };
+        rows[i] = unsafe { a.add(i * strip.a_stride) };
     }
     let mut b = strip.b;
     for p in 0..strip.depth {
         let mut right = [s.splat(0.0); VECTORS];
-        for (j, right) in right.iter_mut().enumerate() {
+        for j in 0..VECTORS {
             // SAFETY: row p of the panel has VECTORS registers.
-            *right = unsafe { s.load(b.add(j * S::LANES)) };
+            right[j] = unsafe { s.load(b.add(j * S::LANES)) };
         }
         for i in 0..HEIGHT {
             // SAFETY: p < depth is a column of A.
@@ -145,63 +140,26 @@ unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
         // SAFETY: at most one past the panel's last row.
         b = unsafe { b.add(VECTORS * S::LANES) };
     }
-    if let Some(finish) = &strip.finish {
-        // SAFETY: the caller's promise about `c`.
-        unsafe { finish_sums(s, finish, &mut sums, c, strip) };
-    }
-    for (i, row) in sums.iter().enumerate() {
-        for (j, sum) in row.iter().enumerate() {
-            // SAFETY: as for loading.
-            unsafe { store_part(s, c.add(i * strip.c_stride), j, columns, *sum) };
-        }
-    }
-}
-
-/// # Safety
-/// As for [`one_tile`].
-#[inline(always)]
-unsafe fn finish_sums<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
-    s: S,
-    finish: &Finish,
-    sums: &mut [[S::V; VECTORS]; HEIGHT],
-    c: *const f32,
-    strip: &Strip,
-) {
-    if let Some(bias) = finish.bias {
-        let mut biases = [s.splat(0.0); VECTORS];
-        for (j, b) in biases.iter_mut().enumerate() {
+    if let Some(bias) = strip.bias {
+        for j in 0..VECTORS {
             // SAFETY: the bias has at least `columns` floats.
-            *b = unsafe { load_part(s, bias.as_ptr(), j, strip.columns) };
+            let bias = unsafe { load_part(s, bias.as_ptr(), j, columns) };
+            for i in 0..HEIGHT {
+                sums[i][j] = s.add(sums[i][j], bias);
+            }
         }
-        for row in sums.iter_mut() {
+    }
+    if strip.relu6 {
+        for i in 0..HEIGHT {
             for j in 0..VECTORS {
-                row[j] = s.add(row[j], biases[j]);
+                sums[i][j] = relu6(s, sums[i][j]);
             }
         }
     }
-    match finish.activation {
-        Activation::None => {}
-        Activation::Relu6 => {
-            for sum in sums.iter_mut().flatten() {
-                *sum = relu6(s, *sum);
-            }
-        }
-        // A loop over memory: unrolled over all registers it would be thousands of instructions.
-        activation => {
-            let mut spilled = *sums;
-            for sum in std::hint::black_box(&mut spilled).iter_mut().flatten() {
-                *sum = activate(s, activation, *sum);
-            }
-            *sums = spilled;
-        }
-    }
-    if finish.add {
-        for (i, row) in sums.iter_mut().enumerate() {
-            for (j, sum) in row.iter_mut().enumerate() {
-                // SAFETY: as in `one_tile`.
-                let held = unsafe { load_part(s, c.add(i * strip.c_stride), j, strip.columns) };
-                *sum = s.add(*sum, held);
-            }
+    for i in 0..HEIGHT {
+        for j in 0..VECTORS {
+            // SAFETY: as for loading.
+            unsafe { store_part(s, c.add(i * c_stride), j, columns, sums[i][j]) };
         }
     }
 }
