@@ -25,7 +25,19 @@ pub(crate) struct Strip<'a> {
     /// Applied after the bias. The other activations would make every size of tile large; they
     /// are applied to the finished strip.
     pub(crate) relu6: bool,
+    /// What of B is needed after this strip: fetched into the L2 cache meanwhile. Without it the
+    /// first tile of every strip waits for memory.
+    pub(crate) next: *const f32,
+    /// Floats to fetch from `next` on.
+    pub(crate) next_len: usize,
 }
+
+/// Steps of k between two rounds of fetching ahead.
+const FETCH_STEPS: usize = 16;
+/// Steps of k from which on it pays to fetch the results' lines before the sums are ready.
+const FETCH_RESULTS: usize = 64;
+/// Floats in a cache line.
+const LINE: usize = 16;
 
 /// Computes `rows` rows of the strip, in tiles of nearly equal height.
 #[inline(always)]
@@ -35,23 +47,36 @@ pub(crate) fn run_strip<S: Simd>(s: S, strip: &Strip, rows: usize, vectors: usiz
         return;
     }
     let (low, high) = (rows / tiles, rows % tiles);
+    let rounds = strip.depth.div_ceil(FETCH_STEPS);
+    let fetch = strip
+        .next_len
+        .div_ceil(LINE)
+        .div_ceil((tiles * rounds).max(1));
     if high > 0 {
-        tiles_of(s, strip, high, low + 1, vectors);
+        tiles_of(s, strip, high, low + 1, vectors, fetch);
     }
     let done = high * (low + 1);
     let rest = Strip {
+        next: strip.next.wrapping_add(high * rounds * fetch * LINE),
         // SAFETY: `done` rows precede the others in both matrices.
         a: unsafe { strip.a.add(done * strip.a_stride) },
         // SAFETY: as above.
         c: unsafe { strip.c.add(done * strip.c_stride) },
         ..*strip
     };
-    tiles_of(s, &rest, tiles - high, low, vectors);
+    tiles_of(s, &rest, tiles - high, low, vectors, fetch);
 }
 
 /// Calls the compiled tile of this size.
 #[inline(always)]
-fn tiles_of<S: Simd>(s: S, strip: &Strip, tiles: usize, height: usize, vectors: usize) {
+fn tiles_of<S: Simd>(
+    s: S,
+    strip: &Strip,
+    tiles: usize,
+    height: usize,
+    vectors: usize,
+    fetch: usize,
+) {
     macro_rules! height {
         ($($height:literal)*) => {
             match height {
@@ -63,9 +88,21 @@ fn tiles_of<S: Simd>(s: S, strip: &Strip, tiles: usize, height: usize, vectors: 
     macro_rules! width {
         ($height:literal) => {
             match vectors {
-                1 => s.run(Tiles::<$height, 1> { strip, tiles }),
-                2 => s.run(Tiles::<$height, 2> { strip, tiles }),
-                3 if S::TILE_VECTORS >= 3 => s.run(Tiles::<$height, 3> { strip, tiles }),
+                1 => s.run(Tiles::<$height, 1> {
+                    strip,
+                    tiles,
+                    fetch,
+                }),
+                2 => s.run(Tiles::<$height, 2> {
+                    strip,
+                    tiles,
+                    fetch,
+                }),
+                3 if S::TILE_VECTORS >= 3 => s.run(Tiles::<$height, 3> {
+                    strip,
+                    tiles,
+                    fetch,
+                }),
                 _ => unreachable!("tiles have 1 to {} vectors", MAX_TILE_VECTORS),
             }
         };
@@ -76,6 +113,8 @@ fn tiles_of<S: Simd>(s: S, strip: &Strip, tiles: usize, height: usize, vectors: 
 struct Tiles<'a, const HEIGHT: usize, const VECTORS: usize> {
     strip: &'a Strip<'a>,
     tiles: usize,
+    /// Lines to fetch ahead in each round.
+    fetch: usize,
 }
 
 impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS> {
@@ -83,6 +122,10 @@ impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let strip = self.strip;
+        let mut ahead = Ahead {
+            next: strip.next,
+            fetch: self.fetch,
+        };
         for tile in 0..self.tiles {
             let row = tile * HEIGHT;
             // SAFETY: the caller counted `tiles * HEIGHT` rows of both matrices from the strip's
@@ -90,8 +133,24 @@ impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS
             unsafe {
                 let a = strip.a.add(row * strip.a_stride);
                 let c = strip.c.add(row * strip.c_stride);
-                one_tile::<S, HEIGHT, VECTORS>(s, strip, a, c);
+                one_tile::<S, HEIGHT, VECTORS>(s, strip, &mut ahead, a, c);
             }
+        }
+    }
+}
+
+/// Fetches ahead, a few lines a round.
+struct Ahead {
+    next: *const f32,
+    fetch: usize,
+}
+
+impl Ahead {
+    #[inline(always)]
+    fn round<S: Simd>(&mut self, s: S) {
+        for _ in 0..self.fetch {
+            s.prefetch(self.next);
+            self.next = self.next.wrapping_add(LINE);
         }
     }
 }
@@ -105,17 +164,22 @@ impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS
 unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
     s: S,
     strip: &Strip,
+    ahead: &mut Ahead,
     a: *const f32,
     c: *mut f32,
 ) {
     let mut sums = [[s.splat(0.0); VECTORS]; HEIGHT];
     let (columns, c_stride) = (strip.columns, strip.c_stride);
-    if strip.continues {
-        for i in 0..HEIGHT {
-            for j in 0..VECTORS {
-                // SAFETY: row i < HEIGHT, and `columns` says what of it is there.
-                sums[i][j] = unsafe { load_part(s, c.add(i * c_stride), j, columns) };
-            }
+    // Where sums are short the memory is busy with the results anyway.
+    let fetched = if strip.depth >= FETCH_RESULTS {
+        HEIGHT
+    } else {
+        0
+    };
+    for i in 0..fetched {
+        let row = c.wrapping_add(i * c_stride);
+        for line in 0..(VECTORS * S::LANES).div_ceil(LINE) {
+            s.prefetch_write(row.wrapping_add(line * LINE));
         }
     }
     let mut rows = [a; HEIGHT];
@@ -123,22 +187,36 @@ unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
         // SAFETY: row i < HEIGHT of A.
         rows[i] = unsafe { a.add(i * strip.a_stride) };
     }
-    let mut b = strip.b;
-    for p in 0..strip.depth {
-        let mut right = [s.splat(0.0); VECTORS];
-        for j in 0..VECTORS {
-            // SAFETY: row p of the panel has VECTORS registers.
-            right[j] = unsafe { s.load(b.add(j * S::LANES)) };
-        }
-        for i in 0..HEIGHT {
-            // SAFETY: p < depth is a column of A.
-            let left = s.splat(unsafe { *rows[i].add(p) });
+    let (mut b, mut p) = (strip.b, 0);
+    while p < strip.depth {
+        ahead.round(s);
+        let end = (p + FETCH_STEPS).min(strip.depth);
+        while p < end {
+            let mut right = [s.splat(0.0); VECTORS];
             for j in 0..VECTORS {
-                sums[i][j] = s.fma(left, right[j], sums[i][j]);
+                // SAFETY: row p of the panel has VECTORS registers.
+                right[j] = unsafe { s.load(b.add(j * S::LANES)) };
+            }
+            for i in 0..HEIGHT {
+                // SAFETY: p < depth is a column of A.
+                let left = s.splat(unsafe { *rows[i].add(p) });
+                for j in 0..VECTORS {
+                    sums[i][j] = s.fma(left, right[j], sums[i][j]);
+                }
+            }
+            // SAFETY: at most one past the panel's last row.
+            b = unsafe { b.add(VECTORS * S::LANES) };
+            p += 1;
+        }
+    }
+    if strip.continues {
+        for i in 0..HEIGHT {
+            for j in 0..VECTORS {
+                // SAFETY: row i < HEIGHT, and `columns` says what of it is there.
+                let held = unsafe { load_part(s, c.add(i * c_stride), j, columns) };
+                sums[i][j] = s.add(sums[i][j], held);
             }
         }
-        // SAFETY: at most one past the panel's last row.
-        b = unsafe { b.add(VECTORS * S::LANES) };
     }
     if let Some(bias) = strip.bias {
         for j in 0..VECTORS {
