@@ -4,6 +4,7 @@
 //! [`Picture::decode`] recognises the format by content, checks [`Limits`] on the header before
 //! memory is used, applies the EXIF orientation and lays alpha over white.
 //! [`Picture::resize`] gives the bytes that Pillow's `Image.resize` gives.
+//! [`MatrixPlot`] draws a similarity matrix as SVG or PNG.
 
 mod decode;
 mod encode;
@@ -12,10 +13,12 @@ mod jpeg;
 mod limits;
 mod orient;
 mod picture;
+mod plot;
 mod resize;
 
 pub use decode::is_image_path;
 pub use error::{DecodeError, EncodeError, SizeError};
 pub use limits::Limits;
 pub use picture::Picture;
+pub use plot::{MatrixPlot, PlotError, colour, text_colour};
 pub use resize::Filter;

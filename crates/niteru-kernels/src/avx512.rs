@@ -28,8 +28,8 @@ fn with_features<O: Op>(simd: Avx512, op: O) -> O::Output {
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const TILE_ROWS: usize = 12;
-    const TILE_VECTORS: usize = 2;
+    const TILE_ROWS: usize = 8;
+    const TILE_VECTORS: usize = 3;
 
     #[inline(always)]
     fn run<O: Op>(self, op: O) -> O::Output {
@@ -60,6 +60,16 @@ impl Simd for Avx512 {
     unsafe fn store_first(self, p: *mut f32, n: usize, v: Self::V) {
         // SAFETY: self proves AVX-512 F; masked lanes are not written, the others are vouched for.
         unsafe { _mm512_mask_storeu_ps(p, (1u16 << n) - 1, v) }
+    }
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        // SAFETY: a hint; an address that cannot be read is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+    #[inline(always)]
+    fn prefetch_write(self, p: *const f32) {
+        // SAFETY: a hint; an address that cannot be read is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

@@ -1,14 +1,14 @@
 //! The matrix product, blocked for the caches, on the calling thread or on rayon's pool.
 //!
-//! Every element of the result is one chain of multiply-adds over k in rising order, wherever
-//! blocks and tiles begin and end: between blocks of k the unfinished sums rest in `out` as they
-//! are. So an element depends on its row of A and its column of B alone, not on the number of
-//! rows, their grouping or the number of threads.
+//! Every element of the result is a chain of multiply-adds over each block of k in rising order,
+//! and the sum of these chains in rising order. Blocks of k depend on k alone, so an element
+//! depends on its row of A and its column of B, not on the number of rows, their grouping or the
+//! number of threads.
 
-use crate::math::Activation;
+use crate::math::{Activation, activate};
 use crate::packed::{PackedMatrix, Panels};
-use crate::simd::{Op, Simd};
-use crate::tile::{Finish, Strip, run_strip};
+use crate::simd::{Op, Simd, load_at, store_at};
+use crate::tile::{Strip, run_strip};
 use crate::views::{Rows, RowsMut};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -21,14 +21,17 @@ pub struct Epilogue<'a> {
     pub bias: Option<&'a [f32]>,
     /// Applied after the bias.
     pub activation: Activation,
-    /// Adds the result to `out` in place of overwriting it: a residual connection.
+    /// Adds the result to `out` in place of overwriting it: a residual connection. Free without an
+    /// activation; with one it takes a buffer as large as `out`.
     pub accumulate: bool,
 }
 
-/// Bytes of a B panel that stay in the L1 cache while the rows of A pass by.
-const PANEL_BYTES: usize = 32 * 1024;
+/// Bytes of a block of a B panel that is used again and again while the rows of A pass by. More
+/// than the L1 cache holds, because each register of it is used for many products: longer sums,
+/// which visit `out` less often, were faster than a panel in L1.
+const PANEL_BYTES: usize = 80 * 1024;
 /// Bytes of a block of A that stay in the L2 cache while the panels of B pass by.
-const BLOCK_BYTES: usize = 512 * 1024;
+const BLOCK_BYTES: usize = 640 * 1024;
 /// Below this many multiply-adds a product is not worth spreading over threads.
 const PARALLEL_MIN: usize = 1 << 18;
 
@@ -74,6 +77,28 @@ impl Op for Matmul<'_> {
             mut out,
             parallel,
         } = self;
+        if epilogue.accumulate && epilogue.activation != Activation::None {
+            // Unfinished sums cannot rest in `out` here, and nobody is in a hurry for this pair.
+            let mut fresh = vec![0.0; a.rows() * b.n()];
+            let view = RowsMut::new(&mut fresh, a.rows(), b.n());
+            let epilogue = Epilogue {
+                accumulate: false,
+                ..epilogue
+            };
+            s.run(Matmul {
+                a,
+                b,
+                epilogue,
+                out: view,
+                parallel,
+            });
+            for (i, from) in fresh.chunks_exact(b.n().max(1)).enumerate() {
+                for (to, from) in out.row(i).iter_mut().zip(from) {
+                    *to += from;
+                }
+            }
+            return;
+        }
         let (rows, panels) = (a.rows(), b.panels().count());
         let out = Target {
             data: out.as_mut_ptr(),
@@ -119,33 +144,36 @@ impl Op for Part<'_> {
     fn run<S: Simd>(self, s: S) {
         let k = self.b.k();
         let panels = self.b.panels();
-        // With an activation and `accumulate`, `out` cannot hold unfinished sums.
-        let in_place = self.epilogue.activation == Activation::None;
-        let add_after = self.epilogue.accumulate && !in_place;
-        let depth = if add_after {
-            k.max(1)
-        } else {
-            block_depth::<S>(k)
-        };
-        let block = block_rows::<S>(depth);
+        let Epilogue {
+            bias,
+            activation,
+            accumulate,
+        } = self.epilogue;
+        let depth = block_depth::<S>(k);
+        let block = block_rows::<S>(self.rows.len(), depth);
         let mut first = self.rows.start;
         while first < self.rows.end {
             let last = (first + block).min(self.rows.end);
             let mut p = 0;
             loop {
                 let end = (p + depth).min(k);
-                let continues = p > 0 || (self.epilogue.accumulate && !add_after);
                 for panel in self.panels.clone() {
-                    let mut strip = self.strip(panels, panel, first, p..end, continues);
+                    let mut strip = self.strip(panels, panel, first, p..end);
+                    strip.continues = accumulate || p > 0;
+                    (strip.next, strip.next_len) = self.following(panels, panel, p..end, depth);
                     if end == k {
                         let (column, _) = panels.columns(panel);
-                        strip.finish = Some(Finish {
-                            bias: self.epilogue.bias.map(|bias| &bias[column..]),
-                            activation: self.epilogue.activation,
-                            add: add_after,
-                        });
+                        strip.bias = bias.map(|bias| &bias[column..]);
+                        strip.relu6 = activation == Activation::Relu6;
                     }
                     run_strip(s, &strip, last - first, panels.width(panel) / S::LANES);
+                    if end == k && !matches!(activation, Activation::None | Activation::Relu6) {
+                        s.run(Activate {
+                            activation,
+                            strip: &strip,
+                            rows: last - first,
+                        });
+                    }
                 }
                 p = end;
                 if p == k {
@@ -157,16 +185,37 @@ impl Op for Part<'_> {
     }
 }
 
+/// Applies an activation to what the product of a strip left, while it is in the cache.
+struct Activate<'a> {
+    activation: Activation,
+    strip: &'a Strip<'a>,
+    rows: usize,
+}
+
+impl Op for Activate<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for i in 0..self.rows {
+            // SAFETY: the strip is `rows` rows of `columns` floats of the result, which this part
+            // alone writes.
+            let row = unsafe {
+                let start = self.strip.c.add(i * self.strip.c_stride);
+                std::slice::from_raw_parts_mut(start, self.strip.columns)
+            };
+            let mut j = 0;
+            while j < row.len() {
+                let v = activate(s, self.activation, load_at(s, row, j));
+                store_at(s, row, j, v);
+                j += S::LANES;
+            }
+        }
+    }
+}
+
 impl<'a> Part<'a> {
     #[inline(always)]
-    fn strip(
-        &self,
-        panels: Panels,
-        panel: usize,
-        row: usize,
-        depth: Range<usize>,
-        continues: bool,
-    ) -> Strip<'a> {
+    fn strip(&self, panels: Panels, panel: usize, row: usize, depth: Range<usize>) -> Strip<'a> {
         let (column, columns) = panels.columns(panel);
         let width = panels.width(panel);
         let b = &self.b.floats()[column * self.b.k()..][depth.start * width..depth.end * width];
@@ -180,9 +229,35 @@ impl<'a> Part<'a> {
             c: unsafe { self.out.data.add(row * self.out.stride + column) },
             c_stride: self.out.stride,
             columns,
-            continues,
-            finish: None,
+            continues: false,
+            bias: None,
+            relu6: false,
+            next: std::ptr::null(),
+            next_len: 0,
         }
+    }
+
+    /// The part of B that is read after this panel's.
+    #[inline(always)]
+    fn following(
+        &self,
+        panels: Panels,
+        panel: usize,
+        depth: Range<usize>,
+        step: usize,
+    ) -> (*const f32, usize) {
+        let k = self.b.k();
+        let (panel, depth) = match panel + 1 {
+            next if next < self.panels.end => (next, depth),
+            _ => (self.panels.start, depth.end..(depth.end + step).min(k)),
+        };
+        let (column, _) = panels.columns(panel);
+        let width = panels.width(panel);
+        let start = column * k + depth.start * width;
+        (
+            self.b.floats().as_ptr().wrapping_add(start),
+            depth.len() * width,
+        )
     }
 }
 
@@ -192,8 +267,9 @@ fn block_depth<S: Simd>(k: usize) -> usize {
     k.div_ceil(k.div_ceil(most).max(1)).max(1)
 }
 
-/// Rows of a block of A.
-fn block_rows<S: Simd>(depth: usize) -> usize {
-    let most = (BLOCK_BYTES / (4 * depth)).clamp(8 * S::TILE_ROWS, 512);
-    most - most % S::TILE_ROWS
+/// Rows of a block of A: as equal as may be.
+fn block_rows<S: Simd>(rows: usize, depth: usize) -> usize {
+    let most = (BLOCK_BYTES / (4 * depth)).clamp(8 * S::TILE_ROWS, 1024);
+    let equal = rows.div_ceil(rows.div_ceil(most).max(1));
+    equal.next_multiple_of(S::TILE_ROWS).max(1)
 }

@@ -66,6 +66,10 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+    #[inline(always)]
+    fn prefetch_write(self, _: *const f32) {}
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: self proves NEON.
         unsafe { vaddq_f32(a, b) }

@@ -66,6 +66,10 @@ impl Simd for Portable {
         }
     }
     #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+    #[inline(always)]
+    fn prefetch_write(self, _: *const f32) {}
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         zip(a, b, |a, b| a + b)
     }

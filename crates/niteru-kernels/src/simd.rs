@@ -43,6 +43,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `n < LANES`, and `n` floats are writable at `p`.
     unsafe fn store_first(self, p: *mut f32, n: usize, v: Self::V);
+    /// Hints that the line at `p` will be read soon, into the L2 cache. Any address will do.
+    fn prefetch(self, p: *const f32);
+    /// Hints that the line at `p` will be written soon, into the L1 cache. Any address will do.
+    fn prefetch_write(self, p: *const f32);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;

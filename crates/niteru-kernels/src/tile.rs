@@ -1,6 +1,6 @@
 //! The innermost part of the matrix product: a tile of sums that stays in registers.
 
-use crate::math::{Activation, activate, relu6};
+use crate::math::relu6;
 use crate::simd::{MAX_TILE_ROWS, MAX_TILE_VECTORS, Op, Simd};
 
 /// Rows of A times one panel of B, over one block of k.
@@ -20,19 +20,24 @@ pub(crate) struct Strip<'a> {
     pub(crate) columns: usize,
     /// Sums begin with what C holds, not with zero.
     pub(crate) continues: bool,
-    /// Set on the last block of k.
-    pub(crate) finish: Option<Finish<'a>>,
+    /// Added after the last block of k; at least as long as the strip has columns.
+    pub(crate) bias: Option<&'a [f32]>,
+    /// Applied after the bias. The other activations would make every size of tile large; they
+    /// are applied to the finished strip.
+    pub(crate) relu6: bool,
+    /// What of B is needed after this strip: fetched into the L2 cache meanwhile. Without it the
+    /// first tile of every strip waits for memory.
+    pub(crate) next: *const f32,
+    /// Floats to fetch from `next` on.
+    pub(crate) next_len: usize,
 }
 
-/// What makes a sum a result.
-#[derive(Clone, Copy)]
-pub(crate) struct Finish<'a> {
-    /// At least as long as the strip has columns.
-    pub(crate) bias: Option<&'a [f32]>,
-    pub(crate) activation: Activation,
-    /// Adds what C holds.
-    pub(crate) add: bool,
-}
+/// Steps of k between two rounds of fetching ahead.
+const FETCH_STEPS: usize = 16;
+/// Steps of k from which on it pays to fetch the results' lines before the sums are ready.
+const FETCH_RESULTS: usize = 64;
+/// Floats in a cache line.
+const LINE: usize = 16;
 
 /// Computes `rows` rows of the strip, in tiles of nearly equal height.
 #[inline(always)]
@@ -42,23 +47,36 @@ pub(crate) fn run_strip<S: Simd>(s: S, strip: &Strip, rows: usize, vectors: usiz
         return;
     }
     let (low, high) = (rows / tiles, rows % tiles);
+    let rounds = strip.depth.div_ceil(FETCH_STEPS);
+    let fetch = strip
+        .next_len
+        .div_ceil(LINE)
+        .div_ceil((tiles * rounds).max(1));
     if high > 0 {
-        tiles_of(s, strip, high, low + 1, vectors);
+        tiles_of(s, strip, high, low + 1, vectors, fetch);
     }
     let done = high * (low + 1);
     let rest = Strip {
+        next: strip.next.wrapping_add(high * rounds * fetch * LINE),
         // SAFETY: `done` rows precede the others in both matrices.
         a: unsafe { strip.a.add(done * strip.a_stride) },
         // SAFETY: as above.
         c: unsafe { strip.c.add(done * strip.c_stride) },
         ..*strip
     };
-    tiles_of(s, &rest, tiles - high, low, vectors);
+    tiles_of(s, &rest, tiles - high, low, vectors, fetch);
 }
 
 /// Calls the compiled tile of this size.
 #[inline(always)]
-fn tiles_of<S: Simd>(s: S, strip: &Strip, tiles: usize, height: usize, vectors: usize) {
+fn tiles_of<S: Simd>(
+    s: S,
+    strip: &Strip,
+    tiles: usize,
+    height: usize,
+    vectors: usize,
+    fetch: usize,
+) {
     macro_rules! height {
         ($($height:literal)*) => {
             match height {
@@ -70,9 +88,21 @@ fn tiles_of<S: Simd>(s: S, strip: &Strip, tiles: usize, height: usize, vectors: 
     macro_rules! width {
         ($height:literal) => {
             match vectors {
-                1 => s.run(Tiles::<$height, 1> { strip, tiles }),
-                2 => s.run(Tiles::<$height, 2> { strip, tiles }),
-                3 if S::TILE_VECTORS >= 3 => s.run(Tiles::<$height, 3> { strip, tiles }),
+                1 => s.run(Tiles::<$height, 1> {
+                    strip,
+                    tiles,
+                    fetch,
+                }),
+                2 => s.run(Tiles::<$height, 2> {
+                    strip,
+                    tiles,
+                    fetch,
+                }),
+                3 if S::TILE_VECTORS >= 3 => s.run(Tiles::<$height, 3> {
+                    strip,
+                    tiles,
+                    fetch,
+                }),
                 _ => unreachable!("tiles have 1 to {} vectors", MAX_TILE_VECTORS),
             }
         };
@@ -83,6 +113,8 @@ fn tiles_of<S: Simd>(s: S, strip: &Strip, tiles: usize, height: usize, vectors: 
 struct Tiles<'a, const HEIGHT: usize, const VECTORS: usize> {
     strip: &'a Strip<'a>,
     tiles: usize,
+    /// Lines to fetch ahead in each round.
+    fetch: usize,
 }
 
 impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS> {
@@ -90,6 +122,10 @@ impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let strip = self.strip;
+        let mut ahead = Ahead {
+            next: strip.next,
+            fetch: self.fetch,
+        };
         for tile in 0..self.tiles {
             let row = tile * HEIGHT;
             // SAFETY: the caller counted `tiles * HEIGHT` rows of both matrices from the strip's
@@ -97,8 +133,24 @@ impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS
             unsafe {
                 let a = strip.a.add(row * strip.a_stride);
                 let c = strip.c.add(row * strip.c_stride);
-                one_tile::<S, HEIGHT, VECTORS>(s, strip, a, c);
+                one_tile::<S, HEIGHT, VECTORS>(s, strip, &mut ahead, a, c);
             }
+        }
+    }
+}
+
+/// Fetches ahead, a few lines a round.
+struct Ahead {
+    next: *const f32,
+    fetch: usize,
+}
+
+impl Ahead {
+    #[inline(always)]
+    fn round<S: Simd>(&mut self, s: S) {
+        for _ in 0..self.fetch {
+            s.prefetch(self.next);
+            self.next = self.next.wrapping_add(LINE);
         }
     }
 }
@@ -106,102 +158,86 @@ impl<const HEIGHT: usize, const VECTORS: usize> Op for Tiles<'_, HEIGHT, VECTORS
 /// # Safety
 /// `HEIGHT` rows of `depth` floats are readable at `a` and of `columns` floats writable at `c`;
 /// the panel is `VECTORS` registers wide.
+// Loops over indices, not iterators: they unroll completely, and only then are the sums registers.
+#[expect(clippy::needless_range_loop, reason = "see above")]
 #[inline(always)]
 unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
     s: S,
     strip: &Strip,
+    ahead: &mut Ahead,
     a: *const f32,
     c: *mut f32,
 ) {
     let mut sums = [[s.splat(0.0); VECTORS]; HEIGHT];
-    let columns = strip.columns;
-    if strip.continues {
-        for (i, row) in sums.iter_mut().enumerate() {
-            for (j, sum) in row.iter_mut().enumerate() {
-                // SAFETY: row i < HEIGHT, and `columns` says what of it is there.
-                *sum = unsafe { load_part(s, c.add(i * strip.c_stride), j, columns) };
-            }
+    let (columns, c_stride) = (strip.columns, strip.c_stride);
+    // Where sums are short the memory is busy with the results anyway.
+    let fetched = if strip.depth >= FETCH_RESULTS {
+        HEIGHT
+    } else {
+        0
+    };
+    for i in 0..fetched {
+        let row = c.wrapping_add(i * c_stride);
+        for line in 0..(VECTORS * S::LANES).div_ceil(LINE) {
+            s.prefetch_write(row.wrapping_add(line * LINE));
         }
     }
     let mut rows = [a; HEIGHT];
-    for (i, row) in rows.iter_mut().enumerate() {
+    for i in 0..HEIGHT {
         // SAFETY: row i < HEIGHT of A.
-        *row = unsafe { a.add(i * strip.a_stride) };
+        rows[i] = unsafe { a.add(i * strip.a_stride) };
     }
-    let mut b = strip.b;
-    for p in 0..strip.depth {
-        let mut right = [s.splat(0.0); VECTORS];
-        for (j, right) in right.iter_mut().enumerate() {
-            // SAFETY: row p of the panel has VECTORS registers.
-            *right = unsafe { s.load(b.add(j * S::LANES)) };
+    let (mut b, mut p) = (strip.b, 0);
+    while p < strip.depth {
+        ahead.round(s);
+        let end = (p + FETCH_STEPS).min(strip.depth);
+        while p < end {
+            let mut right = [s.splat(0.0); VECTORS];
+            for j in 0..VECTORS {
+                // SAFETY: row p of the panel has VECTORS registers.
+                right[j] = unsafe { s.load(b.add(j * S::LANES)) };
+            }
+            for i in 0..HEIGHT {
+                // SAFETY: p < depth is a column of A.
+                let left = s.splat(unsafe { *rows[i].add(p) });
+                for j in 0..VECTORS {
+                    sums[i][j] = s.fma(left, right[j], sums[i][j]);
+                }
+            }
+            // SAFETY: at most one past the panel's last row.
+            b = unsafe { b.add(VECTORS * S::LANES) };
+            p += 1;
         }
+    }
+    if strip.continues {
         for i in 0..HEIGHT {
-            // SAFETY: p < depth is a column of A.
-            let left = s.splat(unsafe { *rows[i].add(p) });
             for j in 0..VECTORS {
-                sums[i][j] = s.fma(left, right[j], sums[i][j]);
+                // SAFETY: row i < HEIGHT, and `columns` says what of it is there.
+                let held = unsafe { load_part(s, c.add(i * c_stride), j, columns) };
+                sums[i][j] = s.add(sums[i][j], held);
             }
         }
-        // SAFETY: at most one past the panel's last row.
-        b = unsafe { b.add(VECTORS * S::LANES) };
     }
-    if let Some(finish) = &strip.finish {
-        // SAFETY: the caller's promise about `c`.
-        unsafe { finish_sums(s, finish, &mut sums, c, strip) };
-    }
-    for (i, row) in sums.iter().enumerate() {
-        for (j, sum) in row.iter().enumerate() {
-            // SAFETY: as for loading.
-            unsafe { store_part(s, c.add(i * strip.c_stride), j, columns, *sum) };
-        }
-    }
-}
-
-/// # Safety
-/// As for [`one_tile`].
-#[inline(always)]
-unsafe fn finish_sums<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
-    s: S,
-    finish: &Finish,
-    sums: &mut [[S::V; VECTORS]; HEIGHT],
-    c: *const f32,
-    strip: &Strip,
-) {
-    if let Some(bias) = finish.bias {
-        let mut biases = [s.splat(0.0); VECTORS];
-        for (j, b) in biases.iter_mut().enumerate() {
+    if let Some(bias) = strip.bias {
+        for j in 0..VECTORS {
             // SAFETY: the bias has at least `columns` floats.
-            *b = unsafe { load_part(s, bias.as_ptr(), j, strip.columns) };
+            let bias = unsafe { load_part(s, bias.as_ptr(), j, columns) };
+            for i in 0..HEIGHT {
+                sums[i][j] = s.add(sums[i][j], bias);
+            }
         }
-        for row in sums.iter_mut() {
+    }
+    if strip.relu6 {
+        for i in 0..HEIGHT {
             for j in 0..VECTORS {
-                row[j] = s.add(row[j], biases[j]);
+                sums[i][j] = relu6(s, sums[i][j]);
             }
         }
     }
-    match finish.activation {
-        Activation::None => {}
-        Activation::Relu6 => {
-            for sum in sums.iter_mut().flatten() {
-                *sum = relu6(s, *sum);
-            }
-        }
-        // A loop over memory: unrolled over all registers it would be thousands of instructions.
-        activation => {
-            let mut spilled = *sums;
-            for sum in std::hint::black_box(&mut spilled).iter_mut().flatten() {
-                *sum = activate(s, activation, *sum);
-            }
-            *sums = spilled;
-        }
-    }
-    if finish.add {
-        for (i, row) in sums.iter_mut().enumerate() {
-            for (j, sum) in row.iter_mut().enumerate() {
-                // SAFETY: as in `one_tile`.
-                let held = unsafe { load_part(s, c.add(i * strip.c_stride), j, strip.columns) };
-                *sum = s.add(*sum, held);
-            }
+    for i in 0..HEIGHT {
+        for j in 0..VECTORS {
+            // SAFETY: as for loading.
+            unsafe { store_part(s, c.add(i * c_stride), j, columns, sums[i][j]) };
         }
     }
 }

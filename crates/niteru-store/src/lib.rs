@@ -1,1 +1,51 @@
-//! The home: SQLite truth, collections, import and search.
+//! The home: SQLite truth, collections, adding images, search.
+//!
+//! [`Home`] is the entry: it opens the data directory, adds folders of images to a named
+//! collection, and hands out [`Collection`]s to search, list and evaluate.
+//!
+//! ```no_run
+//! use niteru_store::{AddOptions, Home, ImageEncoder, Query};
+//!
+//! # fn example(encoder: &dyn ImageEncoder, embedding: Vec<f32>) -> Result<(), niteru_store::StoreError> {
+//! let home = Home::open("/srv/niteru")?;
+//! let report = home.add("parts", &["photos"], encoder, AddOptions::default())?;
+//! println!("{} added, {} skipped", report.added, report.skipped.len());
+//!
+//! let query = Query {
+//!     encoder: encoder.identity(),
+//!     embedding,
+//!     k: 5,
+//!     min_similarity: None,
+//!     exclude: vec![],
+//! };
+//! for result in home.collection("parts")?.search(&query)? {
+//!     println!("{:.3} {}", result.similarity, result.path.display());
+//! }
+//! # Ok(()) }
+//! ```
+
+mod add;
+mod collection;
+mod encoder;
+mod error;
+mod evaluate;
+mod home;
+mod lookup;
+mod metadata;
+mod metadata_csv;
+mod paths;
+mod schema;
+mod search;
+mod sink;
+mod walk;
+
+pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport, Skipped};
+pub use collection::{Collection, CollectionSummary, Image};
+pub use encoder::{
+    Candidate, EmbeddedFile, EncoderIdentity, EncoderSeconds, ImageEncoder, OnResult,
+};
+pub use error::{Source, StoreError};
+pub use evaluate::RetrievalReport;
+pub use home::Home;
+pub use metadata::Metadata;
+pub use search::{Query, SearchResult};

@@ -1,0 +1,358 @@
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::collection::{check_identity, check_name, find};
+use crate::home::lock;
+use crate::lookup::{Lookup, Verdict};
+use crate::metadata_csv::MetadataFile;
+use crate::sink::{Image, Sink, Write};
+use crate::walk::{self, Found};
+use crate::{Candidate, EmbeddedFile, EncoderSeconds, Home, ImageEncoder, StoreError, paths};
+
+/// Total that the counting walk has not found yet.
+const UNKNOWN: u64 = u64::MAX;
+
+/// How to add.
+#[derive(Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct AddOptions<'a> {
+    /// A CSV file with a `path` column; its other columns become metadata.
+    pub metadata: Option<&'a Path>,
+    /// Set to true, from any thread, to stop: what is stored stays, the report says so.
+    pub cancel: Option<&'a AtomicBool>,
+    /// Called after every file, from one thread at a time.
+    pub progress: Option<&'a (dyn Fn(&AddProgress) + Sync)>,
+}
+
+/// How far adding has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct AddProgress {
+    /// Files dealt with.
+    pub done: u64,
+    /// Files to deal with, once they are counted.
+    pub total: Option<u64>,
+    /// Files dealt with whose outcome is on the disk: they survive whatever happens now.
+    pub stored: u64,
+    /// Files and folders that could not be used.
+    pub skipped: u64,
+    /// Seconds since the start.
+    pub seconds: f64,
+}
+
+/// What adding did. JSON: `{"collection", "model", "added", "updated", "unchanged", "missing",
+/// "skipped": [{"path", "reason"}], "seconds", …}`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AddReport {
+    /// The collection.
+    pub collection: String,
+    /// Its model.
+    pub model: String,
+    /// Images that are new in the collection.
+    pub added: u64,
+    /// Images whose contents had changed; they were embedded again.
+    pub updated: u64,
+    /// Images that were in the collection with the same contents.
+    pub unchanged: u64,
+    /// Of the added and updated: contents that had an embedding already, which was copied.
+    pub reused: u64,
+    /// Images below the given paths whose files are gone. They keep their metadata, but searches
+    /// leave them out until a file is there again.
+    #[serde(serialize_with = "paths::serialize_all")]
+    pub missing: Vec<PathBuf>,
+    /// Files, folders and metadata rows that could not be used.
+    pub skipped: Vec<Skipped>,
+    /// What was read from the metadata file, if one was given.
+    pub metadata: Option<MetadataReport>,
+    /// Whether it was cancelled before the end.
+    pub cancelled: bool,
+    /// Wall time.
+    pub seconds: f64,
+    /// Where the time went.
+    pub stages: AddStages,
+}
+
+/// Something that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The file or folder; for a metadata row, the metadata file.
+    #[serde(serialize_with = "paths::serialize")]
+    pub path: PathBuf,
+    /// What is wrong, for a metadata row with its line number.
+    pub reason: String,
+}
+
+/// What was read from a metadata file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MetadataReport {
+    /// The file.
+    #[serde(serialize_with = "paths::serialize")]
+    pub path: PathBuf,
+    /// Its text encoding, such as `UTF-8` or `Shift_JIS`; detected unless a byte order mark
+    /// says it.
+    pub encoding: String,
+    /// Rows after the header.
+    pub rows: u64,
+    /// Rows that were applied to an image.
+    pub applied: u64,
+}
+
+/// Seconds of work a stage. The encoder's stages are summed over its threads; they overlap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct AddStages {
+    /// Walking folders, comparing with the database, hashing files that may be known.
+    pub find: f64,
+    /// The encoder's stages.
+    #[serde(flatten)]
+    pub encoder: EncoderSeconds,
+    /// Writing to the database.
+    pub store: f64,
+}
+
+impl Home {
+    /// Adds the images at and below the paths to a collection, which is made with the first one.
+    ///
+    /// A file is known by its path and the sha256 of its contents. One that is in the collection
+    /// with equal contents costs no more than a look at its size and time (and its contents, if
+    /// that time has changed); changed contents are embedded again; contents that any collection
+    /// of the home holds an embedding of, by the same encoder, are not computed again. A bad file
+    /// is skipped and listed. Files are looked for, embedded and stored as a stream, and commits
+    /// come at least every 256 files: after a crash, run it again to go on.
+    ///
+    /// Inside folders, files with the usual image extensions count, hidden ones do not, and
+    /// symbolic links are followed. Images that the collection knows below the paths and whose
+    /// files are gone are marked missing, and reported.
+    ///
+    /// Several threads and processes may add to one collection at once.
+    ///
+    /// # Errors
+    /// [`StoreError::CollectionName`], [`StoreError::OtherModel`], [`StoreError::MetadataFile`]
+    /// before anything is stored; [`StoreError::Encoder`] and those of the database also later:
+    /// what was reported as stored is.
+    pub fn add(
+        &self,
+        collection: &str,
+        paths: &[impl AsRef<Path>],
+        encoder: &dyn ImageEncoder,
+        options: AddOptions<'_>,
+    ) -> Result<AddReport, StoreError> {
+        let started = Instant::now();
+        check_name(collection)?;
+        let identity = encoder.identity();
+        let existing = self.read(|tx| Ok(find(tx, collection)?))?;
+        if let Some((_, own)) = &existing {
+            check_identity(collection, own, &identity)?;
+        }
+        // Opened first: a file that cannot be used ends the run before the long part.
+        let metadata = options.metadata.map(MetadataFile::open).transpose()?;
+
+        let sink = Sink::new(
+            self,
+            collection,
+            &identity,
+            existing.map(|(id, _)| id),
+            started,
+        );
+        let roots = absolute_roots(paths);
+        let run = Run {
+            sink: Mutex::new(sink),
+            options,
+            total: AtomicU64::new(UNKNOWN),
+            finished: AtomicBool::new(false),
+        };
+        let encoder_seconds = run.embed(self, &roots, encoder)?;
+        let mut sink = run
+            .sink
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        sink.flush()?;
+        if !run.options.is_cancelled() {
+            sink.mark_missing(&roots)?;
+            if let Some(metadata) = metadata {
+                sink.apply_metadata(metadata, &run.options)?;
+            }
+        }
+        let mut report = sink.into_report();
+        report.cancelled = options.is_cancelled();
+        report.stages.encoder = encoder_seconds;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+}
+
+impl AddOptions<'_> {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel
+            .is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+    }
+}
+
+/// The paths to walk, each once.
+fn absolute_roots(given: &[impl AsRef<Path>]) -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = Vec::new();
+    for path in given.iter().map(AsRef::as_ref) {
+        // Without a working directory, or for an empty path, walking gives the reason.
+        let root = paths::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        if !roots.contains(&root) {
+            roots.push(root);
+        }
+    }
+    roots
+}
+
+/// State that the file stream, the encoder's callback and the counting thread share.
+struct Run<'a> {
+    sink: Mutex<Sink<'a>>,
+    options: AddOptions<'a>,
+    total: AtomicU64,
+    finished: AtomicBool,
+}
+
+impl Run<'_> {
+    fn embed(
+        &self,
+        home: &Home,
+        roots: &[PathBuf],
+        encoder: &dyn ImageEncoder,
+    ) -> Result<EncoderSeconds, StoreError> {
+        let lookup = lock(&self.sink).lookup(home.reader()?);
+        let result = std::thread::scope(|scope| {
+            if self.options.progress.is_some() {
+                scope.spawn(|| self.count(roots));
+            }
+            let mut files = Files {
+                run: self,
+                lookup,
+                found: Box::new(roots.iter().cloned().flat_map(walk::walk)),
+            };
+            let result =
+                encoder.embed_files(&mut files, &mut |file, embedded| self.take(file, embedded));
+            self.finished.store(true, Ordering::Relaxed);
+            result
+        });
+        // The store's own failure comes first: it is why the encoder was stopped.
+        if let Some(failure) = lock(&self.sink).failure.take() {
+            return Err(failure);
+        }
+        result.map_err(|source| StoreError::Encoder {
+            model: encoder.identity().model,
+            source,
+        })
+    }
+
+    /// Counts what the stream will come across, ahead of it, so that progress knows a total.
+    fn count(&self, roots: &[PathBuf]) {
+        let stop = || self.finished.load(Ordering::Relaxed) || self.options.is_cancelled();
+        let total: Option<u64> = roots.iter().map(|root| walk::count(root, &stop)).sum();
+        if let Some(total) = total {
+            self.total.store(total, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes the encoder's result for a file.
+    fn take(
+        &self,
+        file: Candidate,
+        embedded: Result<EmbeddedFile, crate::error::Source>,
+    ) -> ControlFlow<()> {
+        let mut sink = lock(&self.sink);
+        let dimensions = sink.dimensions();
+        match embedded
+            .map_err(|error| with_causes(&*error))
+            .and_then(|e| check(e, dimensions))
+        {
+            Ok(embedded) => sink.push(Write::Put(Image::embedded(file, &embedded))),
+            Err(reason) => sink.skip_file(file.path, reason),
+        }
+        self.after(&mut sink)
+    }
+
+    /// Commits when it is time to, tells progress, and says whether to go on.
+    fn after(&self, sink: &mut Sink<'_>) -> ControlFlow<()> {
+        if sink.failure.is_none()
+            && let Err(error) = sink.flush_if_due()
+        {
+            sink.failure = Some(error);
+        }
+        if let Some(progress) = self.options.progress {
+            let total = self.total.load(Ordering::Relaxed);
+            progress(&sink.progress((total != UNKNOWN).then_some(total)));
+        }
+        if sink.failure.is_some() || self.options.is_cancelled() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// An error with its causes, in one line.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        // Some errors repeat their cause in their own words.
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Refuses an embedding that could never be found, or would be found always.
+fn check(embedded: EmbeddedFile, dimensions: usize) -> Result<EmbeddedFile, String> {
+    let found = embedded.embedding.len();
+    if found != dimensions {
+        return Err(format!(
+            "expected an embedding of {dimensions} dimensions, got {found}"
+        ));
+    }
+    let rounded = niteru_index::from_f16(&niteru_index::to_f16(&embedded.embedding));
+    let square: f32 = rounded.iter().map(|x| x * x).sum();
+    if !square.is_finite() || square == 0.0 {
+        return Err("its embedding has no direction (all zeros, NaN or infinite)".into());
+    }
+    Ok(embedded)
+}
+
+/// The files that the encoder has to look at; the others are dealt with on the way.
+struct Files<'r, 'a> {
+    run: &'r Run<'a>,
+    lookup: Lookup,
+    found: Box<dyn Iterator<Item = Found> + Send + 'r>,
+}
+
+impl Iterator for Files<'_, '_> {
+    type Item = Candidate;
+
+    fn next(&mut self) -> Option<Candidate> {
+        loop {
+            let started = Instant::now();
+            let stop = |sink: &Sink<'_>| sink.failure.is_some() || self.run.options.is_cancelled();
+            let step = self.found.next().map(|found| match found {
+                Found::File(file) => self.lookup.classify(file),
+                Found::Unreadable(path, reason) => Ok(Verdict::Skip(path, reason)),
+            });
+            let mut sink = lock(&self.run.sink);
+            sink.add_find_time(started.elapsed());
+            if stop(&sink) {
+                return None;
+            }
+            match step? {
+                Ok(Verdict::Embed(file)) => return Some(file),
+                Ok(Verdict::Unchanged) => sink.unchanged(),
+                Ok(Verdict::Write(write)) => sink.push(write),
+                Ok(Verdict::Skip(path, reason)) => sink.skip_file(path, reason),
+                Err(error) => sink.fail(error),
+            }
+            if self.run.after(&mut sink).is_break() {
+                return None;
+            }
+        }
+    }
+}

@@ -1,0 +1,389 @@
+use std::path::{Path, PathBuf};
+
+use half::f16;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::paths;
+use crate::{EncoderIdentity, Home, Metadata, StoreError};
+
+/// Longest name of a collection, in characters.
+const NAME_CHARS: usize = 100;
+
+/// A named set of images that share one model.
+#[derive(Debug, Clone)]
+pub struct Collection<'h> {
+    pub(crate) home: &'h Home,
+    pub(crate) id: i64,
+    name: String,
+    identity: EncoderIdentity,
+}
+
+/// A collection in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CollectionSummary {
+    /// Its name.
+    pub name: String,
+    /// Name of its model.
+    pub model: String,
+    /// Fingerprint of its model.
+    pub fingerprint: String,
+    /// Length of its embeddings.
+    pub dimensions: usize,
+    /// Number of images, the missing ones included.
+    pub images: u64,
+    /// Number of images whose files were gone when last looked for.
+    pub missing: u64,
+    /// When it was made, milliseconds since 1970 (UTC).
+    pub created: i64,
+}
+
+/// An image of a collection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// Never changes, and is never given to another image.
+    pub id: u64,
+    /// Absolute. In JSON, what is not UTF-8 in it appears as U+FFFD.
+    #[serde(serialize_with = "paths::serialize")]
+    pub path: PathBuf,
+    /// Of the file's contents when it was embedded, in hexadecimal.
+    pub sha256: String,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Whether the file was gone when last looked for. Searches leave such images out.
+    pub missing: bool,
+    /// When it was first added, milliseconds since 1970 (UTC).
+    pub added: i64,
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+impl Home {
+    /// The collections by name.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn collections(&self) -> Result<Vec<CollectionSummary>, StoreError> {
+        self.read(|tx| {
+            let mut statement = tx.prepare_cached(
+                "SELECT c.name, e.model, e.fingerprint, e.dimensions, c.created,
+                        (SELECT count(*) FROM images i WHERE i.collection = c.id),
+                        (SELECT count(*) FROM images i WHERE i.collection = c.id AND i.missing = 1)
+                 FROM collections c JOIN encoders e ON e.id = c.encoder ORDER BY c.name",
+            )?;
+            let rows = statement.query_map([], |row| {
+                Ok(CollectionSummary {
+                    name: row.get(0)?,
+                    model: row.get(1)?,
+                    fingerprint: row.get(2)?,
+                    dimensions: dimensions(row, 3)?,
+                    created: row.get(4)?,
+                    images: row.get::<_, i64>(5)?.cast_unsigned(),
+                    missing: row.get::<_, i64>(6)?.cast_unsigned(),
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// An existing collection.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCollection`], and those of the database.
+    pub fn collection(&self, name: &str) -> Result<Collection<'_>, StoreError> {
+        let found = self.read(|tx| Ok(find(tx, name)?))?;
+        match found {
+            Some((id, identity)) => Ok(Collection {
+                home: self,
+                id,
+                name: name.into(),
+                identity,
+            }),
+            None => {
+                let names = self
+                    .collections()?
+                    .into_iter()
+                    .map(|other| other.name)
+                    .collect();
+                Err(StoreError::NoCollection {
+                    name: name.into(),
+                    names,
+                })
+            }
+        }
+    }
+
+    /// Removes a collection with its images' embeddings and metadata; the files stay.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCollection`], and those of the database.
+    pub fn remove_collection(&self, name: &str) -> Result<(), StoreError> {
+        let collection = self.collection(name)?;
+        self.write(|tx| {
+            tx.execute("DELETE FROM collections WHERE id = ?", [collection.id])?;
+            Ok(())
+        })?;
+        crate::home::lock(&self.indexes).remove(&collection.id);
+        Ok(())
+    }
+}
+
+impl Collection<'_> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The model that made its embeddings.
+    pub fn identity(&self) -> &EncoderIdentity {
+        &self.identity
+    }
+
+    /// Refuses an encoder whose embeddings cannot be compared with the collection's.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherModel`].
+    pub fn check_encoder(&self, encoder: &EncoderIdentity) -> Result<(), StoreError> {
+        check_identity(&self.name, &self.identity, encoder)
+    }
+
+    /// Up to `limit` images in the order of their ids, those after `after`: a page at a time.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn images(&self, after: Option<u64>, limit: usize) -> Result<Vec<Image>, StoreError> {
+        self.home.read(|tx| {
+            let sql = format!("{SELECT_IMAGE} WHERE collection = ? AND id > ? ORDER BY id LIMIT ?");
+            let mut statement = tx.prepare_cached(&sql)?;
+            let after = after.map_or(0, sql_id);
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![self.id, after, limit], image)?;
+            rows.map(|image| with_metadata(tx, image?)).collect()
+        })
+    }
+
+    /// One image.
+    ///
+    /// # Errors
+    /// [`StoreError::NoImage`], and those of the database.
+    pub fn image(&self, id: u64) -> Result<Image, StoreError> {
+        let sql = format!("{SELECT_IMAGE} WHERE collection = ? AND id = ?");
+        self.one_image(&sql, &sql_id(id), &id)
+    }
+
+    /// The image at that path; a relative one counts from the working directory.
+    ///
+    /// # Errors
+    /// [`StoreError::NoImage`], and those of the database.
+    pub fn image_at(&self, path: &Path) -> Result<Image, StoreError> {
+        let absolute = paths::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let sql = format!("{SELECT_IMAGE} WHERE collection = ? AND path = ?");
+        let stored = paths::to_bytes(&absolute).unwrap_or_default();
+        self.one_image(&sql, &stored, &path.display())
+    }
+
+    fn one_image(
+        &self,
+        sql: &str,
+        key: &dyn rusqlite::ToSql,
+        shown: &dyn std::fmt::Display,
+    ) -> Result<Image, StoreError> {
+        let found = self.home.read(|tx| {
+            let found = tx.query_row(sql, params![self.id, key], image).optional()?;
+            found.map(|image| with_metadata(tx, image)).transpose()
+        })?;
+        found.ok_or_else(|| self.no_image(shown))
+    }
+
+    /// The stored embedding of an image, unit length up to the rounding to f16.
+    ///
+    /// # Errors
+    /// [`StoreError::NoImage`], and those of the database.
+    pub fn embedding(&self, id: u64) -> Result<Vec<f32>, StoreError> {
+        let vector = self.home.read(|tx| {
+            let sql = "SELECT e.vector FROM embeddings e JOIN images i ON i.id = e.image
+                       WHERE i.collection = ? AND i.id = ?";
+            let found = tx.query_row(sql, params![self.id, sql_id(id)], |row| {
+                let mut vector = Vec::new();
+                read_vector(row.get_ref(0)?.as_blob()?, &mut vector);
+                Ok(vector)
+            });
+            Ok(found.optional()?)
+        })?;
+        let vector = vector.ok_or_else(|| self.no_image(&id))?;
+        Ok(niteru_index::from_f16(&vector))
+    }
+
+    /// Removes images with their embeddings and metadata; the files stay. Returns how many there
+    /// were; ids that are not in the collection are ignored.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn remove(&self, ids: &[u64]) -> Result<u64, StoreError> {
+        self.home.write(|tx| {
+            let mut removed = 0;
+            for &id in ids {
+                let deleted = tx
+                    .prepare_cached("DELETE FROM images WHERE collection = ? AND id = ?")?
+                    .execute(params![self.id, sql_id(id)])?;
+                if deleted > 0 {
+                    removed += 1;
+                    let change = next_change(tx)?;
+                    tx.prepare_cached(
+                        "INSERT INTO removed_images (change, collection, image) VALUES (?, ?, ?)",
+                    )?
+                    .execute(params![change, self.id, sql_id(id)])?;
+                }
+            }
+            Ok(removed)
+        })
+    }
+
+    /// The metadata fields, in the order in which they first came.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn fields(&self) -> Result<Vec<String>, StoreError> {
+        self.home.read(|tx| {
+            let sql = "SELECT name FROM fields WHERE collection = ? ORDER BY id";
+            let mut statement = tx.prepare_cached(sql)?;
+            let names = statement.query_map([self.id], |row| row.get(0))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn no_image(&self, shown: &dyn std::fmt::Display) -> StoreError {
+        StoreError::NoImage {
+            collection: self.name.clone(),
+            image: shown.to_string(),
+        }
+    }
+}
+
+/// Refuses a name that would be lost in a list or a log.
+pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
+    let reason = if name.trim().is_empty() {
+        "a name has at least one character"
+    } else if name.chars().count() > NAME_CHARS {
+        "a name has at most 100 characters"
+    } else if name.chars().any(char::is_control) {
+        "a name has no control characters"
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::CollectionName {
+        name: name.into(),
+        reason,
+    })
+}
+
+/// The collection's id and encoder.
+pub(crate) fn find(
+    tx: &Transaction<'_>,
+    name: &str,
+) -> rusqlite::Result<Option<(i64, EncoderIdentity)>> {
+    tx.prepare_cached(
+        "SELECT c.id, e.model, e.fingerprint, e.dimensions
+         FROM collections c JOIN encoders e ON e.id = c.encoder WHERE c.name = ?",
+    )?
+    .query_row([name], |row| {
+        let (model, fingerprint) = (row.get(1)?, row.get(2)?);
+        let dimensions = dimensions(row, 3)?;
+        Ok((
+            row.get(0)?,
+            EncoderIdentity {
+                model,
+                fingerprint,
+                dimensions,
+            },
+        ))
+    })
+    .optional()
+}
+
+pub(crate) fn check_identity(
+    collection: &str,
+    own: &EncoderIdentity,
+    other: &EncoderIdentity,
+) -> Result<(), StoreError> {
+    if own.fingerprint == other.fingerprint {
+        return Ok(());
+    }
+    Err(StoreError::OtherModel {
+        collection: collection.into(),
+        collection_model: own.model.clone(),
+        collection_fingerprint: own.fingerprint.clone(),
+        model: other.model.clone(),
+        fingerprint: other.fingerprint.clone(),
+    })
+}
+
+/// The next change number; one a changed image.
+pub(crate) fn next_change(tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+    tx.prepare_cached("UPDATE home SET change = change + 1 RETURNING change")?
+        .query_row([], |row| row.get(0))
+}
+
+/// Ids are SQLite's, so every one that exists fits.
+pub(crate) fn sql_id(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+/// Appends a stored vector (little endian) to `vectors`.
+pub(crate) fn read_vector(blob: &[u8], vectors: &mut Vec<f16>) {
+    let (values, _) = blob.as_chunks::<2>();
+    vectors.extend(values.iter().map(|&bytes| f16::from_le_bytes(bytes)));
+}
+
+/// The stored form of an embedding.
+pub(crate) fn vector_blob(embedding: &[f32]) -> Vec<u8> {
+    niteru_index::to_f16(embedding)
+        .into_iter()
+        .flat_map(f16::to_le_bytes)
+        .collect()
+}
+
+/// Metadata of one image.
+pub(crate) fn metadata(tx: &Transaction<'_>, image: u64) -> rusqlite::Result<Metadata> {
+    let mut statement = tx.prepare_cached(
+        "SELECT f.name, m.value FROM metadata m JOIN fields f ON f.id = m.field
+         WHERE m.image = ? ORDER BY f.id",
+    )?;
+    let rows = statement.query_map([sql_id(image)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect::<Result<_, _>>().map(Metadata)
+}
+
+const SELECT_IMAGE: &str =
+    "SELECT id, path, sha256, bytes, width, height, missing, added FROM images";
+
+fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
+    let sha256 = row.get_ref(2)?.as_blob()?;
+    Ok(Image {
+        id: row.get::<_, i64>(0)?.cast_unsigned(),
+        path: paths::from_bytes(row.get(1)?),
+        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        bytes: row.get::<_, i64>(3)?.cast_unsigned(),
+        width: row.get(4)?,
+        height: row.get(5)?,
+        missing: row.get(6)?,
+        added: row.get(7)?,
+        metadata: Metadata::default(),
+    })
+}
+
+fn with_metadata(tx: &Transaction<'_>, image: Image) -> Result<Image, Failure> {
+    Ok(Image {
+        metadata: metadata(tx, image.id)?,
+        ..image
+    })
+}
+
+fn dimensions(row: &Row<'_>, column: usize) -> rusqlite::Result<usize> {
+    let value: i64 = row.get(column)?;
+    usize::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}

@@ -1,0 +1,82 @@
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::Source;
+
+/// What makes embeddings for a collection.
+///
+/// A trait, so that the store's tests need no weights; the product has one implementation, for
+/// `niteru_encoder::Encoder`.
+pub trait ImageEncoder {
+    /// Which model this is.
+    fn identity(&self) -> EncoderIdentity;
+
+    /// Embeds files and hands over one result a file, in the order of `files`.
+    ///
+    /// `files` is drawn as needed, never collected. A file that cannot be embedded is one `Err`
+    /// result and does not end the run; [`ControlFlow::Break`] does, without an error.
+    ///
+    /// # Errors
+    /// What stops the encoder as a whole.
+    fn embed_files(
+        &self,
+        files: &mut (dyn Iterator<Item = Candidate> + Send),
+        on_result: &mut OnResult<'_>,
+    ) -> Result<EncoderSeconds, Source>;
+}
+
+/// Takes the result for one file.
+pub type OnResult<'a> = dyn FnMut(Candidate, Result<EmbeddedFile, Source>) -> ControlFlow<()> + 'a;
+
+/// A model, as collections remember it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncoderIdentity {
+    /// Name in the catalogue.
+    pub model: String,
+    /// Embeddings are comparable exactly when these are equal.
+    pub fingerprint: String,
+    /// Length of its embeddings.
+    pub dimensions: usize,
+}
+
+/// A file to embed.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+    pub(crate) modified: Option<i64>,
+}
+
+impl AsRef<Path> for Candidate {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// One file's embedding, and which contents it belongs to.
+#[derive(Debug, Clone)]
+pub struct EmbeddedFile {
+    /// Unit length.
+    pub embedding: Vec<f32>,
+    /// Of the bytes that were embedded.
+    pub sha256: [u8; 32],
+    /// Length of the file.
+    pub bytes: u64,
+    /// Pixels across, as stored in the file.
+    pub width: u32,
+    /// Pixels down, as stored in the file.
+    pub height: u32,
+}
+
+/// Where an encoder spent its time, in seconds summed over its threads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct EncoderSeconds {
+    /// Reading and decoding files.
+    pub decode: f64,
+    /// Resizing, cropping, scaling.
+    pub preprocess: f64,
+    /// The network.
+    pub forward: f64,
+}

@@ -1,0 +1,200 @@
+use std::path::PathBuf;
+
+use niteru_index::IndexError;
+
+/// A cause that another crate or the operating system gave.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the home could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The home's folder or database cannot be opened or created.
+    #[error("cannot open the home {}: {source}", path.display())]
+    Open {
+        /// The home, or the file in it.
+        path: PathBuf,
+        /// What went wrong.
+        source: Source,
+    },
+    /// A SQLite database, but not one of ours.
+    #[error("{} is a database of another program: choose another home", path.display())]
+    NotAHome {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Written by a newer program.
+    #[error(
+        "{} has format {found}, this program knows formats up to {supported}: update niteru",
+        path.display()
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest known format.
+        supported: i64,
+    },
+    /// The database file is damaged or no database at all.
+    #[error(
+        "{} is damaged ({source}): restore a backup, or move the file away and add the images again",
+        path.display()
+    )]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The home can be read but not written.
+    #[error("{} cannot be written: check its permissions, or choose another home", path.display())]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+    },
+    /// No room for the home to grow.
+    #[error("no space left for {}: free some, then run the same command again", path.display())]
+    DiskFull {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Another process kept the database locked for longer than writers wait.
+    #[error("{} is locked by another process: try again when it has finished", path.display())]
+    Busy {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Any other failure of the database.
+    #[error("cannot use {}: {source}", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A name that no collection may have.
+    #[error("{name:?} cannot name a collection: {reason}")]
+    CollectionName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// There is no such collection.
+    #[error(
+        "no collection {name:?}: {}",
+        known(names, "there are none yet, add one")
+    )]
+    NoCollection {
+        /// The name asked for.
+        name: String,
+        /// The names that exist.
+        names: Vec<String>,
+    },
+    /// The embeddings of the collection and of the encoder cannot be compared.
+    #[error(
+        "collection {collection:?} was made with {collection_model} (fingerprint \
+         {collection_fingerprint:.12}), not with {model} (fingerprint {fingerprint:.12}): use the \
+         collection's model, or embed the images again by adding them to a new collection with \
+         {model}"
+    )]
+    OtherModel {
+        /// The collection.
+        collection: String,
+        /// Name of the model that made its embeddings.
+        collection_model: String,
+        /// Fingerprint of that model.
+        collection_fingerprint: String,
+        /// Name of the model that was to be used.
+        model: String,
+        /// Fingerprint of that model.
+        fingerprint: String,
+    },
+    /// There is no such image in the collection.
+    #[error("no image {image} in collection {collection:?}")]
+    NoImage {
+        /// The collection.
+        collection: String,
+        /// The id or path asked for.
+        image: String,
+    },
+    /// No image of the collection carries the field.
+    #[error(
+        "no image of collection {collection:?} has a value for {field:?}: {}",
+        known(names, "it has no metadata, add some with a CSV file")
+    )]
+    NoField {
+        /// The collection.
+        collection: String,
+        /// The field asked for.
+        field: String,
+        /// The fields that exist.
+        names: Vec<String>,
+    },
+    /// A file that the user named cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// A metadata file that cannot be used at all.
+    #[error("cannot use {} as metadata: {reason}", path.display())]
+    MetadataFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The encoder failed as a whole, not for one image.
+    #[error("cannot embed with {model}: {source}")]
+    Encoder {
+        /// The model.
+        model: String,
+        /// What went wrong.
+        source: Source,
+    },
+    /// The query or a stored embedding was refused by the index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+fn known(names: &[String], none: &str) -> String {
+    const SHOWN: usize = 10;
+    match names {
+        [] => none.to_owned(),
+        names if names.len() <= SHOWN => format!("there are {}", names.join(", ")),
+        names => format!(
+            "there are {} and {} more",
+            names[..SHOWN].join(", "),
+            names.len() - SHOWN
+        ),
+    }
+}
+
+/// What a piece of work on the database can end with, before the home adds its path to it.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Sql(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -1,0 +1,216 @@
+use std::collections::HashMap;
+
+use niteru_index::{f16, from_f16};
+use niteru_kernels::Kernels;
+use rayon::prelude::*;
+use rusqlite::params;
+use serde::Serialize;
+
+use crate::collection::read_vector;
+use crate::{Collection, StoreError};
+
+/// Queries compared together: their similarities to every image are what one task keeps.
+const QUERY_ROWS: usize = 32;
+
+/// Values of the images compared together, 256 KiB: read once from memory for all queries.
+const TILE_VALUES: usize = 64 * 1024;
+
+/// How well the nearest images of a collection share a field's value.
+///
+/// Leave-one-out: every image that carries the field and is not missing is a query against all
+/// *other* images that carry it. An other image is *relevant* if its value is equal to the
+/// query's, character by character. The others are ranked by similarity descending, equal
+/// similarities by id ascending.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RetrievalReport {
+    /// The collection.
+    pub collection: String,
+    /// Its model.
+    pub model: String,
+    /// The field.
+    pub field: String,
+    /// Images that carry the field.
+    pub images: usize,
+    /// Different values among them.
+    pub values: usize,
+    /// Images with at least one relevant other: those that the figures below are means over.
+    pub queries: usize,
+    /// Images whose value no other has; they are no queries, but others may find them.
+    pub singletons: usize,
+    /// Share of queries whose nearest other image is relevant.
+    pub recall_at_1: f64,
+    /// Share of queries with at least one relevant image among the 5 nearest others.
+    pub recall_at_5: f64,
+    /// Share of queries with at least one relevant image among the 10 nearest others.
+    pub recall_at_10: f64,
+    /// Mean over queries of average precision: the mean over *all* relevant images of the share
+    /// of relevant ones among the images ranked up to and with it.
+    pub mean_average_precision: f64,
+}
+
+/// What one query contributes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Score {
+    /// Rank of the first relevant image, from 1.
+    first: usize,
+    average_precision: f64,
+}
+
+impl Collection<'_> {
+    /// Evaluates how well similarity finds images with the same value of a field.
+    ///
+    /// Takes time with the square of the number of images, and memory for their embeddings in
+    /// f32 plus a few megabytes a thread.
+    ///
+    /// # Errors
+    /// [`StoreError::NoField`], and those of the database.
+    pub fn evaluate_retrieval(&self, field: &str) -> Result<RetrievalReport, StoreError> {
+        let (vectors, labels) = self.labelled(field)?;
+        if labels.is_empty() {
+            return Err(StoreError::NoField {
+                collection: self.name().into(),
+                field: field.into(),
+                names: self.fields()?,
+            });
+        }
+        let scores = score(&vectors, self.identity().dimensions, &labels);
+        let queries = scores.len();
+        let mean = |value: &dyn Fn(&Score) -> f64| match queries {
+            0 => 0.0,
+            _ => scores.iter().map(value).sum::<f64>() / queries as f64,
+        };
+        let recall = |k| mean(&|score| f64::from(score.first <= k));
+        Ok(RetrievalReport {
+            collection: self.name().into(),
+            model: self.identity().model.clone(),
+            field: field.into(),
+            images: labels.len(),
+            values: labels.iter().max().map_or(0, |&last| last as usize + 1),
+            queries,
+            singletons: labels.len() - queries,
+            recall_at_1: recall(1),
+            recall_at_5: recall(5),
+            recall_at_10: recall(10),
+            mean_average_precision: mean(&|score| score.average_precision),
+        })
+    }
+
+    /// Embeddings, row after row by id, and a number for each one's value of the field.
+    fn labelled(&self, field: &str) -> Result<(Vec<f32>, Vec<u32>), StoreError> {
+        self.home.read(|tx| {
+            let mut statement = tx.prepare_cached(
+                "SELECT m.value, e.vector
+                 FROM fields f
+                 JOIN metadata m ON m.field = f.id
+                 JOIN images i ON i.id = m.image
+                 JOIN embeddings e ON e.image = i.id
+                 WHERE f.collection = ? AND f.name = ? AND i.missing = 0
+                 ORDER BY i.id",
+            )?;
+            let mut rows = statement.query(params![self.id, field])?;
+            let mut numbers: HashMap<String, u32> = HashMap::new();
+            let (mut vectors, mut labels) = (Vec::new(), Vec::new());
+            let mut vector: Vec<f16> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let next = numbers.len() as u32;
+                labels.push(*numbers.entry(row.get(0)?).or_insert(next));
+                vector.clear();
+                read_vector(
+                    row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?,
+                    &mut vector,
+                );
+                vector.resize(self.identity().dimensions, f16::ZERO);
+                vectors.extend(from_f16(&vector));
+            }
+            Ok((vectors, labels))
+        })
+    }
+}
+
+/// The scores of all queries that have a relevant image, in order.
+fn score(vectors: &[f32], dimensions: usize, labels: &[u32]) -> Vec<Score> {
+    let kernels = Kernels::from_env().unwrap_or_else(|_| Kernels::detect());
+    let mut unit = vectors.to_vec();
+    for row in unit.chunks_exact_mut(dimensions) {
+        // A stored vector has a direction; one that has none would rank last with its zeros.
+        let _ = kernels.normalize(row);
+    }
+    let mut counts = vec![0_u32; labels.len()];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+
+    let images = labels.len();
+    let tile_rows = (TILE_VALUES / dimensions).max(1);
+    let blocks = unit.par_chunks(QUERY_ROWS * dimensions).enumerate();
+    let scores = blocks.flat_map_iter(|(block, queries)| {
+        let rows = queries.len() / dimensions;
+        let mut similarities = vec![0.0_f32; rows * images];
+        for (tile, others) in unit.chunks(tile_rows * dimensions).enumerate() {
+            let start = tile * tile_rows;
+            let count = others.len() / dimensions;
+            for (query, row) in queries
+                .chunks_exact(dimensions)
+                .zip(similarities.chunks_exact_mut(images))
+            {
+                kernels.dots(query, others, &mut row[start..start + count]);
+            }
+        }
+        let mut keys = Vec::with_capacity(images);
+        let mut scores = Vec::with_capacity(rows);
+        for (i, row) in similarities.chunks_exact(images).enumerate() {
+            let query = block * QUERY_ROWS + i;
+            let relevant = counts[labels[query] as usize] - 1;
+            if relevant > 0 {
+                scores.push(score_query(query, row, labels, relevant, &mut keys));
+            }
+        }
+        scores
+    });
+    scores.collect()
+}
+
+fn score_query(
+    query: usize,
+    similarities: &[f32],
+    labels: &[u32],
+    relevant: u32,
+    keys: &mut Vec<u64>,
+) -> Score {
+    keys.clear();
+    let others = similarities
+        .iter()
+        .enumerate()
+        .filter(|(other, _)| *other != query);
+    keys.extend(others.map(|(other, &similarity)| key(similarity, other)));
+    keys.sort_unstable();
+    let mut score = Score::default();
+    let mut found = 0;
+    for (i, &key) in keys.iter().enumerate() {
+        let other = (key & u64::from(u32::MAX)) as usize;
+        if labels[other] == labels[query] {
+            found += 1;
+            if found == 1 {
+                score.first = i + 1;
+            }
+            score.average_precision += f64::from(found) / (i + 1) as f64;
+            if found == relevant {
+                break;
+            }
+        }
+    }
+    score.average_precision /= f64::from(relevant);
+    score
+}
+
+/// Sorts ascending as similarity descending, then position ascending. Images beyond 2³² would
+/// need more memory than a similarity row can have.
+fn key(similarity: f32, position: usize) -> u64 {
+    // Zero has one sign here, or −0 would rank after 0 instead of beside it.
+    let bits = (similarity + 0.0).to_bits();
+    // Bits that order as the numbers do: flip the sign of positives, everything of negatives.
+    let ascending = if bits >> 31 == 0 {
+        bits | 1 << 31
+    } else {
+        !bits
+    };
+    u64::from(!ascending) << 32 | position as u64
+}

@@ -1,0 +1,402 @@
+//! Metadata from CSV files as people have them: with or without a byte order mark, in Shift_JIS,
+//! with semicolons, with paths written on another system.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::Encoding;
+use rusqlite::{OptionalExtension, Transaction, params};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::StoreError;
+use crate::add::{AddOptions, MetadataReport};
+use crate::collection::next_change;
+use crate::error::Failure;
+use crate::paths;
+use crate::sink::Sink;
+
+/// Largest file read; detecting the encoding needs all of it in memory.
+const MAX_BYTES: u64 = 512 << 20;
+
+/// Name of the column that says which image a row is about; case does not count.
+const PATH_COLUMN: &str = "path";
+
+/// Rows applied in one transaction.
+const BATCH: usize = 256;
+
+/// A metadata file, read and decoded, with its header understood.
+pub(crate) struct MetadataFile {
+    path: PathBuf,
+    /// Where relative paths may start: the file's folder, then the folder above it, for data
+    /// sets whose lists name their own folder.
+    folders: Vec<PathBuf>,
+    encoding: &'static Encoding,
+    text: String,
+    delimiter: u8,
+    /// Field names by column; `None` for the path and for columns that are not used.
+    fields: Vec<Option<String>>,
+    path_column: usize,
+    /// What is wrong with the header, by line.
+    remarks: Vec<(u64, String)>,
+}
+
+/// One row: which image, and its values by column.
+struct Row {
+    line: u64,
+    record: csv::StringRecord,
+}
+
+impl MetadataFile {
+    /// Reads the file and its header.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let cannot_read = |source| StoreError::Read {
+            path: path.to_path_buf(),
+            source,
+        };
+        let unusable = |reason| StoreError::MetadataFile {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let absolute = paths::absolute(path).map_err(cannot_read)?;
+        let file = std::fs::File::open(&absolute).map_err(cannot_read)?;
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(cannot_read)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(unusable(format!(
+                "it is larger than {} MiB",
+                MAX_BYTES >> 20
+            )));
+        }
+        let (encoding, text, remark) = decode(&bytes);
+        let (delimiter, header) = header(&text).map_err(unusable)?;
+        let mut this = Self {
+            path: absolute.clone(),
+            folders: absolute
+                .ancestors()
+                .skip(1)
+                .take(2)
+                .map(Path::to_path_buf)
+                .collect(),
+            encoding,
+            text,
+            delimiter,
+            fields: Vec::with_capacity(header.len()),
+            path_column: 0,
+            remarks: remark.map(|remark| (1, remark)).into_iter().collect(),
+        };
+        this.read_header(&header).map_err(unusable)?;
+        Ok(this)
+    }
+
+    fn read_header(&mut self, header: &csv::StringRecord) -> Result<(), String> {
+        let mut path_column = None;
+        for (column, name) in header.iter().enumerate() {
+            let name = name.trim();
+            let field = if is_path(name) && path_column.is_none() {
+                path_column = Some(column);
+                None
+            } else if name.is_empty() {
+                self.remark(format!("column {} has no name: not used", column + 1));
+                None
+            } else if is_path(name) || self.fields.iter().flatten().any(|field| field == name) {
+                self.remark(format!(
+                    "column {} is another {name:?}: not used",
+                    column + 1
+                ));
+                None
+            } else {
+                Some(name.to_owned())
+            };
+            self.fields.push(field);
+        }
+        self.path_column = path_column.ok_or_else(|| {
+            let names: Vec<_> = header.iter().take(10).map(str::trim).collect();
+            format!(
+                "it has no column {PATH_COLUMN:?}, only {:?}",
+                names.join(", ")
+            )
+        })?;
+        Ok(())
+    }
+
+    fn remark(&mut self, remark: String) {
+        self.remarks.push((1, remark));
+    }
+
+    /// The rows after the header, or what is wrong with them, with their lines.
+    fn rows(&self) -> impl Iterator<Item = Result<Row, (u64, String)>> {
+        let columns = self.fields.len();
+        // The records, not the iterator's header: a missing value shall be a remark, not an end.
+        let reader = reader(&self.text, self.delimiter);
+        let mut lines = Lines::new(&self.text);
+        reader
+            .into_records()
+            .skip(1)
+            .map(move |record| match record {
+                Ok(record) => {
+                    let line = lines.line(record.position());
+                    if record.len() == columns {
+                        Ok(Row { line, record })
+                    } else {
+                        Err((
+                            line,
+                            format!("expected {columns} values, got {}", record.len()),
+                        ))
+                    }
+                }
+                Err(error) => Err((lines.line(error.position()), error.to_string())),
+            })
+    }
+
+    /// The stored paths that a written one may mean, the likeliest first.
+    fn candidates(&self, written: &str) -> Vec<PathBuf> {
+        let slashes = written.replace('\\', "/");
+        let mut spellings = vec![written.to_owned(), slashes.clone()];
+        // File systems differ in how they write が: as one character or as two.
+        spellings.extend([slashes.nfc().collect(), slashes.nfd().collect()]);
+        let mut candidates: Vec<PathBuf> = Vec::new();
+        for folder in &self.folders {
+            for spelling in &spellings {
+                let joined = folder.join(spelling);
+                let candidate = paths::absolute(&joined).unwrap_or(joined);
+                if !candidates.contains(&candidate) {
+                    candidates.push(candidate);
+                }
+            }
+        }
+        candidates
+    }
+}
+
+/// Finds the lines of ascending positions. The reader's own numbers count a record from the end
+/// of the one before it, empty lines and all.
+struct Lines<'a> {
+    text: &'a [u8],
+    byte: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            byte: 0,
+            line: 1,
+        }
+    }
+
+    fn line(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.and_then(|position| usize::try_from(position.byte()).ok());
+        while let Some(&byte) = self.text.get(self.byte)
+            && (start.is_some_and(|start| self.byte < start) || matches!(byte, b'\r' | b'\n'))
+        {
+            let next = self.text.get(self.byte + 1);
+            // A line ends with \n, \r or both.
+            let ends = byte == b'\n' || (byte == b'\r' && next != Some(&b'\n'));
+            self.line += u64::from(ends);
+            self.byte += 1;
+        }
+        self.line
+    }
+}
+
+/// Which encoding the bytes are in, their text, and a remark if some could not be read.
+fn decode(bytes: &[u8]) -> (&'static Encoding, String, Option<String>) {
+    const ESCAPE: u8 = 0x1B;
+    let encoding = match Encoding::for_bom(bytes) {
+        Some((encoding, _)) => encoding,
+        // ISO-2022-JP is valid UTF-8 to the letter, but nothing else in CSV files has escapes.
+        None if std::str::from_utf8(bytes).is_ok() && !bytes.contains(&ESCAPE) => {
+            encoding_rs::UTF_8
+        }
+        None => {
+            let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+            detector.feed(bytes, true);
+            // Among encodings that fit equally well, those used in Japan come first.
+            detector.guess(Some(b"jp"), Utf8Detection::Allow)
+        }
+    };
+    let (text, _, malformed) = encoding.decode(bytes);
+    let remark = malformed.then(|| {
+        format!(
+            "read as {}, some characters could not be: save it as UTF-8",
+            encoding.name()
+        )
+    });
+    (encoding, text.into_owned(), remark)
+}
+
+/// The delimiter and the header record: the first delimiter with which there is a path column.
+fn header(text: &str) -> Result<(u8, csv::StringRecord), String> {
+    let read = |delimiter| {
+        let mut record = csv::StringRecord::new();
+        let read = reader(text, delimiter).read_record(&mut record);
+        read.map(|_| record).map_err(|error| error.to_string())
+    };
+    for delimiter in [b',', b';', b'\t'] {
+        let record = read(delimiter)?;
+        if record.iter().any(|name| is_path(name.trim())) {
+            return Ok((delimiter, record));
+        }
+    }
+    read(b',').map(|record| (b',', record))
+}
+
+fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes())
+}
+
+fn is_path(name: &str) -> bool {
+    name.eq_ignore_ascii_case(PATH_COLUMN)
+}
+
+impl Sink<'_> {
+    /// Gives images of the collection the values of the file's rows.
+    ///
+    /// A value replaces what the image had in that field; an empty value removes it. Fields that
+    /// are no column stay as they are.
+    pub(crate) fn apply_metadata(
+        &mut self,
+        file: MetadataFile,
+        options: &AddOptions<'_>,
+    ) -> Result<(), StoreError> {
+        let mut report = MetadataReport {
+            path: file.path.clone(),
+            encoding: file.encoding.name().to_owned(),
+            ..MetadataReport::default()
+        };
+        for (line, remark) in &file.remarks {
+            self.skip(file.path.clone(), format!("line {line}: {remark}"));
+        }
+        let collection = self.collection();
+        let mut fields = HashMap::new();
+        let mut rows = file.rows().peekable();
+        while rows.peek().is_some() && !options.is_cancelled() {
+            let batch: Vec<_> = rows.by_ref().take(BATCH).collect();
+            let results = self.home().write(|tx| {
+                let apply = |row| apply_row(tx, collection, &file, &mut fields, row);
+                batch
+                    .into_iter()
+                    .map(apply)
+                    .collect::<Result<Vec<_>, Failure>>()
+            })?;
+            for result in results {
+                report.rows += 1;
+                match result {
+                    Ok(()) => report.applied += 1,
+                    Err((line, reason)) => {
+                        self.skip(file.path.clone(), format!("line {line}: {reason}"));
+                    }
+                }
+            }
+        }
+        self.report_mut().metadata = Some(report);
+        Ok(())
+    }
+}
+
+fn apply_row(
+    tx: &Transaction<'_>,
+    collection: Option<i64>,
+    file: &MetadataFile,
+    fields: &mut HashMap<usize, i64>,
+    row: Result<Row, (u64, String)>,
+) -> Result<Result<(), (u64, String)>, Failure> {
+    let Row { line, record } = match row {
+        Ok(row) => row,
+        Err(remark) => return Ok(Err(remark)),
+    };
+    let written = &record[file.path_column];
+    if written.is_empty() {
+        return Ok(Err((line, "the path is empty".into())));
+    }
+    let (collection, image) = match find_image(tx, collection, file, written)? {
+        Ok(found) => found,
+        Err(reason) => return Ok(Err((line, reason))),
+    };
+    let mut changed = false;
+    for (column, value) in record.iter().enumerate() {
+        let Some(name) = &file.fields[column] else {
+            continue;
+        };
+        if value.is_empty() {
+            let sql = "DELETE FROM metadata WHERE image = ? AND field =
+                           (SELECT id FROM fields WHERE collection = ? AND name = ?)";
+            changed |= tx
+                .prepare_cached(sql)?
+                .execute(params![image, collection, name])?
+                > 0;
+            continue;
+        }
+        let field = match fields.get(&column) {
+            Some(&field) => field,
+            None => {
+                let field = field_id(tx, collection, name)?;
+                fields.insert(column, field);
+                field
+            }
+        };
+        let sql = "INSERT INTO metadata (image, field, value) VALUES (?, ?, ?)
+                   ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value";
+        changed |= tx
+            .prepare_cached(sql)?
+            .execute(params![image, field, value])?
+            > 0;
+    }
+    if changed {
+        let change = next_change(tx)?;
+        tx.prepare_cached("UPDATE images SET change = ? WHERE id = ?")?
+            .execute(params![change, image])?;
+    }
+    Ok(Ok(()))
+}
+
+/// The collection's id with the image's, or why there is none.
+fn find_image(
+    tx: &Transaction<'_>,
+    collection: Option<i64>,
+    file: &MetadataFile,
+    written: &str,
+) -> rusqlite::Result<Result<(i64, i64), String>> {
+    let candidates = file.candidates(written);
+    // A link on the way to the file may have been written otherwise; the disk knows.
+    let resolved = candidates
+        .iter()
+        .filter_map(|candidate| candidate.canonicalize().ok());
+    for path in candidates.iter().cloned().chain(resolved) {
+        let (Some(collection), Some(stored)) = (collection, paths::to_bytes(&path)) else {
+            continue;
+        };
+        let found = tx
+            .prepare_cached("SELECT id FROM images WHERE collection = ? AND path = ?")?
+            .query_row(params![collection, stored], |row| row.get(0))
+            .optional()?;
+        if let Some(image) = found {
+            return Ok(Ok((collection, image)));
+        }
+    }
+    Ok(Err(
+        if candidates.iter().any(|candidate| candidate.exists()) {
+            format!("{written} is not in the collection")
+        } else {
+            format!("{written} does not exist")
+        },
+    ))
+}
+
+fn field_id(tx: &Transaction<'_>, collection: i64, name: &str) -> rusqlite::Result<i64> {
+    tx.execute(
+        "INSERT INTO fields (collection, name) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        params![collection, name],
+    )?;
+    let sql = "SELECT id FROM fields WHERE collection = ? AND name = ?";
+    tx.query_row(sql, params![collection, name], |row| row.get(0))
+}

@@ -1,0 +1,198 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use niteru_index::{Changes, ExactIndex, Filter, Hit, IdSet, Search, VectorIndex, f16};
+use niteru_kernels::Kernels;
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde::Serialize;
+
+use crate::collection::{metadata, read_vector, sql_id};
+use crate::error::Failure;
+use crate::home::lock;
+use crate::{Collection, EncoderIdentity, Metadata, StoreError, paths};
+
+/// Rows that are read before they are handed to the index: bounds memory beside the index.
+const BATCH_ROWS: usize = 1024;
+
+/// What to look for in a collection.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// What made the embedding; must be what made the collection's.
+    pub encoder: EncoderIdentity,
+    /// Any length but zero; its direction counts.
+    pub embedding: Vec<f32>,
+    /// Most results to return.
+    pub k: usize,
+    /// Leave out everything less similar.
+    pub min_similarity: Option<f32>,
+    /// Ids that may not be results, such as the query image itself.
+    pub exclude: Vec<u64>,
+}
+
+/// One image found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SearchResult {
+    /// 1 for the most similar.
+    pub rank: usize,
+    /// Cosine of the two embeddings, −1…1.
+    pub similarity: f32,
+    /// The image's id.
+    pub id: u64,
+    /// The image's path; in JSON, what is not UTF-8 in it appears as U+FFFD.
+    #[serde(serialize_with = "paths::serialize")]
+    pub path: PathBuf,
+    /// The image's metadata.
+    pub metadata: Metadata,
+}
+
+/// A collection's index in this process, kept in step with the database by change numbers.
+pub(crate) struct CachedIndex {
+    index: ExactIndex,
+    /// Held while changes are read and applied, so that each is applied once and in order.
+    catching_up: Mutex<()>,
+}
+
+impl Collection<'_> {
+    /// The images most similar to the query: similarity descending, equal ones by id ascending.
+    ///
+    /// Everything that was stored before the call, by this or another process, is considered.
+    /// Images that are missing are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherModel`], [`StoreError::Index`] for a query without direction or of
+    /// another length, and those of the database.
+    pub fn search(&self, query: &Query) -> Result<Vec<SearchResult>, StoreError> {
+        self.check_encoder(&query.encoder)?;
+        let cached = self.cached_index();
+        let exclude: IdSet = query.exclude.iter().copied().collect();
+        let mut search = Search::top(query.k).min_similarity(query.min_similarity);
+        if !exclude.is_empty() {
+            search = search.filter(Filter::Except(&exclude));
+        }
+        // A hit can be removed by someone else between the index and the rows: look again.
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let results = self.home.read(|tx| {
+                cached.catch_up(tx, self.id)?;
+                let hits = cached.index.search(&query.embedding, &search)?;
+                let results = self.results(tx, &hits)?;
+                Ok((results.len() == hits.len() || attempts > 3).then_some(results))
+            })?;
+            if let Some(results) = results {
+                return Ok(results);
+            }
+        }
+    }
+
+    fn cached_index(&self) -> Arc<CachedIndex> {
+        let mut indexes = lock(&self.home.indexes);
+        let new = || {
+            // An unknown NITERU_KERNELS is the encoder's to report; here the detected set is as
+            // right as any.
+            let kernels = Kernels::from_env().unwrap_or_else(|_| Kernels::detect());
+            let index = ExactIndex::new(self.identity().dimensions, kernels);
+            Arc::new(CachedIndex {
+                index,
+                catching_up: Mutex::default(),
+            })
+        };
+        Arc::clone(indexes.entry(self.id).or_insert_with(new))
+    }
+
+    fn results(&self, tx: &Transaction<'_>, hits: &[Hit]) -> Result<Vec<SearchResult>, Failure> {
+        let sql = "SELECT path FROM images WHERE id = ? AND missing = 0";
+        let mut statement = tx.prepare_cached(sql)?;
+        let mut results = Vec::with_capacity(hits.len());
+        for hit in hits {
+            let path = statement
+                .query_row([sql_id(hit.id)], |row| row.get(0))
+                .optional()?;
+            let Some(path) = path else { continue };
+            results.push(SearchResult {
+                rank: results.len() + 1,
+                similarity: hit.similarity,
+                id: hit.id,
+                path: paths::from_bytes(path),
+                metadata: metadata(tx, hit.id)?,
+            });
+        }
+        Ok(results)
+    }
+}
+
+impl CachedIndex {
+    /// Applies what changed since the index's version.
+    fn catch_up(&self, tx: &Transaction<'_>, collection: i64) -> Result<(), Failure> {
+        let _turn = lock(&self.catching_up);
+        let latest: i64 = tx
+            .prepare_cached("SELECT change FROM home")?
+            .query_row([], |row| row.get(0))?;
+        let since = self.index.version();
+        if since >= latest.cast_unsigned() {
+            return Ok(());
+        }
+        // Removals first and under the old version: if reading stops half-way, they are read
+        // again, and ids never come back.
+        let removed: Vec<u64> = tx
+            .prepare_cached("SELECT image FROM removed_images WHERE collection = ? AND change > ?")?
+            .query_map(params![collection, sql_id(since)], |row| {
+                row.get::<_, i64>(0)
+            })?
+            .map(|id| id.map(i64::cast_unsigned))
+            .collect::<Result<_, _>>()?;
+        self.index.apply(&Changes {
+            version: since,
+            removed: &removed,
+            ..Changes::default()
+        })?;
+
+        let mut statement = tx.prepare_cached(
+            "SELECT i.id, i.missing, i.change, e.vector
+             FROM images i JOIN embeddings e ON e.image = i.id
+             WHERE i.collection = ? AND i.change > ? ORDER BY i.change",
+        )?;
+        let mut rows = statement.query(params![collection, sql_id(since)])?;
+        let mut batch = Batch::default();
+        while let Some(row) = rows.next()? {
+            let id = row.get::<_, i64>(0)?.cast_unsigned();
+            if row.get(1)? {
+                batch.removed.push(id);
+            } else {
+                batch.ids.push(id);
+                read_vector(
+                    row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?,
+                    &mut batch.vectors,
+                );
+            }
+            if batch.ids.len() + batch.removed.len() == BATCH_ROWS {
+                let change = row.get::<_, i64>(2)?.cast_unsigned();
+                batch.apply(&self.index, change)?;
+            }
+        }
+        batch.apply(&self.index, latest.cast_unsigned())
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    removed: Vec<u64>,
+    ids: Vec<u64>,
+    vectors: Vec<f16>,
+}
+
+impl Batch {
+    fn apply(&mut self, index: &ExactIndex, version: u64) -> Result<(), Failure> {
+        let (removed, ids, vectors) = (&self.removed[..], &self.ids[..], &self.vectors[..]);
+        index.apply(&Changes {
+            version,
+            removed,
+            ids,
+            vectors,
+        })?;
+        self.removed.clear();
+        self.ids.clear();
+        self.vectors.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,487 @@
+//! Where the results of adding are gathered and committed.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::collection::{check_identity, find, next_change, vector_blob};
+use crate::error::Failure;
+use crate::lookup::Lookup;
+use crate::{
+    AddProgress, AddReport, Candidate, EmbeddedFile, EncoderIdentity, Home, Skipped, StoreError,
+    paths,
+};
+
+/// Most results that wait for a commit: what a crash can cost, and what memory they take.
+const BATCH: usize = 256;
+
+/// Longest time that a result waits for a commit while others come in.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Known images that are looked for on the disk at a time.
+const PAGE: usize = 1024;
+
+/// A change to be committed.
+pub(crate) enum Write {
+    /// An image with its embedding, new or changed.
+    Put(Image),
+    /// A known image with known contents: its time has changed, or its file is there again.
+    Touch { file: Candidate, sha256: [u8; 32] },
+}
+
+/// An image to be stored.
+pub(crate) struct Image {
+    pub(crate) file: Candidate,
+    pub(crate) sha256: [u8; 32],
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// The stored form of the embedding.
+    pub(crate) vector: Vec<u8>,
+    /// Whether the embedding was copied.
+    pub(crate) reused: bool,
+}
+
+impl Image {
+    pub(crate) fn embedded(mut file: Candidate, embedded: &EmbeddedFile) -> Self {
+        if file.bytes != embedded.bytes {
+            // It changed between looking and reading: what was read counts, the time does not.
+            file.bytes = embedded.bytes;
+            file.modified = None;
+        }
+        let EmbeddedFile {
+            sha256,
+            width,
+            height,
+            ..
+        } = *embedded;
+        let vector = vector_blob(&embedded.embedding);
+        Self {
+            file,
+            sha256,
+            width,
+            height,
+            vector,
+            reused: false,
+        }
+    }
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Outcome {
+    Added {
+        reused: bool,
+    },
+    Updated {
+        reused: bool,
+    },
+    Unchanged,
+    /// The image to be touched was removed or altered by someone else meanwhile.
+    Overtaken,
+}
+
+/// Gathers results and commits them in batches.
+pub(crate) struct Sink<'a> {
+    home: &'a Home,
+    name: &'a str,
+    identity: &'a EncoderIdentity,
+    collection: Option<i64>,
+    started: Instant,
+    pending: Vec<Write>,
+    pending_since: Option<Instant>,
+    done: u64,
+    report: AddReport,
+    /// The error that ended the run.
+    pub(crate) failure: Option<StoreError>,
+}
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(
+        home: &'a Home,
+        name: &'a str,
+        identity: &'a EncoderIdentity,
+        collection: Option<i64>,
+        started: Instant,
+    ) -> Self {
+        let report = AddReport {
+            collection: name.into(),
+            model: identity.model.clone(),
+            ..AddReport::default()
+        };
+        Self {
+            home,
+            name,
+            identity,
+            collection,
+            started,
+            pending: Vec::with_capacity(BATCH),
+            pending_since: None,
+            done: 0,
+            report,
+            failure: None,
+        }
+    }
+
+    pub(crate) fn lookup(&self, connection: rusqlite::Connection) -> Lookup {
+        Lookup::new(
+            connection,
+            self.name.into(),
+            self.identity.fingerprint.clone(),
+        )
+    }
+
+    pub(crate) fn dimensions(&self) -> usize {
+        self.identity.dimensions
+    }
+
+    pub(crate) fn add_find_time(&mut self, time: Duration) {
+        self.report.stages.find += time.as_secs_f64();
+    }
+
+    pub(crate) fn unchanged(&mut self) {
+        self.done += 1;
+        self.report.unchanged += 1;
+    }
+
+    pub(crate) fn push(&mut self, write: Write) {
+        self.done += 1;
+        self.pending.push(write);
+        self.pending_since.get_or_insert_with(Instant::now);
+    }
+
+    /// A file that is not added.
+    pub(crate) fn skip_file(&mut self, path: PathBuf, reason: String) {
+        self.done += 1;
+        self.skip(path, reason);
+    }
+
+    /// Something else that is not used.
+    pub(crate) fn skip(&mut self, path: PathBuf, reason: String) {
+        self.report.skipped.push(Skipped { path, reason });
+    }
+
+    pub(crate) fn fail(&mut self, error: rusqlite::Error) {
+        self.failure = Some(self.home.failed(error));
+    }
+
+    pub(crate) fn report_mut(&mut self) -> &mut AddReport {
+        &mut self.report
+    }
+
+    pub(crate) fn into_report(self) -> AddReport {
+        self.report
+    }
+
+    pub(crate) fn progress(&self, total: Option<u64>) -> AddProgress {
+        AddProgress {
+            done: self.done,
+            total,
+            stored: self.done - self.pending.len() as u64,
+            skipped: self.report.skipped.len() as u64,
+            seconds: self.started.elapsed().as_secs_f64(),
+        }
+    }
+
+    pub(crate) fn flush_if_due(&mut self) -> Result<(), StoreError> {
+        let waited = self
+            .pending_since
+            .is_some_and(|since| since.elapsed() >= PATIENCE);
+        if self.pending.len() >= BATCH || waited {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Commits what waits.
+    pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let now = now();
+        let (collection, outcomes) = self.home.write(|tx| {
+            let (collection, encoder) = open_collection(tx, self.name, self.identity, now)?;
+            let outcomes: Result<Vec<Outcome>, Failure> = self
+                .pending
+                .iter()
+                .map(|write| match write {
+                    Write::Put(image) => put(tx, collection, encoder, image, now),
+                    Write::Touch { file, sha256 } => touch(tx, collection, file, sha256),
+                })
+                .collect();
+            Ok((collection, outcomes?))
+        })?;
+        self.collection = Some(collection);
+        let pending = std::mem::take(&mut self.pending);
+        for (write, outcome) in pending.into_iter().zip(outcomes) {
+            self.count(write, outcome);
+        }
+        self.pending_since = None;
+        self.report.stages.store += started.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    fn count(&mut self, write: Write, outcome: Outcome) {
+        match outcome {
+            Outcome::Added { reused } => {
+                self.report.added += 1;
+                self.report.reused += u64::from(reused);
+            }
+            Outcome::Updated { reused } => {
+                self.report.updated += 1;
+                self.report.reused += u64::from(reused);
+            }
+            Outcome::Unchanged => self.report.unchanged += 1,
+            Outcome::Overtaken => {
+                let (Write::Put(Image { file, .. }) | Write::Touch { file, .. }) = write;
+                let reason = "removed or changed by another process meanwhile: add it again";
+                self.skip(file.path, reason.into());
+            }
+        }
+    }
+
+    /// Marks the known images at and below the roots whose files are gone.
+    pub(crate) fn mark_missing(&mut self, roots: &[PathBuf]) -> Result<(), StoreError> {
+        let Some(collection) = self.collection else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        for root in roots.iter().filter(|root| root.is_absolute()) {
+            let Some(stored) = paths::to_bytes(root) else {
+                continue;
+            };
+            let mut any = self
+                .mark_page_missing(collection, stored, stored, true)?
+                .any;
+            let (mut from, to) = paths::below(stored);
+            loop {
+                let page = self.mark_page_missing(collection, &from, &to, false)?;
+                any |= page.any;
+                let Some(last) = page.last else { break };
+                // The smallest byte string after the last one.
+                from = last;
+                from.push(0);
+            }
+            // A path that is gone is no error when the images that it held are now known as gone.
+            if any && is_gone(root) {
+                self.report.skipped.retain(|skipped| skipped.path != *root);
+            }
+        }
+        self.report.stages.find += started.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Looks at the known images from one stored path up to another.
+    fn mark_page_missing(
+        &mut self,
+        collection: i64,
+        from: &[u8],
+        to: &[u8],
+        inclusive: bool,
+    ) -> Result<Page, StoreError> {
+        let sql = "SELECT id, path, missing FROM images
+                   WHERE collection = ? AND path >= ? AND (path < ? OR (? AND path = ?))
+                   ORDER BY path LIMIT ?";
+        let known: Vec<(i64, Vec<u8>, bool)> = self.home.read(|tx| {
+            let mut statement = tx.prepare_cached(sql)?;
+            let parameters = params![collection, from, to, inclusive, to, PAGE as i64];
+            let rows = statement.query_map(parameters, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })?;
+        let last = (known.len() == PAGE).then(|| known.last().map(|(_, path, _)| path.clone()));
+        let page = Page {
+            any: !known.is_empty(),
+            last: last.flatten(),
+        };
+        let mut gone: Vec<(i64, PathBuf)> = Vec::new();
+        for (id, path, missing) in known {
+            let path = paths::from_bytes(path);
+            if !missing && is_gone(&path) {
+                gone.push((id, path));
+            }
+        }
+        if !gone.is_empty() {
+            self.home.write(|tx| {
+                for (id, _) in &gone {
+                    let change = next_change(tx)?;
+                    tx.prepare_cached("UPDATE images SET missing = 1, change = ? WHERE id = ?")?
+                        .execute(params![change, id])?;
+                }
+                Ok(())
+            })?;
+            self.report
+                .missing
+                .extend(gone.into_iter().map(|(_, path)| path));
+        }
+        Ok(page)
+    }
+
+    /// The collection's id, if it exists by now.
+    pub(crate) fn collection(&self) -> Option<i64> {
+        self.collection
+    }
+
+    pub(crate) fn home(&self) -> &'a Home {
+        self.home
+    }
+}
+
+struct Page {
+    any: bool,
+    /// The last path, if there may be more.
+    last: Option<Vec<u8>>,
+}
+
+/// Whether nothing is there; a file that may not be looked at is not gone.
+fn is_gone(path: &Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let error = std::fs::metadata(path).map_err(|error| error.kind());
+    matches!(error, Err(NotFound | NotADirectory))
+}
+
+/// The collection and its encoder, made if need be; refused if it has another encoder by now.
+fn open_collection(
+    tx: &Transaction<'_>,
+    name: &str,
+    identity: &EncoderIdentity,
+    now: i64,
+) -> Result<(i64, i64), Failure> {
+    let encoder = "SELECT id FROM encoders WHERE fingerprint = ?";
+    if let Some((id, own)) = find(tx, name)? {
+        check_identity(name, &own, identity)?;
+        let encoder = tx.query_row(encoder, [&own.fingerprint], |row| row.get(0))?;
+        return Ok((id, encoder));
+    }
+    tx.execute(
+        "INSERT INTO encoders (fingerprint, model, dimensions) VALUES (?, ?, ?)
+         ON CONFLICT (fingerprint) DO NOTHING",
+        params![
+            identity.fingerprint,
+            identity.model,
+            identity.dimensions as i64
+        ],
+    )?;
+    let encoder: i64 = tx.query_row(encoder, [&identity.fingerprint], |row| row.get(0))?;
+    tx.execute(
+        "INSERT INTO collections (name, encoder, created) VALUES (?, ?, ?)",
+        params![name, encoder, now],
+    )?;
+    Ok((tx.last_insert_rowid(), encoder))
+}
+
+/// Inserts or alters an image. What is in the database now decides, not what was when the file
+/// was looked at.
+fn put(
+    tx: &Transaction<'_>,
+    collection: i64,
+    encoder: i64,
+    image: &Image,
+    now: i64,
+) -> Result<Outcome, Failure> {
+    let Image {
+        file,
+        sha256,
+        width,
+        height,
+        vector,
+        reused,
+    } = image;
+    let path = paths::to_bytes(&file.path).unwrap_or_default();
+    let known: Option<(i64, [u8; 32])> = tx
+        .prepare_cached("SELECT id, sha256 FROM images WHERE collection = ? AND path = ?")?
+        .query_row(params![collection, path], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    if let Some((_, known)) = &known
+        && known == sha256
+    {
+        return touch(tx, collection, file, sha256);
+    }
+    let change = next_change(tx)?;
+    let bytes = i64::try_from(file.bytes).unwrap_or(i64::MAX);
+    let id = if let Some((id, _)) = known {
+        tx.prepare_cached(
+            "UPDATE images SET sha256 = ?, bytes = ?, modified = ?, width = ?, height = ?,
+                               missing = 0, change = ? WHERE id = ?",
+        )?
+        .execute(params![
+            sha256,
+            bytes,
+            file.modified,
+            width,
+            height,
+            change,
+            id
+        ])?;
+        id
+    } else {
+        tx.prepare_cached(
+            "INSERT INTO images (collection, path, sha256, bytes, modified, width, height, added,
+                                 change)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            collection,
+            path,
+            sha256,
+            bytes,
+            file.modified,
+            width,
+            height,
+            now,
+            change
+        ])?;
+        tx.last_insert_rowid()
+    };
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO embeddings (image, encoder, vector) VALUES (?, ?, ?)",
+    )?
+    .execute(params![id, encoder, vector])?;
+    let reused = *reused;
+    Ok(if known.is_some() {
+        Outcome::Updated { reused }
+    } else {
+        Outcome::Added { reused }
+    })
+}
+
+/// Remembers the time of an image whose contents are as they were.
+fn touch(
+    tx: &Transaction<'_>,
+    collection: i64,
+    file: &Candidate,
+    sha256: &[u8; 32],
+) -> Result<Outcome, Failure> {
+    let path = paths::to_bytes(&file.path).unwrap_or_default();
+    let known: Option<(i64, bool)> = tx
+        .prepare_cached(
+            "UPDATE images SET modified = ? WHERE collection = ? AND path = ? AND sha256 = ?
+             RETURNING id, missing",
+        )?
+        .query_row(params![file.modified, collection, path, sha256], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((id, missing)) = known else {
+        return Ok(Outcome::Overtaken);
+    };
+    if missing {
+        let change = next_change(tx)?;
+        tx.prepare_cached("UPDATE images SET missing = 0, change = ? WHERE id = ?")?
+            .execute(params![change, id])?;
+    }
+    Ok(Outcome::Unchanged)
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

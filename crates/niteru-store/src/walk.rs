@@ -1,0 +1,118 @@
+//! Finding image files below folders.
+
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::Candidate;
+
+/// File names that are taken for images inside a folder. A file that is named itself is always
+/// tried.
+const EXTENSIONS: &[&str] = &[
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff",
+];
+
+/// A file changed more recently than this may change again without its time showing it.
+const TIME_RESOLUTION: Duration = Duration::from_secs(2);
+
+/// What a walk comes across.
+#[derive(Debug)]
+pub(crate) enum Found {
+    File(Candidate),
+    /// Something that should have been read and cannot be.
+    Unreadable(PathBuf, String),
+}
+
+/// The image files at and below a path, in the order of their names, one folder in memory at a
+/// time.
+///
+/// Symbolic links are followed; one that leads back to a folder it lies in is left out. Hidden
+/// files and folders (names with a leading dot) are left out, unless they are the path itself.
+pub(crate) fn walk(root: PathBuf) -> impl Iterator<Item = Found> + Send {
+    entries(&root).filter_map(move |entry| match entry {
+        Ok(entry) => {
+            if !is_image(&entry) {
+                return None;
+            }
+            match entry.metadata() {
+                Ok(metadata) => Some(Found::File(candidate(entry.into_path(), &metadata))),
+                Err(error) => Some(unreadable(&root, error)),
+            }
+        }
+        Err(error) if error.loop_ancestor().is_some() => None,
+        Err(error) => Some(unreadable(&root, error)),
+    })
+}
+
+/// How many image files a walk will come across, found without opening any. `None` when `stop`
+/// said so.
+pub(crate) fn count(root: &Path, stop: &dyn Fn() -> bool) -> Option<u64> {
+    let mut count = 0;
+    for entry in entries(root) {
+        if stop() {
+            return None;
+        }
+        count += u64::from(entry.is_ok_and(|entry| is_image(&entry)));
+    }
+    Some(count)
+}
+
+fn entries(root: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> + Send + use<> {
+    WalkDir::new(root)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry))
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+fn is_image(entry: &DirEntry) -> bool {
+    let file = entry.file_type().is_file();
+    file && (entry.depth() == 0 || has_image_extension(entry.path()))
+}
+
+fn has_image_extension(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|found| {
+        EXTENSIONS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(found))
+    })
+}
+
+fn candidate(path: PathBuf, metadata: &Metadata) -> Candidate {
+    let modified = metadata.modified().ok().and_then(stored_time);
+    Candidate {
+        path,
+        bytes: metadata.len(),
+        modified,
+    }
+}
+
+/// Nanoseconds since 1970, or `None` for a time that cannot be relied on.
+fn stored_time(modified: SystemTime) -> Option<i64> {
+    // A time in the future has no elapsed time: contents are compared then, too.
+    if modified.elapsed().ok()? < TIME_RESOLUTION {
+        return None;
+    }
+    let since = modified.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_nanos()).ok()
+}
+
+fn unreadable(root: &Path, error: walkdir::Error) -> Found {
+    let path = error.path().unwrap_or(root).to_path_buf();
+    let error = io::Error::from(error);
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound if path.is_symlink() => "a link to a file that is not there".into(),
+        io::ErrorKind::NotFound => "no such file or folder".into(),
+        io::ErrorKind::PermissionDenied => "no permission to read it".into(),
+        _ => error.to_string(),
+    };
+    Found::Unreadable(path, reason)
+}
