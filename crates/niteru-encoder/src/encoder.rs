@@ -48,7 +48,10 @@ struct Scratch {
 
 impl Scratch {
     fn new(kernels: Kernels) -> Scratch {
-        Scratch { efficientnet: EfficientNetScratch::default(), clip: ClipScratch::new(kernels) }
+        Scratch {
+            efficientnet: EfficientNetScratch::default(),
+            clip: ClipScratch::new(kernels),
+        }
     }
 }
 
@@ -171,18 +174,30 @@ impl Encoder {
     /// When a file is missing or damaged, or a tensor is missing or of another shape.
     pub fn load(files: &ModelFiles, kernels: Kernels) -> Result<Encoder, LoadError> {
         let model = files.name.clone();
-        let weights = Weights::open(&files.weights)
-            .map_err(|source| LoadError::Weights { model: model.clone(), source })?;
+        let weights = Weights::open(&files.weights).map_err(|source| LoadError::Weights {
+            model: model.clone(),
+            source,
+        })?;
         match files.kind {
             ModelKind::EfficientNetLite { variant } => {
                 let variant = Variant::lite(variant);
-                let network = EfficientNet::load(&weights, kernels, variant)
-                    .map_err(|source| LoadError::Weights { model: model.clone(), source })?;
+                let network = EfficientNet::load(&weights, kernels, variant).map_err(|source| {
+                    LoadError::Weights {
+                        model: model.clone(),
+                        source,
+                    }
+                })?;
                 let preprocess = Preprocess::efficientnet_lite(variant.side);
                 let network = Network::EfficientNet(Box::new(network));
                 let architecture = variant.describe();
                 Ok(Encoder::assemble(
-                    model, &files.weights_sha256, &architecture, preprocess, kernels, network, None,
+                    model,
+                    &files.weights_sha256,
+                    &architecture,
+                    preprocess,
+                    kernels,
+                    network,
+                    None,
                 ))
             }
             ModelKind::Clip => Encoder::load_clip(files, &weights, kernels),
@@ -196,19 +211,37 @@ impl Encoder {
     ) -> Result<Encoder, LoadError> {
         let model = files.name.clone();
         let needed = |path: &Option<PathBuf>, file| {
-            path.clone().ok_or_else(|| LoadError::MissingFile { model: model.clone(), file })
+            path.clone().ok_or_else(|| LoadError::MissingFile {
+                model: model.clone(),
+                file,
+            })
         };
-        let config = ClipConfig::open(&needed(&files.config, "config.json")?)
-            .map_err(|source| LoadError::Config { model: model.clone(), source })?;
+        let config =
+            ClipConfig::open(&needed(&files.config, "config.json")?).map_err(|source| {
+                LoadError::Config {
+                    model: model.clone(),
+                    source,
+                }
+            })?;
         let preprocess =
             Preprocess::from_file(&needed(&files.preprocessor, "preprocessor_config.json")?)
-                .map_err(|source| LoadError::Preprocess { model: model.clone(), source })?;
+                .map_err(|source| LoadError::Preprocess {
+                    model: model.clone(),
+                    source,
+                })?;
         if preprocess.side() != config.image_side {
             let (preprocess, network) = (preprocess.side(), config.image_side);
-            return Err(LoadError::InputSize { model, preprocess, network });
+            return Err(LoadError::InputSize {
+                model,
+                preprocess,
+                network,
+            });
         }
-        let tower = VisionTower::load(weights, kernels, &config)
-            .map_err(|source| LoadError::Weights { model: model.clone(), source })?;
+        let tower =
+            VisionTower::load(weights, kernels, &config).map_err(|source| LoadError::Weights {
+                model: model.clone(),
+                source,
+            })?;
         let text = LazyText {
             weights: files.weights.clone(),
             tokenizer: needed(&files.tokenizer, "tokenizer.json")?,
@@ -234,12 +267,24 @@ impl Encoder {
     pub fn random_clip_vit_b_32(kernels: Kernels) -> Result<Encoder, LoadError> {
         let model = "random clip-vit-b-32".to_string();
         let config = ClipConfig::vit_b_32();
-        let tower = VisionTower::load(&RandomTensors, kernels, &config)
-            .map_err(|source| LoadError::Weights { model: model.clone(), source })?;
+        let tower = VisionTower::load(&RandomTensors, kernels, &config).map_err(|source| {
+            LoadError::Weights {
+                model: model.clone(),
+                source,
+            }
+        })?;
         let preprocess = Preprocess::clip(config.image_side as u32);
         let network = Network::Clip(Box::new(tower));
         let architecture = config.describe();
-        Ok(Encoder::assemble(model, "random", &architecture, preprocess, kernels, network, None))
+        Ok(Encoder::assemble(
+            model,
+            "random",
+            &architecture,
+            preprocess,
+            kernels,
+            network,
+            None,
+        ))
     }
 
     fn assemble(
@@ -258,7 +303,16 @@ impl Encoder {
             Network::Clip(tower) => tower.dimensions(),
         };
         let scratch = Mutex::default();
-        Encoder { model, fingerprint, dimensions, kernels, preprocess, network, text, scratch }
+        Encoder {
+            model,
+            fingerprint,
+            dimensions,
+            kernels,
+            preprocess,
+            network,
+            text,
+            scratch,
+        }
     }
 
     /// The model's name.
@@ -295,8 +349,10 @@ impl Encoder {
     ///
     /// The result holds one entry for each picture, in order.
     pub fn embed_images(&self, pictures: &[Picture]) -> Vec<Result<Vec<f32>, EmbedError>> {
-        let pixels: Vec<Pixels> =
-            pictures.par_iter().map(|picture| self.preprocess.apply(picture)).collect();
+        let pixels: Vec<Pixels> = pictures
+            .par_iter()
+            .map(|picture| self.preprocess.apply(picture))
+            .collect();
         self.embed_pixels(&pixels)
     }
 
@@ -327,12 +383,19 @@ impl Encoder {
         self.embed_on(Threading::One, pixels)
     }
 
-    fn embed_on(&self, threading: Threading, pixels: &[Pixels]) -> Vec<Result<Vec<f32>, EmbedError>> {
+    fn embed_on(
+        &self,
+        threading: Threading,
+        pixels: &[Pixels],
+    ) -> Vec<Result<Vec<f32>, EmbedError>> {
         if pixels.is_empty() {
             return Vec::new();
         }
         let images: Vec<&Pixels> = pixels.iter().collect();
-        let compute = Compute { kernels: self.kernels, threading };
+        let compute = Compute {
+            kernels: self.kernels,
+            threading,
+        };
         let vectors = self.with_scratch(|scratch| match &self.network {
             Network::EfficientNet(network) => {
                 network.forward(compute, &images, &mut scratch.efficientnet)
@@ -349,14 +412,22 @@ impl Encoder {
     /// normalisation.
     pub fn patch_features(&self, picture: &Picture) -> PatchFeatures {
         let pixels = self.preprocess.apply(picture);
-        let compute = Compute { kernels: self.kernels, threading: Threading::All };
+        let compute = Compute {
+            kernels: self.kernels,
+            threading: Threading::All,
+        };
         let (grid, data) = self.with_scratch(|scratch| match &self.network {
             Network::EfficientNet(network) => {
                 network.patches(compute, &pixels, &mut scratch.efficientnet)
             }
             Network::Clip(tower) => tower.patches(compute, &pixels, &mut scratch.clip),
         });
-        PatchFeatures { rows: grid, columns: grid, dimensions: self.dimensions, data }
+        PatchFeatures {
+            rows: grid,
+            columns: grid,
+            dimensions: self.dimensions,
+            data,
+        }
     }
 
     /// Embeds texts; one unit vector for each, in order.
@@ -365,13 +436,22 @@ impl Encoder {
     /// When the model has no text tower, or it cannot be loaded, or a text cannot be tokenized.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let side = self.text_side()?;
-        let tokens: Vec<Vec<u32>> =
-            texts.iter().map(|text| side.tokenizer.encode(text)).collect::<Result<_, _>>()?;
+        let tokens: Vec<Vec<u32>> = texts
+            .iter()
+            .map(|text| side.tokenizer.encode(text))
+            .collect::<Result<_, _>>()?;
         let vocabulary = side.tower.vocabulary();
-        if let Some(&id) = tokens.iter().flatten().find(|&&id| id as usize >= vocabulary) {
+        if let Some(&id) = tokens
+            .iter()
+            .flatten()
+            .find(|&&id| id as usize >= vocabulary)
+        {
             return Err(EmbedError::Vocabulary { id, vocabulary });
         }
-        let compute = Compute { kernels: self.kernels, threading: Threading::All };
+        let compute = Compute {
+            kernels: self.kernels,
+            threading: Threading::All,
+        };
         let vectors = side.tower.forward(compute, &tokens);
         self.unit_vectors(&vectors).into_iter().collect()
     }
@@ -387,15 +467,25 @@ impl Encoder {
     fn text_side(&self) -> Result<Arc<TextSide>, EmbedError> {
         let Some(text) = &self.text else {
             let reads_text = |entry: &&CatalogueEntry| entry.kind.has_text();
-            let with_text = catalogue().iter().filter(reads_text).map(|entry| entry.name).collect();
-            return Err(EmbedError::NoText { model: self.model.clone(), with_text });
+            let with_text = catalogue()
+                .iter()
+                .filter(reads_text)
+                .map(|entry| entry.name)
+                .collect();
+            return Err(EmbedError::NoText {
+                model: self.model.clone(),
+                with_text,
+            });
         };
         let mut loaded = text.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(side) = &*loaded {
             return Ok(Arc::clone(side));
         }
         let failed = |source| {
-            EmbedError::LoadText(LoadError::Weights { model: self.model.clone(), source })
+            EmbedError::LoadText(LoadError::Weights {
+                model: self.model.clone(),
+                source,
+            })
         };
         let weights = Weights::open(&text.weights).map_err(failed)?;
         let side = Arc::new(TextSide {

@@ -14,7 +14,12 @@ pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     /// Of the parts, each given as text that is equal exactly when the numbers are.
-    pub(crate) fn of(weights: &str, architecture: &str, preprocess: &str, precision: &str) -> Fingerprint {
+    pub(crate) fn of(
+        weights: &str,
+        architecture: &str,
+        preprocess: &str,
+        precision: &str,
+    ) -> Fingerprint {
         let text = format!(
             "niteru model 1\nweights {weights}\narchitecture {architecture}\n\
              preprocess {preprocess}\nprecision {precision}\n"
@@ -64,7 +69,8 @@ impl FromStr for Fingerprint {
         }
         let mut bytes = [0; 32];
         for (i, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| FingerprintError)?;
+            *byte =
+                u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| FingerprintError)?;
         }
         Ok(Fingerprint(bytes))
     }

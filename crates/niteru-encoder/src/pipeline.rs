@@ -33,7 +33,11 @@ pub struct EmbedOptions {
 impl Default for EmbedOptions {
     fn default() -> EmbedOptions {
         const BATCH: NonZeroUsize = NonZeroUsize::new(8).unwrap();
-        EmbedOptions { batch: BATCH, threads: None, limits: Limits::default() }
+        EmbedOptions {
+            batch: BATCH,
+            threads: None,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -97,7 +101,9 @@ impl Encoder {
         T: AsRef<Path> + Send,
     {
         let started = Instant::now();
-        let workers = options.threads.or_else(|| thread::available_parallelism().ok());
+        let workers = options
+            .threads
+            .or_else(|| thread::available_parallelism().ok());
         let workers = workers.map_or(1, NonZeroUsize::get);
         let source = Source::new(files, options.batch.get(), workers);
         let (send, receive) = mpsc::channel();
@@ -153,10 +159,13 @@ impl Encoder {
                 .into_iter()
                 .map(|file| {
                     let prepared = prepare(self, file.as_ref(), limits, &mut times);
-                    (file, prepared.map(|(embedded, input)| {
-                        pixels.push(input);
-                        embedded
-                    }))
+                    (
+                        file,
+                        prepared.map(|(embedded, input)| {
+                            pixels.push(input);
+                            embedded
+                        }),
+                    )
                 })
                 .collect();
             let started = Instant::now();
@@ -229,10 +238,20 @@ struct State<I> {
 
 impl<I: Iterator> Source<I> {
     fn new(files: I, batch: usize, workers: usize) -> Source<I> {
-        let state = State { files, taken: 0, delivered: 0, stopped: false };
+        let state = State {
+            files,
+            taken: 0,
+            delivered: 0,
+            stopped: false,
+        };
         // Room for every worker to hold a batch and have two more waiting for a slow neighbour.
         let window = batch.saturating_mul(workers).saturating_mul(3);
-        Source { state: Mutex::new(state), moved: Condvar::new(), batch, window }
+        Source {
+            state: Mutex::new(state),
+            moved: Condvar::new(),
+            batch,
+            window,
+        }
     }
 
     /// The next files and the number of the first; `None` at the end.
@@ -242,7 +261,9 @@ impl<I: Iterator> Source<I> {
         let state = self.lock();
         let mut state = self
             .moved
-            .wait_while(state, |s| !s.stopped && s.taken >= s.delivered + self.window)
+            .wait_while(state, |s| {
+                !s.stopped && s.taken >= s.delivered + self.window
+            })
             .unwrap_or_else(PoisonError::into_inner);
         if state.stopped {
             return None;

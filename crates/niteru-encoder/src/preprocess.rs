@@ -96,7 +96,10 @@ impl Preprocess {
     /// `(x − 127) / 128`.
     pub fn efficientnet_lite(side: u32) -> Preprocess {
         Preprocess {
-            resize: Resize::ShortestSide { side: side + 32, rounding: Rounding::Nearest },
+            resize: Resize::ShortestSide {
+                side: side + 32,
+                rounding: Rounding::Nearest,
+            },
             crop: side,
             filter: Filter::Bicubic,
             table: table(|value, _| (value - 127.0) / 128.0),
@@ -108,7 +111,10 @@ impl Preprocess {
         let mean = [0.481_454_66, 0.457_827_5, 0.408_210_73];
         let std = [0.268_629_54, 0.261_302_58, 0.275_777_11];
         Preprocess {
-            resize: Resize::ShortestSide { side, rounding: Rounding::Down },
+            resize: Resize::ShortestSide {
+                side,
+                rounding: Rounding::Down,
+            },
             crop: side,
             filter: Filter::Bicubic,
             table: table(|value, c| ((value / 255.0) - mean[c]) / std[c]),
@@ -121,13 +127,20 @@ impl Preprocess {
     /// When the file cannot be read, is not such a file, or asks for a step that is not there
     /// (another resampling filter, a missing or non-square crop, a zero standard deviation).
     pub fn from_file(path: &Path) -> Result<Preprocess, PreprocessError> {
-        let io = |source| PreprocessError::Io { path: path.to_path_buf(), source };
+        let io = |source| PreprocessError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
         let text = std::fs::read_to_string(path).map_err(io)?;
-        let config: Config = serde_json::from_str(&text)
-            .map_err(|source| PreprocessError::Json { path: path.to_path_buf(), source })?;
-        config
-            .build()
-            .map_err(|what| PreprocessError::Unsupported { path: path.to_path_buf(), what })
+        let config: Config =
+            serde_json::from_str(&text).map_err(|source| PreprocessError::Json {
+                path: path.to_path_buf(),
+                source,
+            })?;
+        config.build().map_err(|what| PreprocessError::Unsupported {
+            path: path.to_path_buf(),
+            what,
+        })
     }
 
     /// Side of the network's square input, in pixels.
@@ -148,22 +161,38 @@ impl Preprocess {
             .iter()
             .flat_map(|rgb| std::array::from_fn::<f32, 3, _>(|c| self.table[c][rgb[c] as usize]))
             .collect();
-        Pixels { side: self.crop as usize, data }
+        Pixels {
+            side: self.crop as usize,
+            data,
+        }
     }
 
     /// A line that says all that changes the numbers, for the fingerprint and `models show`.
     pub fn describe(&self) -> String {
         let resize = match self.resize {
-            Resize::ShortestSide { side, rounding: Rounding::Down } => format!("shortest {side} down"),
-            Resize::ShortestSide { side, rounding: Rounding::Nearest } => {
+            Resize::ShortestSide {
+                side,
+                rounding: Rounding::Down,
+            } => format!("shortest {side} down"),
+            Resize::ShortestSide {
+                side,
+                rounding: Rounding::Nearest,
+            } => {
                 format!("shortest {side} nearest")
             }
             Resize::Exact { width, height } => format!("exact {width}x{height}"),
         };
-        let ends: Vec<String> =
-            self.table.iter().map(|t| format!("{:.6}..{:.6}", t[0], t[255])).collect();
+        let ends: Vec<String> = self
+            .table
+            .iter()
+            .map(|t| format!("{:.6}..{:.6}", t[0], t[255]))
+            .collect();
         let filter = format!("{:?}", self.filter).to_lowercase();
-        format!("{filter}, {resize}, centre crop {}, channels {}", self.crop, ends.join(" "))
+        format!(
+            "{filter}, {resize}, centre crop {}, channels {}",
+            self.crop,
+            ends.join(" ")
+        )
     }
 
     fn resized(&self, width: u32, height: u32) -> (u32, u32) {
@@ -176,14 +205,20 @@ impl Preprocess {
                     Rounding::Down => exact.floor(),
                     Rounding::Nearest => exact.round(),
                 } as u32;
-                if width <= height { (side, long) } else { (long, side) }
+                if width <= height {
+                    (side, long)
+                } else {
+                    (long, side)
+                }
             }
         }
     }
 }
 
 fn table(normalise: impl Fn(f32, usize) -> f32) -> Box<[[f32; 256]; 3]> {
-    Box::new(std::array::from_fn(|c| std::array::from_fn(|value| normalise(value as f32, c))))
+    Box::new(std::array::from_fn(|c| {
+        std::array::from_fn(|value| normalise(value as f32, c))
+    }))
 }
 
 /// `preprocessor_config.json`, old and new spellings.
@@ -236,13 +271,26 @@ impl Config {
             other => return Err(format!("resample {other} is not one of 0, 1, 2, 3")),
         };
         let resize = match self.size {
-            Size::Side(side) | Size::Shortest { shortest_edge: side } => {
-                Resize::ShortestSide { side, rounding: Rounding::Down }
-            }
+            Size::Side(side)
+            | Size::Shortest {
+                shortest_edge: side,
+            } => Resize::ShortestSide {
+                side,
+                rounding: Rounding::Down,
+            },
             Size::Both { height, width } => Resize::Exact { width, height },
         };
         let crop = match (self.do_center_crop, self.crop_size, self.size) {
-            (true, Some(Size::Side(side) | Size::Shortest { shortest_edge: side }), _) => side,
+            (
+                true,
+                Some(
+                    Size::Side(side)
+                    | Size::Shortest {
+                        shortest_edge: side,
+                    },
+                ),
+                _,
+            ) => side,
             (true, Some(Size::Both { height, width }), _) if height == width => height,
             (false, _, Size::Both { height, width }) if height == width => height,
             _ => return Err("the network input must be a square: set crop_size".into()),
@@ -266,7 +314,12 @@ impl Config {
             true => (value * scale - self.image_mean[c]) / self.image_std[c],
             false => value * scale,
         };
-        Ok(Preprocess { resize, crop, filter, table: table(normalise) })
+        Ok(Preprocess {
+            resize,
+            crop,
+            filter,
+            table: table(normalise),
+        })
     }
 }
 
@@ -290,8 +343,10 @@ mod tests {
             ("lite rounds", &lite, (451, 300), (385, 256)),
             ("square", &clip, (10, 10), (224, 224)),
         ];
-        let failed: Vec<_> =
-            cases.iter().filter(|(_, p, (w, h), want)| p.resized(*w, *h) != *want).collect();
+        let failed: Vec<_> = cases
+            .iter()
+            .filter(|(_, p, (w, h), want)| p.resized(*w, *h) != *want)
+            .collect();
         assert!(failed.is_empty(), "{failed:?}");
     }
 
@@ -300,7 +355,11 @@ mod tests {
         for (width, height) in [(1, 1), (30_000, 1), (1, 30_000), (3, 2), (5000, 20)] {
             let pixels = Preprocess::efficientnet_lite(224).apply(&flat(width, height));
             assert_eq!(pixels.data().len(), 224 * 224 * 3, "{width}×{height}");
-            let expected = [(200.0 - 127.0) / 128.0, (100.0 - 127.0) / 128.0, (50.0 - 127.0) / 128.0];
+            let expected = [
+                (200.0 - 127.0) / 128.0,
+                (100.0 - 127.0) / 128.0,
+                (50.0 - 127.0) / 128.0,
+            ];
             for rgb in pixels.data().chunks(3) {
                 assert_eq!(rgb, expected, "{width}×{height}");
             }
@@ -312,10 +371,22 @@ mod tests {
         let base = r#""image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5]"#;
         let cases = [
             (r#""size":224,"crop_size":224"#, true),
-            (r#""size":{"shortest_edge":224},"crop_size":{"height":224,"width":224}"#, true),
-            (r#""size":{"height":224,"width":224},"do_center_crop":false"#, true),
-            (r#""size":{"shortest_edge":224},"crop_size":{"height":224,"width":100}"#, false),
-            (r#""size":{"shortest_edge":224},"do_center_crop":false"#, false),
+            (
+                r#""size":{"shortest_edge":224},"crop_size":{"height":224,"width":224}"#,
+                true,
+            ),
+            (
+                r#""size":{"height":224,"width":224},"do_center_crop":false"#,
+                true,
+            ),
+            (
+                r#""size":{"shortest_edge":224},"crop_size":{"height":224,"width":100}"#,
+                false,
+            ),
+            (
+                r#""size":{"shortest_edge":224},"do_center_crop":false"#,
+                false,
+            ),
             (r#""size":0,"crop_size":224"#, false),
             (r#""size":4000000000,"crop_size":224"#, false),
             (r#""size":224,"crop_size":224,"resample":9"#, false),

@@ -16,7 +16,11 @@ impl TensorSource for RandomTensors {
             return Ok(vec![value; count]);
         }
         let inputs: usize = shape.iter().skip(1).product::<usize>().max(1);
-        let bound = if shape.len() > 1 { (3.0 / inputs as f32).sqrt() } else { 0.02 };
+        let bound = if shape.len() > 1 {
+            (3.0 / inputs as f32).sqrt()
+        } else {
+            0.02
+        };
         let mut state = seed(name);
         Ok((0..count).map(|_| bound * uniform(&mut state)).collect())
     }

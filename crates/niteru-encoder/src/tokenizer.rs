@@ -49,18 +49,29 @@ pub enum TokenizerError {
 impl Tokenizer {
     /// Reads `path`; texts become at most `max_tokens` ids.
     pub(crate) fn open(path: &Path, max_tokens: usize) -> Result<Tokenizer, TokenizerError> {
-        let io = |source| TokenizerError::Io { path: path.to_path_buf(), source };
+        let io = |source| TokenizerError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
         let bytes = std::fs::metadata(path).map_err(io)?.len();
         if bytes > MAX_TOKENIZER_BYTES {
-            return Err(TokenizerError::TooLarge { path: path.to_path_buf(), bytes });
+            return Err(TokenizerError::TooLarge {
+                path: path.to_path_buf(),
+                bytes,
+            });
         }
         let data = std::fs::read(path).map_err(io)?;
-        let format = |what: String| TokenizerError::Format { path: path.to_path_buf(), what };
+        let format = |what: String| TokenizerError::Format {
+            path: path.to_path_buf(),
+            what,
+        };
         let mut inner =
             tokenizers::Tokenizer::from_bytes(data).map_err(|error| format(error.to_string()))?;
         // Lengths are ours to decide: a file may carry the truncation and padding of its last user.
         inner.with_padding(None);
-        inner.with_truncation(None).map_err(|error| format(error.to_string()))?;
+        inner
+            .with_truncation(None)
+            .map_err(|error| format(error.to_string()))?;
         Ok(Tokenizer { inner, max_tokens })
     }
 

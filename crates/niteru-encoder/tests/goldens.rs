@@ -57,7 +57,10 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> T {
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
     assert_eq!(a.len(), b.len());
     let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum()
     };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
@@ -88,7 +91,9 @@ fn report(failures: Vec<String>) {
 
 #[test]
 fn clip_equals_transformers() {
-    let Some(folder) = niteru_testkit::shared("goldens/clip-tiny") else { return };
+    let Some(folder) = niteru_testkit::shared("goldens/clip-tiny") else {
+        return;
+    };
     let golden: ClipGolden = read(&folder.join("expected.json"));
     let files = clip_tiny(&folder);
     let mut failures = Vec::new();
@@ -104,10 +109,18 @@ fn clip_equals_transformers() {
         let embeddings = encoder.embed_texts(&texts).unwrap();
         for (case, embedding) in golden.texts.iter().zip(&embeddings) {
             check(format!("text {:?}", case.text), embedding, &case.embedding);
-            assert_eq!(encoder.tokenize(&case.text).unwrap(), case.input_ids, "{:?}", case.text);
+            assert_eq!(
+                encoder.tokenize(&case.text).unwrap(),
+                case.input_ids,
+                "{:?}",
+                case.text
+            );
         }
         for case in &golden.images {
-            let embedding = encoder.embed_images(&[picture(&case.file).unwrap()]).remove(0).unwrap();
+            let embedding = encoder
+                .embed_images(&[picture(&case.file).unwrap()])
+                .remove(0)
+                .unwrap();
             check(format!("image {}", case.file), &embedding, &case.embedding);
         }
     }
@@ -116,7 +129,9 @@ fn clip_equals_transformers() {
 
 #[test]
 fn pixels_equal_transformers() {
-    let Some(folder) = niteru_testkit::shared("goldens/clip-tiny") else { return };
+    let Some(folder) = niteru_testkit::shared("goldens/clip-tiny") else {
+        return;
+    };
     let golden: ClipGolden = read(&folder.join("expected.json"));
     let encoder = Encoder::load(&clip_tiny(&folder), Kernels::detect()).unwrap();
     let mut failures = Vec::new();
@@ -127,7 +142,10 @@ fn pixels_equal_transformers() {
             let values = pixels.data().iter().skip(channel).step_by(3);
             let got = values.sum::<f32>() / (side * side) as f32;
             if (got - mean).abs() > 0.001 {
-                failures.push(format!("{} channel {channel}: mean {got}, want {mean}", case.file));
+                failures.push(format!(
+                    "{} channel {channel}: mean {got}, want {mean}",
+                    case.file
+                ));
             }
             for (i, row) in case.pixel_values_grid[channel].iter().enumerate() {
                 for (j, want) in row.iter().enumerate() {
@@ -150,9 +168,13 @@ const GRID_STEP: usize = 32;
 
 #[test]
 fn efficientnet_lite0_equals_its_reference() {
-    let Some(golden) = niteru_testkit::shared("goldens/efficientnet-lite0.json") else { return };
+    let Some(golden) = niteru_testkit::shared("goldens/efficientnet-lite0.json") else {
+        return;
+    };
     let weights = "models/efficientnet-lite0/efficientnet-lite0-57934424.pth";
-    let Some(weights) = niteru_testkit::test_home(weights) else { return };
+    let Some(weights) = niteru_testkit::test_home(weights) else {
+        return;
+    };
     let golden: LiteGolden = read(&golden);
     let files = ModelFiles {
         name: "efficientnet-lite0".into(),
@@ -173,24 +195,34 @@ fn efficientnet_lite0_equals_its_reference() {
         for case in &golden.images {
             let picture = picture(&case.file).unwrap();
             let name = format!("{}: {}", kernels.name(), case.file);
-            let embedding = encoder.embed_images(std::slice::from_ref(&picture)).remove(0).unwrap();
+            let embedding = encoder
+                .embed_images(std::slice::from_ref(&picture))
+                .remove(0)
+                .unwrap();
             let cosine = cosine(&embedding, &case.embedding);
             if cosine < MIN_COSINE {
                 failures.push(format!("{name}: cosine {cosine}"));
             }
             // The mean of the patch features is the embedding before normalisation.
             let patches = encoder.patch_features(&picture);
-            assert_eq!((patches.rows, patches.columns, patches.dimensions), (7, 7, 1280));
+            assert_eq!(
+                (patches.rows, patches.columns, patches.dimensions),
+                (7, 7, 1280)
+            );
             let mut mean = vec![0.0f32; 1280];
             for patch in patches.data.chunks(1280) {
-                mean.iter_mut().zip(patch).for_each(|(mean, value)| *mean += value / 49.0);
+                mean.iter_mut()
+                    .zip(patch)
+                    .for_each(|(mean, value)| *mean += value / 49.0);
             }
             let margin = case.top3[0].1 - case.top3[1].1;
             let score = |class: usize| -> f32 {
                 let row = &classes.data()[class * 1280..][..1280];
                 row.iter().zip(&mean).map(|(a, b)| a * b).sum::<f32>() + bias.data()[class]
             };
-            let best = (0..1000).max_by(|a, b| score(*a).total_cmp(&score(*b))).unwrap();
+            let best = (0..1000)
+                .max_by(|a, b| score(*a).total_cmp(&score(*b)))
+                .unwrap();
             if margin > 0.05 && best != case.top3[0].0 {
                 failures.push(format!("{name}: class {best}, want {}", case.top3[0].0));
             }

@@ -1,6 +1,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use niteru_encoder::{EmbedOptions, Encoder};
 use serde::Serialize;
 
 use crate::error::Source;
@@ -25,6 +26,56 @@ pub trait ImageEncoder {
         files: &mut (dyn Iterator<Item = Candidate> + Send),
         on_result: &mut OnResult<'_>,
     ) -> Result<EncoderSeconds, Source>;
+}
+
+/// The encoder of the product: a network with how its files are read.
+pub struct FileEncoder<'a> {
+    /// The network.
+    pub encoder: &'a Encoder,
+    /// Batch size, threads and limits.
+    pub options: EmbedOptions,
+}
+
+impl ImageEncoder for FileEncoder<'_> {
+    fn identity(&self) -> EncoderIdentity {
+        self.encoder.into()
+    }
+
+    fn embed_files(
+        &self,
+        files: &mut (dyn Iterator<Item = Candidate> + Send),
+        on_result: &mut OnResult<'_>,
+    ) -> Result<EncoderSeconds, Source> {
+        let times = self
+            .encoder
+            .embed_files(files, &self.options, &mut |file, result| {
+                let result = result
+                    .map(|embedded| EmbeddedFile {
+                        embedding: embedded.embedding,
+                        sha256: embedded.sha256,
+                        bytes: embedded.bytes,
+                        width: embedded.width,
+                        height: embedded.height,
+                    })
+                    .map_err(Source::from);
+                on_result(file, result)
+            });
+        Ok(EncoderSeconds {
+            decode: (times.read + times.decode).as_secs_f64(),
+            preprocess: times.preprocess.as_secs_f64(),
+            forward: times.forward.as_secs_f64(),
+        })
+    }
+}
+
+impl From<&Encoder> for EncoderIdentity {
+    fn from(encoder: &Encoder) -> EncoderIdentity {
+        EncoderIdentity {
+            model: encoder.model().to_string(),
+            fingerprint: encoder.fingerprint().to_string(),
+            dimensions: encoder.dimensions(),
+        }
+    }
 }
 
 /// Takes the result for one file.

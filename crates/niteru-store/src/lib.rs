@@ -42,10 +42,11 @@ mod walk;
 pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport, Skipped};
 pub use collection::{Collection, CollectionSummary, Image};
 pub use encoder::{
-    Candidate, EmbeddedFile, EncoderIdentity, EncoderSeconds, ImageEncoder, OnResult,
+    Candidate, EmbeddedFile, EncoderIdentity, EncoderSeconds, FileEncoder, ImageEncoder, OnResult,
 };
 pub use error::{Source, StoreError};
 pub use evaluate::RetrievalReport;
 pub use home::Home;
 pub use metadata::Metadata;
 pub use search::{Query, SearchResult};
+pub use walk::image_files;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::Candidate;
+use crate::{Candidate, Skipped};
 
 /// File names that are taken for images inside a folder. A file that is named itself is always
 /// tried.
@@ -44,6 +44,18 @@ pub(crate) fn walk(root: PathBuf) -> impl Iterator<Item = Found> + Send {
         }
         Err(error) if error.loop_ancestor().is_some() => None,
         Err(error) => Some(unreadable(&root, error)),
+    })
+}
+
+/// The image files at and below the paths, found as [`Home::add`](crate::Home::add) finds them.
+///
+/// `Err` is something that should have been read and cannot be.
+pub fn image_files(
+    roots: impl IntoIterator<Item = PathBuf, IntoIter: Send>,
+) -> impl Iterator<Item = Result<PathBuf, Skipped>> + Send {
+    roots.into_iter().flat_map(walk).map(|found| match found {
+        Found::File(candidate) => Ok(candidate.path),
+        Found::Unreadable(path, reason) => Err(Skipped { path, reason }),
     })
 }
 

@@ -41,7 +41,9 @@ pub fn test_home(relative: &str) -> Option<PathBuf> {
     match std::env::var_os("NITERU_TEST_HOME") {
         Some(home) => found(PathBuf::from(home).join(relative), "downloaded files"),
         None => {
-            skip(&format!("{relative}: set NITERU_TEST_HOME to a home that holds it"));
+            skip(&format!(
+                "{relative}: set NITERU_TEST_HOME to a home that holds it"
+            ));
             None
         }
     }

@@ -10,8 +10,10 @@ fn version() -> &'static str {
     use std::sync::OnceLock;
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
-        let kernels = niteru_kernels::Kernels::from_env()
-            .map_or_else(|error| error.to_string(), |kernels| kernels.name().to_string());
+        let kernels = niteru_kernels::Kernels::from_env().map_or_else(
+            |error| error.to_string(),
+            |kernels| kernels.name().to_string(),
+        );
         format!("{} (CPU kernels: {kernels})", env!("CARGO_PKG_VERSION"))
     })
 }
@@ -71,20 +73,16 @@ pub(crate) enum Command {
     )]
     Compare(CompareArgs),
     /// Add images to a collection, or bring it up to date
-    #[command(
-        after_help = "Examples:\n  niteru add parts photos/parts\n  \
+    #[command(after_help = "Examples:\n  niteru add parts photos/parts\n  \
                       niteru add parts photos/parts --metadata parts.csv\n\n\
                       The CSV has a column `path` (relative to the CSV's folder, or absolute); every other\n\
-                      column becomes metadata. Running the same command again adds nothing twice."
-    )]
+                      column becomes metadata. Running the same command again adds nothing twice.")]
     Add(AddArgs),
     /// Find the images of a collection that are most like an image or a text
-    #[command(
-        after_help = "Examples:\n  niteru search parts query.jpg\n  \
+    #[command(after_help = "Examples:\n  niteru search parts query.jpg\n  \
                       niteru search parts query.jpg -k 20 --html result.html\n  \
                       niteru search photos --text 'a red car'          (needs a model that reads texts)\n  \
-                      niteru search photos bolt.jpg --text 'rusty' --text-weight 0.3"
-    )]
+                      niteru search photos bolt.jpg --text 'rusty' --text-weight 0.3")]
     Search(SearchArgs),
     /// List, show and remove the images of a collection
     #[command(
@@ -99,7 +97,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bench(BenchCommand),
     /// List the collections of the home
-    #[command(after_help = "Examples:\n  niteru collections\n  niteru collections remove old-parts")]
+    #[command(
+        after_help = "Examples:\n  niteru collections\n  niteru collections remove old-parts"
+    )]
     Collections(CollectionsArgs),
     /// Print a script that completes commands in a shell
     #[command(
@@ -349,10 +349,8 @@ pub(crate) enum EvalCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// Measure images per second of decoding, preprocessing and the network
-    #[command(
-        after_help = "Examples:\n  niteru bench embed --images photos/\n  \
-                      niteru bench embed --random clip-vit-b-32 --batch 8 --threads 2"
-    )]
+    #[command(after_help = "Examples:\n  niteru bench embed --images photos/\n  \
+                      niteru bench embed --random clip-vit-b-32 --batch 8 --threads 2")]
     Embed(BenchEmbedArgs),
 }
 

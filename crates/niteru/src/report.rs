@@ -129,12 +129,18 @@ impl Shown {
     /// Reads the picture for its thumbnail; one that cannot be read is shown by name alone.
     pub(crate) fn open(path: &Path, name: String) -> Shown {
         let picture = Picture::open(path, &niteru_imaging::Limits::default()).ok();
-        Shown { name, thumbnail: picture.as_ref().and_then(data_uri) }
+        Shown {
+            name,
+            thumbnail: picture.as_ref().and_then(data_uri),
+        }
     }
 
     /// Something that has no picture, such as a text.
     pub(crate) fn named(name: String) -> Shown {
-        Shown { name, thumbnail: None }
+        Shown {
+            name,
+            thumbnail: None,
+        }
     }
 
     fn image(&self) -> Markup {
@@ -171,7 +177,12 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(language: Option<Language>, title: &str, model: &str) -> Report {
         let words = language.unwrap_or_else(Language::of_system).words();
-        Report { words, title: title.into(), model: model.into(), sections: Vec::new() }
+        Report {
+            words,
+            title: title.into(),
+            model: model.into(),
+            sections: Vec::new(),
+        }
     }
 
     /// Adds the similarity matrix as a heat map; `values` is row by row.
@@ -249,7 +260,8 @@ impl Report {
     /// Adds the commands to try next.
     pub(crate) fn next(&mut self, commands: &[String]) {
         let words = self.words;
-        self.sections.push(html! { h2 { (words.next) } pre { (commands.join("\n")) } });
+        self.sections
+            .push(html! { h2 { (words.next) } pre { (commands.join("\n")) } });
     }
 
     /// Writes the report; an older one of that name is replaced only when this one is complete.
@@ -288,12 +300,18 @@ impl Report {
 fn css(value: f32) -> (String, &'static str) {
     let [r, g, b] = niteru_imaging::colour(value);
     let luminance = 0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b);
-    (format!("rgb({r},{g},{b})"), if luminance > 128.0 { "#111" } else { "#fff" })
+    (
+        format!("rgb({r},{g},{b})"),
+        if luminance > 128.0 { "#111" } else { "#fff" },
+    )
 }
 
 /// Writes a file under a temporary name beside it and renames it.
 pub(crate) fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let write = || -> Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(data)?;

@@ -12,11 +12,22 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("niteru-index", &["niteru-kernels"]),
     (
         "niteru-store",
-        &["niteru-kernels", "niteru-imaging", "niteru-encoder", "niteru-index"],
+        &[
+            "niteru-kernels",
+            "niteru-imaging",
+            "niteru-encoder",
+            "niteru-index",
+        ],
     ),
     (
         "niteru",
-        &["niteru-kernels", "niteru-imaging", "niteru-encoder", "niteru-index", "niteru-store"],
+        &[
+            "niteru-kernels",
+            "niteru-imaging",
+            "niteru-encoder",
+            "niteru-index",
+            "niteru-store",
+        ],
     ),
     // Not a room: only tests use it.
     ("niteru-testkit", &[]),
@@ -30,14 +41,21 @@ fn rooms_use_only_the_rooms_below_them() {
         .other_options(["--offline".to_string()])
         .exec()
         .unwrap();
-    let names: BTreeSet<&str> =
-        metadata.workspace_packages().iter().map(|package| package.name.as_str()).collect();
+    let names: BTreeSet<&str> = metadata
+        .workspace_packages()
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
     let known: BTreeSet<&str> = ROOMS.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, known, "rooms in the workspace, rooms in this table");
 
     let mut wrong = Vec::new();
     for package in metadata.workspace_packages() {
-        let allowed = ROOMS.iter().find(|(name, _)| *name == package.name.as_str()).unwrap().1;
+        let allowed = ROOMS
+            .iter()
+            .find(|(name, _)| *name == package.name.as_str())
+            .unwrap()
+            .1;
         for dependency in &package.dependencies {
             let name = dependency.name.as_str();
             let testing = dependency.kind == DependencyKind::Development;

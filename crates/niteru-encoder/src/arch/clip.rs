@@ -63,11 +63,18 @@ pub enum ConfigError {
 impl ClipConfig {
     /// Reads `config.json`.
     pub(crate) fn open(path: &Path) -> Result<ClipConfig, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Io { path: path.to_path_buf(), source })?;
-        let file: ConfigFile = serde_json::from_str(&text)
-            .map_err(|source| ConfigError::Json { path: path.to_path_buf(), source })?;
-        file.check().map_err(|what| ConfigError::Value { path: path.to_path_buf(), what })
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let file: ConfigFile = serde_json::from_str(&text).map_err(|source| ConfigError::Json {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        file.check().map_err(|what| ConfigError::Value {
+            path: path.to_path_buf(),
+            what,
+        })
     }
 
     /// ViT-B/32, for speed measurements without weights.
@@ -81,8 +88,13 @@ impl ClipConfig {
             eps: 1e-5,
             causal: false,
         };
-        let text =
-            TransformerShape { hidden: 512, intermediate: 2048, heads: 8, causal: true, ..vision };
+        let text = TransformerShape {
+            hidden: 512,
+            intermediate: 2048,
+            heads: 8,
+            causal: true,
+            ..vision
+        };
         ClipConfig {
             dimensions: 512,
             image_side: 224,
@@ -186,16 +198,26 @@ impl ConfigFile {
         }
         let (vision, text) = (self.vision_config, self.text_config);
         if vision.num_channels != 3 {
-            return Err(format!("num_channels is {}, expected 3", vision.num_channels));
+            return Err(format!(
+                "num_channels is {}, expected 3",
+                vision.num_channels
+            ));
         }
         within("image_size", vision.image_size, 1, 2048)?;
         within("patch_size", vision.patch_size, 1, 256)?;
         if !vision.image_size.is_multiple_of(vision.patch_size) {
             let (image, patch) = (vision.image_size, vision.patch_size);
-            return Err(format!("image_size {image} is not a multiple of patch_size {patch}"));
+            return Err(format!(
+                "image_size {image} is not a multiple of patch_size {patch}"
+            ));
         }
         within("vocab_size", text.vocab_size, 2, 1_000_000)?;
-        within("max_position_embeddings", text.max_position_embeddings, 2, 4096)?;
+        within(
+            "max_position_embeddings",
+            text.max_position_embeddings,
+            2,
+            4096,
+        )?;
         let dimensions = self.projection_dim.unwrap_or(512);
         within("projection_dim", dimensions, 1, 8192)?;
         Ok(ClipConfig {
@@ -239,7 +261,9 @@ fn tower(
     within("num_hidden_layers", layers, 1, 128)?;
     within("num_attention_heads", heads, 1, 256)?;
     if !hidden.is_multiple_of(heads) {
-        return Err(format!("hidden_size {hidden} is not a multiple of {heads} attention heads"));
+        return Err(format!(
+            "hidden_size {hidden} is not a multiple of {heads} attention heads"
+        ));
     }
     if !(eps > 0.0 && eps < 1.0) {
         return Err(format!("layer_norm_eps is {eps}, expected between 0 and 1"));
@@ -247,9 +271,21 @@ fn tower(
     let activation = match activation {
         "quick_gelu" => Activation::QuickGelu,
         "gelu" => Activation::Gelu,
-        other => return Err(format!("hidden_act is {other:?}, expected quick_gelu or gelu")),
+        other => {
+            return Err(format!(
+                "hidden_act is {other:?}, expected quick_gelu or gelu"
+            ));
+        }
     };
-    Ok(TransformerShape { hidden, intermediate, layers, heads, activation, eps, causal })
+    Ok(TransformerShape {
+        hidden,
+        intermediate,
+        layers,
+        heads,
+        activation,
+        eps,
+        causal,
+    })
 }
 
 /// Buffers of a vision pass; kept between passes.
@@ -307,12 +343,13 @@ impl VisionTower {
             }
         }
         let mut class = source.tensor(&name("class_embedding"), &[hidden])?;
-        let mut positions =
-            source.tensor(&name("position_embedding.weight"), &[grid * grid + 1, hidden])?;
+        let mut positions = source.tensor(
+            &name("position_embedding.weight"),
+            &[grid * grid + 1, hidden],
+        )?;
         let patches = positions.split_off(hidden);
         class.iter_mut().zip(&positions).for_each(|(c, p)| *c += p);
-        let projection =
-            source.tensor("visual_projection.weight", &[config.dimensions, hidden])?;
+        let projection = source.tensor("visual_projection.weight", &[config.dimensions, hidden])?;
         Ok(VisionTower {
             config: config.clone(),
             patch: Linear::new(kernels, &permuted, None, inputs, hidden),
@@ -342,8 +379,13 @@ impl VisionTower {
         let lengths = vec![tokens; images.len()];
         let pooled: Vec<usize> = (0..images.len()).map(|i| i * tokens).collect();
         let x = &mut scratch.tokens[..images.len() * tokens * hidden];
-        let rows =
-            self.transformer.forward_pooled(compute, x, &lengths, &pooled, &mut scratch.transformer);
+        let rows = self.transformer.forward_pooled(
+            compute,
+            x,
+            &lengths,
+            &pooled,
+            &mut scratch.transformer,
+        );
         self.project(compute, &rows)
     }
 
@@ -359,7 +401,8 @@ impl VisionTower {
         let tokens = self.embed_patches(compute, &[image], scratch);
         let hidden = self.config.vision.hidden;
         let x = &mut scratch.tokens[..tokens * hidden];
-        self.transformer.forward(compute, x, &[tokens], &mut scratch.transformer);
+        self.transformer
+            .forward(compute, x, &[tokens], &mut scratch.transformer);
         (self.config.grid(), self.project(compute, &x[hidden..]))
     }
 
@@ -368,7 +411,8 @@ impl VisionTower {
         let mut normed = vec![0.0; rows.len()];
         self.post_norm.forward(compute.kernels, rows, &mut normed);
         let mut out = vec![0.0; rows.len() / hidden * self.config.dimensions];
-        self.projection.forward(compute, &normed, Activation::None, &mut out);
+        self.projection
+            .forward(compute, &normed, Activation::None, &mut out);
         out
     }
 
@@ -379,7 +423,11 @@ impl VisionTower {
         images: &[&Pixels],
         scratch: &mut ClipScratch,
     ) -> usize {
-        let (hidden, grid, side) = (self.config.vision.hidden, self.config.grid(), self.config.patch);
+        let (hidden, grid, side) = (
+            self.config.vision.hidden,
+            self.config.grid(),
+            self.config.patch,
+        );
         let (count, row) = (grid * grid, side * 3);
         let inputs = side * row;
         let patches = sized(&mut scratch.patches, images.len() * count * inputs);
@@ -393,12 +441,19 @@ impl VisionTower {
             }
         }
         let embedded = sized(&mut scratch.embedded, images.len() * count * hidden);
-        self.patch.forward(compute, patches, Activation::None, embedded);
+        self.patch
+            .forward(compute, patches, Activation::None, embedded);
 
         let tokens = count + 1;
         let x = sized(&mut scratch.tokens, images.len() * tokens * hidden);
-        for (x, patches) in x.chunks_mut(tokens * hidden).zip(embedded.chunks_mut(count * hidden)) {
-            patches.iter_mut().zip(&self.positions).for_each(|(v, p)| *v += p);
+        for (x, patches) in x
+            .chunks_mut(tokens * hidden)
+            .zip(embedded.chunks_mut(count * hidden))
+        {
+            patches
+                .iter_mut()
+                .zip(&self.positions)
+                .for_each(|(v, p)| *v += p);
             let (class, rest) = x.split_at_mut(hidden);
             self.pre_norm.forward(compute.kernels, &self.class, class);
             self.pre_norm.forward(compute.kernels, patches, rest);
@@ -431,8 +486,10 @@ impl TextTower {
             source.tensor("text_projection.weight", &[config.dimensions, shape.hidden])?;
         Ok(TextTower {
             tokens: source.tensor(&name("token_embedding"), &[config.vocabulary, shape.hidden])?,
-            positions: source
-                .tensor(&name("position_embedding"), &[config.max_tokens, shape.hidden])?,
+            positions: source.tensor(
+                &name("position_embedding"),
+                &[config.max_tokens, shape.hidden],
+            )?,
             transformer: Transformer::load(source, kernels, "text_model", shape)?,
             final_norm: Norm::load(source, "text_model.final_layer_norm", &shape)?,
             projection: Linear::new(kernels, &projection, None, shape.hidden, config.dimensions),
@@ -465,11 +522,13 @@ impl TextTower {
         }
         let mut scratch = TransformerScratch::new(compute.kernels);
         let rows =
-            self.transformer.forward_pooled(compute, &mut x, &lengths, &pooled, &mut scratch);
+            self.transformer
+                .forward_pooled(compute, &mut x, &lengths, &pooled, &mut scratch);
         let mut normed = vec![0.0; rows.len()];
         self.final_norm.forward(compute.kernels, &rows, &mut normed);
         let mut out = vec![0.0; texts.len() * self.config.dimensions];
-        self.projection.forward(compute, &normed, Activation::None, &mut out);
+        self.projection
+            .forward(compute, &normed, Activation::None, &mut out);
         out
     }
 

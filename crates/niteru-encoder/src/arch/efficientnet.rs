@@ -51,31 +51,60 @@ impl Variant {
     /// Lite0, Lite1 or Lite2; the last for any other number.
     pub(crate) fn lite(number: u8) -> Variant {
         match number {
-            0 => Variant { width: 1.0, depth: 1.0, side: 224 },
-            1 => Variant { width: 1.0, depth: 1.1, side: 240 },
-            _ => Variant { width: 1.1, depth: 1.2, side: 260 },
+            0 => Variant {
+                width: 1.0,
+                depth: 1.0,
+                side: 224,
+            },
+            1 => Variant {
+                width: 1.0,
+                depth: 1.1,
+                side: 240,
+            },
+            _ => Variant {
+                width: 1.1,
+                depth: 1.2,
+                side: 260,
+            },
         }
     }
 
     /// A line that says all that changes the numbers, for the fingerprint.
     pub(crate) fn describe(&self) -> String {
-        format!("efficientnet-lite width {} depth {} side {}", self.width, self.depth, self.side)
+        format!(
+            "efficientnet-lite width {} depth {} side {}",
+            self.width, self.depth, self.side
+        )
     }
 
     /// Channels scaled to a multiple of 8, never below 90 % of the scaled value.
     fn channels(&self, base: usize) -> usize {
         let scaled = base as f64 * self.width;
         let rounded = (((scaled + 4.0) / 8.0) as usize * 8).max(8);
-        if (rounded as f64) < 0.9 * scaled { rounded + 8 } else { rounded }
+        if (rounded as f64) < 0.9 * scaled {
+            rounded + 8
+        } else {
+            rounded
+        }
     }
 
     /// The sizes of every block, in order.
     fn blocks(&self) -> Vec<BlockShape> {
         let mut blocks = Vec::new();
-        for (i, (repeats, kernel, stride, expansion, input, output)) in STAGES.into_iter().enumerate() {
+        for (i, (repeats, kernel, stride, expansion, input, output)) in
+            STAGES.into_iter().enumerate()
+        {
             let fixed = i == 0 || i == STAGES.len() - 1;
-            let repeats = if fixed { repeats } else { (repeats as f64 * self.depth).ceil() as usize };
-            let input = if i == 0 { STEM_CHANNELS } else { self.channels(input) };
+            let repeats = if fixed {
+                repeats
+            } else {
+                (repeats as f64 * self.depth).ceil() as usize
+            };
+            let input = if i == 0 {
+                STEM_CHANNELS
+            } else {
+                self.channels(input)
+            };
             let output = self.channels(output);
             for repeat in 0..repeats {
                 let first = repeat == 0;
@@ -150,7 +179,13 @@ impl EfficientNet {
             Ok(Linear::new(kernels, &weight, Some(bias), inputs, outputs))
         };
         let (weight, bias) = folded("_conv_stem", "_bn0", [STEM_CHANNELS, 3, 3, 3])?;
-        let stem = Linear::new(kernels, &pixel_order(&weight, 9), Some(bias), 27, STEM_CHANNELS);
+        let stem = Linear::new(
+            kernels,
+            &pixel_order(&weight, 9),
+            Some(bias),
+            27,
+            STEM_CHANNELS,
+        );
 
         let shapes = variant.blocks();
         let mut side = (variant.side as usize).div_ceil(2);
@@ -160,20 +195,51 @@ impl EfficientNet {
             let (channels, kernel) = (shape.expanded(), shape.kernel);
             let expand = match shape.expansion {
                 1 => None,
-                _ => Some(pointwise(&name("_expand_conv"), &name("_bn0"), shape.input, channels)?),
+                _ => Some(pointwise(
+                    &name("_expand_conv"),
+                    &name("_bn0"),
+                    shape.input,
+                    channels,
+                )?),
             };
-            let (weight, bias) =
-                folded(&name("_depthwise_conv"), &name("_bn1"), [channels, 1, kernel, kernel])?;
+            let (weight, bias) = folded(
+                &name("_depthwise_conv"),
+                &name("_bn1"),
+                [channels, 1, kernel, kernel],
+            )?;
             let padding = Padding::same(side, side, kernel, shape.stride);
-            let depthwise =
-                DepthwiseConv::new(&weight, &bias, kernel, shape.stride, padding, Activation::Relu6);
-            let project = pointwise(&name("_project_conv"), &name("_bn2"), channels, shape.output)?;
-            blocks.push(Block { shape, expand, depthwise, project });
+            let depthwise = DepthwiseConv::new(
+                &weight,
+                &bias,
+                kernel,
+                shape.stride,
+                padding,
+                Activation::Relu6,
+            );
+            let project = pointwise(
+                &name("_project_conv"),
+                &name("_bn2"),
+                channels,
+                shape.output,
+            )?;
+            blocks.push(Block {
+                shape,
+                expand,
+                depthwise,
+                project,
+            });
             side = side.div_ceil(shape.stride);
         }
-        let last = blocks.last().map_or(STEM_CHANNELS, |block| block.shape.output);
+        let last = blocks
+            .last()
+            .map_or(STEM_CHANNELS, |block| block.shape.output);
         let head = pointwise("_conv_head", "_bn1", last, HEAD_CHANNELS)?;
-        Ok(EfficientNet { side: variant.side as usize, stem, blocks, head })
+        Ok(EfficientNet {
+            side: variant.side as usize,
+            stem,
+            blocks,
+            head,
+        })
     }
 
     /// Length of an embedding.
@@ -189,16 +255,27 @@ impl EfficientNet {
         scratch: &mut EfficientNetScratch,
     ) -> Vec<f32> {
         let mut out = vec![0.0; images.len() * HEAD_CHANNELS];
-        let pool = |image: &Pixels, out: &mut [f32], compute: Compute, scratch: &mut EfficientNetScratch| {
+        let pool = |image: &Pixels,
+                    out: &mut [f32],
+                    compute: Compute,
+                    scratch: &mut EfficientNetScratch| {
             let grid = self.features(compute, image, scratch);
             let features = &scratch.features[..grid * grid * HEAD_CHANNELS];
-            compute.kernels.mean_rows(Rows::new(features, grid * grid, HEAD_CHANNELS), out);
+            compute
+                .kernels
+                .mean_rows(Rows::new(features, grid * grid, HEAD_CHANNELS), out);
         };
         if compute.threading == Threading::All && images.len() > 1 {
-            let compute = Compute { threading: Threading::One, ..compute };
-            images.par_iter().zip(out.par_chunks_mut(HEAD_CHANNELS)).for_each(|(image, out)| {
-                pool(image, out, compute, &mut EfficientNetScratch::default());
-            });
+            let compute = Compute {
+                threading: Threading::One,
+                ..compute
+            };
+            images
+                .par_iter()
+                .zip(out.par_chunks_mut(HEAD_CHANNELS))
+                .for_each(|(image, out)| {
+                    pool(image, out, compute, &mut EfficientNetScratch::default());
+                });
         } else {
             for (image, out) in images.iter().zip(out.chunks_mut(HEAD_CHANNELS)) {
                 pool(image, out, compute, scratch);
@@ -215,11 +292,19 @@ impl EfficientNet {
         scratch: &mut EfficientNetScratch,
     ) -> (usize, Vec<f32>) {
         let grid = self.features(compute, image, scratch);
-        (grid, scratch.features[..grid * grid * HEAD_CHANNELS].to_vec())
+        (
+            grid,
+            scratch.features[..grid * grid * HEAD_CHANNELS].to_vec(),
+        )
     }
 
     /// Fills `scratch.features`; returns the side of the map.
-    fn features(&self, compute: Compute, image: &Pixels, scratch: &mut EfficientNetScratch) -> usize {
+    fn features(
+        &self,
+        compute: Compute,
+        image: &Pixels,
+        scratch: &mut EfficientNetScratch,
+    ) -> usize {
         assert_eq!(image.side(), self.side, "prepared for another model");
         let mut side = self.run_stem(compute, image, scratch);
         for block in &self.blocks {
@@ -233,9 +318,17 @@ impl EfficientNet {
     }
 
     /// 3×3 convolution with stride 2, as a product over gathered neighbourhoods.
-    fn run_stem(&self, compute: Compute, image: &Pixels, scratch: &mut EfficientNetScratch) -> usize {
+    fn run_stem(
+        &self,
+        compute: Compute,
+        image: &Pixels,
+        scratch: &mut EfficientNetScratch,
+    ) -> usize {
         let width = self.side * 3;
-        let (out, padding) = (self.side.div_ceil(2), Padding::same(self.side, self.side, 3, 2));
+        let (out, padding) = (
+            self.side.div_ceil(2),
+            Padding::same(self.side, self.side, 3, 2),
+        );
         let map = sized(&mut scratch.map, out * out * STEM_CHANNELS);
         let band = (BAND_FLOATS / (out * 27)).max(1);
         let columns = sized(&mut scratch.columns, band * out * 27);
@@ -248,7 +341,9 @@ impl EfficientNet {
                     for (ky, to) in to.chunks_mut(9).enumerate() {
                         let line = (y + ky).checked_sub(padding.top).filter(|&y| y < self.side);
                         for (kx, to) in to.chunks_mut(3).enumerate() {
-                            let column = (2 * x + kx).checked_sub(padding.left).filter(|&x| x < self.side);
+                            let column = (2 * x + kx)
+                                .checked_sub(padding.left)
+                                .filter(|&x| x < self.side);
                             match (line, column) {
                                 (Some(y), Some(x)) => {
                                     to.copy_from_slice(&image.data()[y * width + x * 3..][..3]);
@@ -271,14 +366,26 @@ impl Block {
     /// Works in bands of output rows: the input rows that a band needs are expanded, filtered and
     /// projected before the next band begins. Rows that two bands share are expanded once and moved.
     fn forward(&self, compute: Compute, side: usize, scratch: &mut EfficientNetScratch) -> usize {
-        let BlockShape { kernel, stride, input, output, .. } = self.shape;
+        let BlockShape {
+            kernel,
+            stride,
+            input,
+            output,
+            ..
+        } = self.shape;
         let channels = self.shape.expanded();
-        let (out, padding) = (side.div_ceil(stride), Padding::same(side, side, kernel, stride).top);
+        let (out, padding) = (
+            side.div_ceil(stride),
+            Padding::same(side, side, kernel, stride).top,
+        );
         let map = &scratch.map[..side * side * input];
         let next = sized(&mut scratch.next, out * out * output);
         let band = (BAND_FLOATS / (side * channels * stride)).clamp(1, out);
         let rows_in_band = (band - 1) * stride + kernel;
-        let expanded = sized(&mut scratch.expanded, rows_in_band.min(side) * side * channels);
+        let expanded = sized(
+            &mut scratch.expanded,
+            rows_in_band.min(side) * side * channels,
+        );
         let filtered = sized(&mut scratch.filtered, band * out * channels);
 
         // Rows of the map that `expanded` holds.
@@ -287,7 +394,9 @@ impl Block {
         for next in next.chunks_mut(band * out * output) {
             let rows = next.len() / (out * output);
             let from = (first * stride).saturating_sub(padding);
-            let to = ((first + rows - 1) * stride + kernel).saturating_sub(padding).min(side);
+            let to = ((first + rows - 1) * stride + kernel)
+                .saturating_sub(padding)
+                .min(side);
             let filtered = &mut filtered[..rows * out * channels];
             let line = side * channels;
             let source = match &self.expand {
@@ -304,13 +413,16 @@ impl Block {
                 }
             };
             let band = Image::band(source, from..to, side, side, channels);
-            compute.kernels.depthwise_rows(band, &self.depthwise, first..first + rows, filtered);
+            compute
+                .kernels
+                .depthwise_rows(band, &self.depthwise, first..first + rows, filtered);
             if self.shape.skips() {
                 let start = first * out * output;
                 next.copy_from_slice(&map[start..start + next.len()]);
                 self.project.add(compute, filtered, next);
             } else {
-                self.project.forward(compute, filtered, Activation::None, next);
+                self.project
+                    .forward(compute, filtered, Activation::None, next);
             }
             first += rows;
         }

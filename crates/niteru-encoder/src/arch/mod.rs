@@ -58,7 +58,13 @@ struct Linear {
 
 impl Linear {
     /// From a weight of shape `[outputs, inputs]`, as PyTorch stores it.
-    fn new(kernels: Kernels, weight: &[f32], bias: Option<Vec<f32>>, inputs: usize, outputs: usize) -> Linear {
+    fn new(
+        kernels: Kernels,
+        weight: &[f32],
+        bias: Option<Vec<f32>>,
+        inputs: usize,
+        outputs: usize,
+    ) -> Linear {
         let weight = PackedMatrix::pack(kernels, weight, inputs, outputs, Layout::OutputByInput);
         Linear { weight, bias }
     }
@@ -86,10 +92,21 @@ impl Linear {
         self.run(compute, x, Activation::None, true, out);
     }
 
-    fn run(&self, compute: Compute, x: &[f32], activation: Activation, accumulate: bool, out: &mut [f32]) {
+    fn run(
+        &self,
+        compute: Compute,
+        x: &[f32],
+        activation: Activation,
+        accumulate: bool,
+        out: &mut [f32],
+    ) {
         let (inputs, outputs) = (self.weight.k(), self.weight.n());
         let rows = x.len() / inputs;
-        let epilogue = Epilogue { bias: self.bias.as_deref(), activation, accumulate };
+        let epilogue = Epilogue {
+            bias: self.bias.as_deref(),
+            activation,
+            accumulate,
+        };
         compute.matmul(
             Rows::new(x, rows, inputs),
             &self.weight,

@@ -45,7 +45,13 @@ impl Norm {
         let cols = self.gamma.len();
         let rows = x.len() / cols;
         let out = RowsMut::new(out, rows, cols);
-        kernels.layer_norm(Rows::new(x, rows, cols), &self.gamma, &self.beta, self.eps, out);
+        kernels.layer_norm(
+            Rows::new(x, rows, cols),
+            &self.gamma,
+            &self.beta,
+            self.eps,
+            out,
+        );
     }
 }
 
@@ -93,7 +99,14 @@ impl Transformer {
         shape: TransformerShape,
     ) -> Result<Transformer, WeightsError> {
         let layers = (0..shape.layers)
-            .map(|i| Layer::load(source, kernels, &format!("{prefix}.encoder.layers.{i}"), &shape))
+            .map(|i| {
+                Layer::load(
+                    source,
+                    kernels,
+                    &format!("{prefix}.encoder.layers.{i}"),
+                    &shape,
+                )
+            })
             .collect::<Result<_, _>>()?;
         Ok(Transformer { shape, layers })
     }
@@ -131,7 +144,11 @@ impl Transformer {
     ) -> Vec<f32> {
         let hidden = self.shape.hidden;
         let gather = |rows: &[f32]| -> Vec<f32> {
-            pooled.iter().flat_map(|&row| &rows[row * hidden..][..hidden]).copied().collect()
+            pooled
+                .iter()
+                .flat_map(|&row| &rows[row * hidden..][..hidden])
+                .copied()
+                .collect()
         };
         let Some((last, layers)) = self.layers.split_last() else {
             return gather(x);
@@ -219,7 +236,8 @@ impl Layer {
         let normed = sized(&mut scratch.normed, x.len());
         self.norm2.forward(compute.kernels, x, normed);
         let intermediate = sized(&mut scratch.intermediate, rows * shape.intermediate);
-        self.fc1.forward(compute, normed, shape.activation, intermediate);
+        self.fc1
+            .forward(compute, normed, shape.activation, intermediate);
         self.fc2.add(compute, intermediate, x);
     }
 }

@@ -16,15 +16,31 @@ const LISTED: usize = 20;
 
 pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
     let home = context.home()?;
-    let encoder = encoder_of(context, &home, &args.collection, args.model.model.as_deref(), args.model.threads)?;
-    let report =
-        add(context, &home, &args.collection, &args.paths, args.metadata.as_deref(), &encoder, args.model.threads)?;
+    let encoder = encoder_of(
+        context,
+        &home,
+        &args.collection,
+        args.model.model.as_deref(),
+        args.model.threads,
+    )?;
+    let report = add(
+        context,
+        &home,
+        &args.collection,
+        &args.paths,
+        args.metadata.as_deref(),
+        &encoder,
+        args.model.threads,
+    )?;
     if context.output.is_json() {
         context.output.json(&report)?;
     } else {
         context.output.text(summary(&report))?;
     }
-    let csv_skipped = report.metadata.as_ref().is_some_and(|csv| csv.applied < csv.rows);
+    let csv_skipped = report
+        .metadata
+        .as_ref()
+        .is_some_and(|csv| csv.applied < csv.rows);
     Ok(Outcome::skipped(!report.skipped.is_empty() || csv_skipped))
 }
 
@@ -62,18 +78,26 @@ pub(super) fn add(
         }
         bar.set_position(progress.done);
     };
-    let options = AddOptions { metadata, progress: Some(&progress), ..AddOptions::default() };
+    let options = AddOptions {
+        metadata,
+        progress: Some(&progress),
+        ..AddOptions::default()
+    };
     let encoder = niteru_store::WithThreads { encoder, threads };
     let report = home.add(collection, paths, &encoder, options);
     bar.finish_and_clear();
     let report = report?;
     if !context.output.is_json() {
         for skipped in report.skipped.iter().take(LISTED) {
-            context.output.warn(format!("skipped: {}", skipped.reason_with_path()));
+            context
+                .output
+                .warn(format!("skipped: {}", skipped.reason_with_path()));
         }
         if report.skipped.len() > LISTED {
             let more = report.skipped.len() - LISTED;
-            context.output.warn(format!("… and {more} more; `--json` lists them all"));
+            context
+                .output
+                .warn(format!("… and {more} more; `--json` lists them all"));
         }
     }
     Ok(report)

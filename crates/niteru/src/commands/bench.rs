@@ -75,8 +75,10 @@ fn measure(encoder: &Encoder, files: &[PathBuf], args: &BenchEmbedArgs) -> Resul
         .iter()
         .map(|file| fs::read(file).with_context(|| format!("cannot read {}", file.display())))
         .collect::<Result<_>>()?;
-    let pictures: Vec<Picture> =
-        bytes.iter().map(|bytes| Picture::decode(bytes, &limits)).collect::<Result<_, _>>()?;
+    let pictures: Vec<Picture> = bytes
+        .iter()
+        .map(|bytes| Picture::decode(bytes, &limits))
+        .collect::<Result<_, _>>()?;
     let batch = args.batch.get();
     let pixels: Vec<Pixels> = (0..batch)
         .map(|i| encoder.preprocess().apply(&pictures[i % pictures.len()]))
@@ -87,11 +89,23 @@ fn measure(encoder: &Encoder, files: &[PathBuf], args: &BenchEmbedArgs) -> Resul
     let forward = median(total / 2, || drop(encoder.embed_pixels(&pixels)));
     let mut next = (0..pictures.len()).cycle();
     let mut index = || next.next().unwrap_or_default();
-    let decode = median(total / 8, || drop(Picture::decode(&bytes[index()], &limits)));
-    let preprocess = median(total / 8, || drop(encoder.preprocess().apply(&pictures[index()])));
-    let options = EmbedOptions { batch: args.batch, threads: args.threads, limits };
+    let decode = median(total / 8, || {
+        drop(Picture::decode(&bytes[index()], &limits))
+    });
+    let preprocess = median(total / 8, || {
+        drop(encoder.preprocess().apply(&pictures[index()]))
+    });
+    let options = EmbedOptions {
+        batch: args.batch,
+        threads: args.threads,
+        limits,
+    };
     let whole = median(total / 4, || {
-        encoder.embed_files(files.iter(), &options, &mut |_, _| ControlFlow::Continue(()));
+        encoder.embed_files(
+            files.iter(),
+            &options,
+            &mut |_, _| ControlFlow::Continue(()),
+        );
     });
 
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
@@ -99,7 +113,9 @@ fn measure(encoder: &Encoder, files: &[PathBuf], args: &BenchEmbedArgs) -> Resul
         model: encoder.model().to_string(),
         precision: "f32",
         kernels: encoder.kernels().name(),
-        threads: args.threads.map_or_else(rayon::current_num_threads, |threads| threads.get()),
+        threads: args
+            .threads
+            .map_or_else(rayon::current_num_threads, |threads| threads.get()),
         batch,
         images: files.len(),
         images_per_second: files.len() as f64 / whole.as_secs_f64(),
@@ -129,11 +145,12 @@ fn median(total: Duration, mut call: impl FnMut()) -> Duration {
 
 /// The first readable photos below a folder.
 fn photos(folder: &Path) -> Result<Vec<PathBuf>> {
-    let files: Vec<PathBuf> = niteru_store::image_files(std::slice::from_ref(&folder.to_path_buf()))
-        .filter_map(Result::ok)
-        .filter(|file| Picture::open(file, &Limits::default()).is_ok())
-        .take(MAX_IMAGES)
-        .collect();
+    let files: Vec<PathBuf> =
+        niteru_store::image_files(std::slice::from_ref(&folder.to_path_buf()))
+            .filter_map(Result::ok)
+            .filter(|file| Picture::open(file, &Limits::default()).is_ok())
+            .take(MAX_IMAGES)
+            .collect();
     if files.is_empty() {
         bail!("no readable image below {}", folder.display());
     }
@@ -173,7 +190,16 @@ fn describe(m: &Measured) -> String {
          decode               {:8.2} ms an image on one thread\n\
          preprocess           {:8.2} ms an image on one thread\n\
          forward              {:8.2} ms an image, {:.2} ms a batch",
-        m.model, m.precision, m.kernels, m.threads, m.batch, m.images_per_second,
-        m.forward_images_per_second, ms.decode, ms.preprocess, ms.forward, ms.forward_batch
+        m.model,
+        m.precision,
+        m.kernels,
+        m.threads,
+        m.batch,
+        m.images_per_second,
+        m.forward_images_per_second,
+        ms.decode,
+        ms.preprocess,
+        ms.forward,
+        ms.forward_batch
     )
 }

@@ -12,17 +12,25 @@ pub(super) fn run(context: &Context, args: CollectionsArgs) -> Result<Outcome> {
         Some(CollectionsCommand::Remove { name }) => {
             home.remove_collection(&name)?;
             if context.output.is_json() {
-                context.output.json(&serde_json::json!({ "removed": name }))?;
+                context
+                    .output
+                    .json(&serde_json::json!({ "removed": name }))?;
             } else {
-                context.output.text(format!("removed {name}; image files were left alone"))?;
+                context
+                    .output
+                    .text(format!("removed {name}; image files were left alone"))?;
             }
         }
         Some(CollectionsCommand::List) | None => {
             let collections = home.collections()?;
             if context.output.is_json() {
-                context.output.json(&serde_json::json!({ "collections": collections }))?;
+                context
+                    .output
+                    .json(&serde_json::json!({ "collections": collections }))?;
             } else if collections.is_empty() {
-                context.output.note("no collections yet; make one with `niteru add NAME FOLDER`");
+                context
+                    .output
+                    .note("no collections yet; make one with `niteru add NAME FOLDER`");
             } else {
                 for c in collections {
                     let images = count(c.images as usize, "image");
@@ -30,7 +38,9 @@ pub(super) fn run(context: &Context, args: CollectionsArgs) -> Result<Outcome> {
                         0 => String::new(),
                         missing => format!(", {missing} missing"),
                     };
-                    context.output.text(format!("{}  {images}{missing}  {}", c.name, c.model))?;
+                    context
+                        .output
+                        .text(format!("{}  {images}{missing}  {}", c.name, c.model))?;
                 }
             }
         }

@@ -35,7 +35,10 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Outcome> {
     let mut paths = Vec::new();
     let mut embeddings = Vec::new();
     let mut skipped = Vec::new();
-    let options = EmbedOptions { threads: args.model.threads, ..EmbedOptions::default() };
+    let options = EmbedOptions {
+        threads: args.model.threads,
+        ..EmbedOptions::default()
+    };
     encoder.embed_files(args.images.iter(), &options, &mut |path, result| {
         match result {
             Ok(embedded) => {
@@ -44,7 +47,10 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Outcome> {
             }
             Err(error) => {
                 context.output.warn(format!("skipped: {error}"));
-                skipped.push(SkippedImage { path: shown(path), reason: error.to_string() });
+                skipped.push(SkippedImage {
+                    path: shown(path),
+                    reason: error.to_string(),
+                });
             }
         }
         ControlFlow::Continue(())
@@ -65,7 +71,12 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Outcome> {
     let any = !skipped.is_empty();
     if context.output.is_json() {
         let images = paths.iter().map(|path| shown(path)).collect();
-        context.output.json(&Compared { model: encoder.model(), images, matrix, skipped })?;
+        context.output.json(&Compared {
+            model: encoder.model(),
+            images,
+            matrix,
+            skipped,
+        })?;
     } else {
         context.output.text(table(&labels, &matrix))?;
     }
@@ -78,18 +89,33 @@ pub(super) fn similarity_matrix(encoder: &Encoder, embeddings: &[Vec<f32>]) -> V
     let cell = |i: usize, j: usize| match i == j {
         true => 1.0,
         // The pair in one order, so that the matrix is symmetric to the last bit.
-        false => kernels.dot(&embeddings[i.min(j)], &embeddings[i.max(j)]).clamp(-1.0, 1.0),
+        false => kernels
+            .dot(&embeddings[i.min(j)], &embeddings[i.max(j)])
+            .clamp(-1.0, 1.0),
     };
-    (0..embeddings.len()).map(|i| (0..embeddings.len()).map(|j| cell(i, j)).collect()).collect()
+    (0..embeddings.len())
+        .map(|i| (0..embeddings.len()).map(|j| cell(i, j)).collect())
+        .collect()
 }
 
 /// File names, or whole paths where two files share a name.
 pub(super) fn short_labels(paths: &[&Path]) -> Vec<String> {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
     paths
         .iter()
         .map(|path| match name(path) {
-            Some(short) if paths.iter().filter(|other| name(other).as_ref() == Some(&short)).count() == 1 => short,
+            Some(short)
+                if paths
+                    .iter()
+                    .filter(|other| name(other).as_ref() == Some(&short))
+                    .count()
+                    == 1 =>
+            {
+                short
+            }
             _ => shown(path),
         })
         .collect()
@@ -98,7 +124,9 @@ pub(super) fn short_labels(paths: &[&Path]) -> Vec<String> {
 /// The matrix with 3 decimals, images down and across.
 pub(super) fn table(labels: &[String], matrix: &[Vec<f32>]) -> String {
     use unicode_width::UnicodeWidthStr;
-    let pad = |text: &str, width: usize| format!("{}{text}", " ".repeat(width.saturating_sub(text.width())));
+    let pad = |text: &str, width: usize| {
+        format!("{}{text}", " ".repeat(width.saturating_sub(text.width())))
+    };
     let widest = labels.iter().map(|label| label.width()).max().unwrap_or(0);
     let mut text = " ".repeat(widest);
     for label in labels {
@@ -107,7 +135,11 @@ pub(super) fn table(labels: &[String], matrix: &[Vec<f32>]) -> String {
     for (label, row) in labels.iter().zip(matrix) {
         let _ = write!(text, "\n{}", pad(label, widest));
         for (label, value) in labels.iter().zip(row) {
-            let _ = write!(text, "  {}", pad(&format!("{value:.3}"), label.width().max(6)));
+            let _ = write!(
+                text,
+                "  {}",
+                pad(&format!("{value:.3}"), label.width().max(6))
+            );
         }
     }
     text
@@ -124,13 +156,25 @@ fn csv(labels: &[String], matrix: &[Vec<f32>]) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
-fn plot(file: &Path, labels: &[String], paths: &[&Path], matrix: &[Vec<f32>], model: &str) -> Result<()> {
+fn plot(
+    file: &Path,
+    labels: &[String],
+    paths: &[&Path],
+    matrix: &[Vec<f32>],
+    model: &str,
+) -> Result<()> {
     let limits = niteru_imaging::Limits::default();
-    let thumbnails = paths.iter().filter_map(|path| Picture::open(path, &limits).ok()).collect();
+    let thumbnails = paths
+        .iter()
+        .filter_map(|path| Picture::open(path, &limits).ok())
+        .collect();
     let plot = MatrixPlot::new(labels, matrix)
         .title(format!("Cosine similarity ({model})"))
         .thumbnails(thumbnails);
-    let extension = file.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    let extension = file
+        .extension()
+        .and_then(|e| e.to_str())
+        .map(str::to_ascii_lowercase);
     match extension.as_deref() {
         Some("svg") => write_whole(file, plot.to_svg().as_bytes()),
         Some("png") => write_whole(file, &plot.to_png()?),

@@ -16,8 +16,12 @@ use crate::report::{Report, Shown};
 const COLLECTION: &str = "demo";
 
 /// Two photos of one kind and two of another.
-const FOUR: [&str; 4] =
-    ["cats/tabby.jpg", "cats/egyptian.jpg", "motorcycles/left.png", "motorcycles/right.png"];
+const FOUR: [&str; 4] = [
+    "cats/tabby.jpg",
+    "cats/egyptian.jpg",
+    "motorcycles/left.png",
+    "motorcycles/right.png",
+];
 
 /// How many results the demo's search shows.
 const RESULTS: usize = 6;
@@ -38,16 +42,25 @@ pub(super) fn samples(context: &Context) -> Result<Outcome> {
     let samples = fetch_samples(context)?;
     if context.output.is_json() {
         let folder = shown(samples.folder());
-        context.output.json(&serde_json::json!({ "folder": folder, "images": samples.count() }))?;
+        context
+            .output
+            .json(&serde_json::json!({ "folder": folder, "images": samples.count() }))?;
     } else {
-        context.output.text(format!("{} photos in {}", samples.count(), samples.folder().display()))?;
+        context.output.text(format!(
+            "{} photos in {}",
+            samples.count(),
+            samples.folder().display()
+        ))?;
     }
     Ok(Outcome::Done)
 }
 
 pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let model = args.model.model.as_deref().unwrap_or(DEFAULT_MODEL);
-    if !matches!(context.models().status(model)?.state, ModelState::Installed(_)) {
+    if !matches!(
+        context.models().status(model)?.state,
+        ModelState::Installed(_)
+    ) {
         context.output.note(format!("fetching the model {model} …"));
         models::pull(context, model)?;
     }
@@ -58,26 +71,50 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let folder = samples.folder().to_path_buf();
     let csv = samples.csv();
     // The demo's collection is its own: one that another model made before is made anew.
-    if home.collection(COLLECTION).is_ok_and(|c| c.identity().model != model) {
+    if home
+        .collection(COLLECTION)
+        .is_ok_and(|c| c.identity().model != model)
+    {
         home.remove_collection(COLLECTION)?;
     }
     let paths = [folder.clone()];
-    let added = add::add(context, &home, COLLECTION, &paths, Some(&csv), &encoder, args.model.threads)?;
+    let added = add::add(
+        context,
+        &home,
+        COLLECTION,
+        &paths,
+        Some(&csv),
+        &encoder,
+        args.model.threads,
+    )?;
     context.output.note(format!(
         "collection {COLLECTION:?}: {} added, {} unchanged in {:.1} s\n",
         added.added, added.unchanged, added.seconds
     ));
 
     let four: Vec<PathBuf> = FOUR.iter().map(|name| folder.join(name)).collect();
-    let embeddings =
-        four.iter().map(|path| search::embed_one(&encoder, path)).collect::<Result<Vec<_>>>()?;
+    let embeddings = four
+        .iter()
+        .map(|path| search::embed_one(&encoder, path))
+        .collect::<Result<Vec<_>>>()?;
     let matrix = compare::similarity_matrix(&encoder, &embeddings);
     let collection = home.collection(COLLECTION)?;
     let results = search::search(&collection, &encoder, embeddings[0].clone(), RESULTS, None)?;
 
-    let html = args.html.clone().unwrap_or_else(|| context.home_path().join("demo.html"));
+    let html = args
+        .html
+        .clone()
+        .unwrap_or_else(|| context.home_path().join("demo.html"));
     let next = next_commands(&folder);
-    write_report(&html, args, encoder.model(), &four, &matrix, &results, &next)?;
+    write_report(
+        &html,
+        args,
+        encoder.model(),
+        &four,
+        &matrix,
+        &results,
+        &next,
+    )?;
 
     if context.output.is_json() {
         context.output.json(&Demo {
@@ -102,7 +139,10 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         FOUR[0],
         search::table(&results)
     ))?;
-    context.output.text(format!("The same with pictures: {}\n\nNext:", html.display()))?;
+    context.output.text(format!(
+        "The same with pictures: {}\n\nNext:",
+        html.display()
+    ))?;
     for command in next {
         context.output.text(format!("  {command}"))?;
     }
@@ -111,13 +151,18 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
 
 fn fetch_samples(context: &Context) -> Result<Samples> {
     let home = context.home()?;
-    Ok(models::with_progress(&context.output, |watch| samples::fetch(&home, watch))?)
+    Ok(models::with_progress(&context.output, |watch| {
+        samples::fetch(&home, watch)
+    })?)
 }
 
 fn next_commands(folder: &Path) -> Vec<String> {
     let photo = folder.join("things/coffee.png");
     vec![
-        format!("niteru search {COLLECTION} {} --html result.html", photo.display()),
+        format!(
+            "niteru search {COLLECTION} {} --html result.html",
+            photo.display()
+        ),
         format!("niteru eval retrieval {COLLECTION} --label kind"),
         "niteru add parts FOLDER              # your own images".to_string(),
         "niteru search parts PHOTO            # which of them look like this one?".to_string(),
@@ -135,8 +180,11 @@ fn write_report(
     next: &[String],
 ) -> Result<()> {
     let mut report = Report::new(args.report.lang, "Niteru demo", model);
-    let images: Vec<Shown> =
-        four.iter().zip(FOUR).map(|(path, name)| Shown::open(path, name.to_string())).collect();
+    let images: Vec<Shown> = four
+        .iter()
+        .zip(FOUR)
+        .map(|(path, name)| Shown::open(path, name.to_string()))
+        .collect();
     report.matrix(&images, matrix);
     report.search(&images[..1], &search::found(results));
     report.next(next);

@@ -24,7 +24,10 @@ pub(super) fn run(context: &Context, args: &EmbedArgs) -> Result<Outcome> {
     if !args.text.is_empty() {
         let texts: Vec<&str> = args.text.iter().map(String::as_str).collect();
         for (text, embedding) in texts.iter().zip(encoder.embed_texts(&texts)?) {
-            context.output.json(&Line { input: (*text).into(), embedding: &embedding })?;
+            context.output.json(&Line {
+                input: (*text).into(),
+                embedding: &embedding,
+            })?;
         }
     }
     let mut any_skipped = false;
@@ -34,12 +37,18 @@ pub(super) fn run(context: &Context, args: &EmbedArgs) -> Result<Outcome> {
     };
     let (files, unreadable): (Vec<PathBuf>, Vec<String>) = todo_walk(&args.inputs);
     unreadable.into_iter().for_each(&mut skip);
-    let options = EmbedOptions { threads: args.model.threads, ..EmbedOptions::default() };
+    let options = EmbedOptions {
+        threads: args.model.threads,
+        ..EmbedOptions::default()
+    };
     let mut failed = None;
     encoder.embed_files(files.into_iter(), &options, &mut |path, result| {
         match result {
             Ok(embedded) => {
-                let line = Line { input: shown(&path), embedding: &embedded.embedding };
+                let line = Line {
+                    input: shown(&path),
+                    embedding: &embedded.embedding,
+                };
                 if let Err(error) = context.output.json(&line) {
                     failed = Some(error);
                     return ControlFlow::Break(());

@@ -25,9 +25,13 @@ pub(super) fn run(context: &Context, args: &ImagesArgs) -> Result<Outcome> {
                 .collect::<Result<Vec<u64>>>()?;
             let removed = collection.remove(&ids)?;
             if context.output.is_json() {
-                context.output.json(&serde_json::json!({ "removed": ids }))?;
+                context
+                    .output
+                    .json(&serde_json::json!({ "removed": ids }))?;
             } else {
-                context.output.text(format!("removed {}", count(removed as usize, "image")))?;
+                context
+                    .output
+                    .text(format!("removed {}", count(removed as usize, "image")))?;
             }
         }
     }
@@ -43,7 +47,12 @@ fn find(collection: &Collection<'_>, image: &str) -> Result<Image> {
 }
 
 /// With `--json` one object a line, so that a million images need no memory.
-fn list(context: &Context, collection: &Collection<'_>, missing: bool, limit: Option<usize>) -> Result<()> {
+fn list(
+    context: &Context,
+    collection: &Collection<'_>,
+    missing: bool,
+    limit: Option<usize>,
+) -> Result<()> {
     let mut left = limit.unwrap_or(usize::MAX);
     let mut after = None;
     while left > 0 {
@@ -66,11 +75,18 @@ fn list(context: &Context, collection: &Collection<'_>, missing: bool, limit: Op
 }
 
 fn line(image: &Image) -> String {
-    let metadata: Vec<String> =
-        image.metadata.iter().map(|(field, value)| format!("{field}={value}")).collect();
+    let metadata: Vec<String> = image
+        .metadata
+        .iter()
+        .map(|(field, value)| format!("{field}={value}"))
+        .collect();
     let missing = if image.missing { "  (missing)" } else { "" };
     let id = format!("#{}", image.id);
-    let line = format!("{id:>7}  {}{missing}  {}", image.path.display(), metadata.join(", "));
+    let line = format!(
+        "{id:>7}  {}{missing}  {}",
+        image.path.display(),
+        metadata.join(", ")
+    );
     line.trim_end().to_string()
 }
 
@@ -82,11 +98,26 @@ fn show(context: &Context, image: &Image) -> Result<()> {
     let mut lines = vec![
         format!("number      #{}", image.id),
         format!("path        {}", image.path.display()),
-        format!("size        {} × {} px, {} bytes", image.width, image.height, image.bytes),
+        format!(
+            "size        {} × {} px, {} bytes",
+            image.width, image.height, image.bytes
+        ),
         format!("sha256      {}", image.sha256_hex()),
-        format!("state       {}", if image.missing { "the file has vanished" } else { "present" }),
+        format!(
+            "state       {}",
+            if image.missing {
+                "the file has vanished"
+            } else {
+                "present"
+            }
+        ),
     ];
-    lines.extend(image.metadata.iter().map(|(field, value)| format!("{field:<11} {value}")));
+    lines.extend(
+        image
+            .metadata
+            .iter()
+            .map(|(field, value)| format!("{field:<11} {value}")),
+    );
     context.output.text(lines.join("\n"))?;
     Ok(())
 }

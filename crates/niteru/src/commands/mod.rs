@@ -35,7 +35,10 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
         clap_complete::generate(shell, &mut Cli::command(), "niteru", &mut std::io::stdout());
         return Ok(Outcome::Done);
     }
-    let context = Context { home: home_directory(cli.home)?, output };
+    let context = Context {
+        home: home_directory(cli.home)?,
+        output,
+    };
     match cli.command {
         Command::Demo(args) => demo::run(&context, &args),
         Command::Samples => demo::samples(&context),
@@ -78,7 +81,11 @@ impl Context {
     }
 
     /// Loads an installed model, the default one when none is named, for so many threads.
-    pub(crate) fn encoder(&self, model: Option<&str>, threads: Option<NonZeroUsize>) -> Result<Encoder> {
+    pub(crate) fn encoder(
+        &self,
+        model: Option<&str>,
+        threads: Option<NonZeroUsize>,
+    ) -> Result<Encoder> {
         use_threads(threads)?;
         let files = self.models().open(model.unwrap_or(DEFAULT_MODEL))?;
         Ok(Encoder::load(&files, kernels()?)?)
@@ -92,7 +99,9 @@ pub(crate) fn kernels() -> Result<Kernels> {
 
 /// Sets the size of the pool that matrix products and batches share.
 pub(crate) fn use_threads(threads: Option<NonZeroUsize>) -> Result<()> {
-    let Some(threads) = threads else { return Ok(()) };
+    let Some(threads) = threads else {
+        return Ok(());
+    };
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads.get())
         .build_global()
@@ -106,5 +115,9 @@ pub(crate) fn shown(path: &Path) -> String {
 
 /// A number that shortens `1 image`, `2 images`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }

@@ -40,7 +40,9 @@ pub(super) fn run(context: &Context, command: ModelsCommand) -> Result<Outcome> 
             let status = cache.status(&name)?;
             if verify {
                 with_progress(&context.output, |watch| cache.verify(&name, watch))?;
-                context.output.note(format!("{name}: every file has its recorded sha256"));
+                context
+                    .output
+                    .note(format!("{name}: every file has its recorded sha256"));
             }
             show(context, &status)?;
         }
@@ -55,7 +57,9 @@ pub(super) fn run(context: &Context, command: ModelsCommand) -> Result<Outcome> 
         ModelsCommand::Remove { name } => {
             cache.remove(&name, &Watch::silent())?;
             if context.output.is_json() {
-                context.output.json(&serde_json::json!({ "removed": name }))?;
+                context
+                    .output
+                    .json(&serde_json::json!({ "removed": name }))?;
             } else {
                 context.output.text(format!("removed {name}"))?;
             }
@@ -133,21 +137,32 @@ fn describe(context: &Context, status: &ModelStatus) -> Model {
         },
         description: entry.map(|entry| entry.description),
         sha256: recorded.or_else(|| entry.and_then(|entry| entry.sha256().map(String::from))),
-        bytes: manifest.map(Manifest::bytes).or(entry.map(|entry| entry.bytes)),
+        bytes: manifest
+            .map(Manifest::bytes)
+            .or(entry.map(|entry| entry.bytes)),
         folder: manifest.map(|_| shown(&context.models().root().join(&status.name))),
         problem,
     }
 }
 
 fn list(context: &Context) -> Result<()> {
-    let models: Vec<Model> =
-        context.models().list()?.iter().map(|status| describe(context, status)).collect();
+    let models: Vec<Model> = context
+        .models()
+        .list()?
+        .iter()
+        .map(|status| describe(context, status))
+        .collect();
     if context.output.is_json() {
-        context.output.json(&serde_json::json!({ "models": models }))?;
+        context
+            .output
+            .json(&serde_json::json!({ "models": models }))?;
         return Ok(());
     }
     for model in &models {
-        let dimensions = model.dimensions.map(|d| format!("{d}-d")).unwrap_or_default();
+        let dimensions = model
+            .dimensions
+            .map(|d| format!("{d}-d"))
+            .unwrap_or_default();
         context.output.text(format!(
             "{:<22} {:<13} {:>6}  {:<10}  {}",
             model.name,
@@ -157,7 +172,9 @@ fn list(context: &Context) -> Result<()> {
             model.description.unwrap_or("imported"),
         ))?;
     }
-    context.output.note("\nfetch one with `niteru models pull NAME`");
+    context
+        .output
+        .note("\nfetch one with `niteru models pull NAME`");
     Ok(())
 }
 
@@ -173,17 +190,33 @@ fn show(context: &Context, status: &ModelStatus) -> Result<()> {
     line("about", model.description.map(String::from));
     line("architecture", model.architecture.map(String::from));
     line("dimensions", model.dimensions.map(|d| d.to_string()));
-    line("input", model.input.map(|side| format!("{side} × {side} px")));
-    line("reads text", Some(if model.reads_text { "yes" } else { "no" }.to_string()));
+    line(
+        "input",
+        model.input.map(|side| format!("{side} × {side} px")),
+    );
+    line(
+        "reads text",
+        Some(if model.reads_text { "yes" } else { "no" }.to_string()),
+    );
     line("licence", model.licence);
     line("source", Some(model.source));
-    line("sha256", Some(model.sha256.unwrap_or_else(|| {
-        "not in the catalogue; recorded at the first pull and verified from then on".to_string()
-    })));
-    line("size", model.bytes.map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6)));
+    line(
+        "sha256",
+        Some(model.sha256.unwrap_or_else(|| {
+            "not in the catalogue; recorded at the first pull and verified from then on".to_string()
+        })),
+    );
+    line(
+        "size",
+        model
+            .bytes
+            .map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6)),
+    );
     line("folder", model.folder);
-    let text: Vec<String> =
-        lines.iter().map(|(field, value)| format!("{field:<13} {value}")).collect();
+    let text: Vec<String> = lines
+        .iter()
+        .map(|(field, value)| format!("{field:<13} {value}"))
+        .collect();
     context.output.text(text.join("\n"))?;
     Ok(())
 }

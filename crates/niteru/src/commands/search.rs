@@ -26,11 +26,21 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     let collection = home.collection(&args.collection)?;
     let encoder = context.encoder(Some(&collection.identity().model), args.threads)?;
     let embedding = query_embedding(&encoder, args)?;
-    let results = search(&collection, &encoder, embedding, args.k.get(), args.min_similarity)?;
+    let results = search(
+        &collection,
+        &encoder,
+        embedding,
+        args.k.get(),
+        args.min_similarity,
+    )?;
     if let Some(file) = &args.html {
         let mut report = Report::new(args.report.lang, &args.collection, encoder.model());
         let mut query = Vec::new();
-        query.extend(args.image.as_deref().map(|path| Shown::open(path, shown(path))));
+        query.extend(
+            args.image
+                .as_deref()
+                .map(|path| Shown::open(path, shown(path))),
+        );
         query.extend(args.text.clone().map(Shown::named));
         report.search(&query, &found(&results));
         report.write(file)?;
@@ -38,10 +48,16 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     }
     if context.output.is_json() {
         let model = encoder.model();
-        context.output.json(&Searched { collection: &args.collection, model, results: &results })?;
+        context.output.json(&Searched {
+            collection: &args.collection,
+            model,
+            results: &results,
+        })?;
     } else if results.is_empty() {
         context.output.text("nothing found")?;
-        context.output.note(why_nothing(&collection, args.min_similarity)?);
+        context
+            .output
+            .note(why_nothing(&collection, args.min_similarity)?);
     } else {
         context.output.text(table(&results))?;
     }
@@ -56,8 +72,13 @@ pub(super) fn search(
     k: usize,
     min_similarity: Option<f32>,
 ) -> Result<Vec<SearchResult>> {
-    let query =
-        Query { encoder: encoder.identity(), embedding, k, min_similarity, exclude: Vec::new() };
+    let query = Query {
+        encoder: encoder.identity(),
+        embedding,
+        k,
+        min_similarity,
+        exclude: Vec::new(),
+    };
     Ok(collection.search(&query)?)
 }
 
@@ -66,7 +87,11 @@ fn query_embedding(encoder: &Encoder, args: &SearchArgs) -> Result<Vec<f32>> {
         Some(text) => Some(encoder.embed_texts(&[text.as_str()])?.remove(0)),
         None => None,
     };
-    let image = args.image.as_deref().map(|path| embed_one(encoder, path)).transpose()?;
+    let image = args
+        .image
+        .as_deref()
+        .map(|path| embed_one(encoder, path))
+        .transpose()?;
     match (image, text) {
         (Some(image), Some(text)) => Ok(encoder.combine(&image, &text, args.text_weight)?),
         (Some(only), None) | (None, Some(only)) => Ok(only),
@@ -77,10 +102,14 @@ fn query_embedding(encoder: &Encoder, args: &SearchArgs) -> Result<Vec<f32>> {
 /// The embedding of one file.
 pub(super) fn embed_one(encoder: &Encoder, path: &Path) -> Result<Vec<f32>> {
     let mut embedding = None;
-    encoder.embed_files(std::iter::once(path), &EmbedOptions::default(), &mut |_, result| {
-        embedding = Some(result);
-        ControlFlow::Break(())
-    });
+    encoder.embed_files(
+        std::iter::once(path),
+        &EmbedOptions::default(),
+        &mut |_, result| {
+            embedding = Some(result);
+            ControlFlow::Break(())
+        },
+    );
     match embedding {
         Some(result) => Ok(result?.embedding),
         None => bail!("{} was not embedded", path.display()),
@@ -93,7 +122,11 @@ pub(super) fn found(results: &[SearchResult]) -> Vec<Found> {
         image: Shown::open(&result.path, shown(&result.path)),
         rank: result.rank,
         similarity: result.similarity,
-        metadata: result.metadata.iter().map(|(f, v)| (f.to_string(), v.to_string())).collect(),
+        metadata: result
+            .metadata
+            .iter()
+            .map(|(f, v)| (f.to_string(), v.to_string()))
+            .collect(),
     };
     results.iter().map(found).collect()
 }
@@ -101,8 +134,11 @@ pub(super) fn found(results: &[SearchResult]) -> Vec<Found> {
 /// Rank, similarity with 3 decimals, number, path and metadata.
 pub(super) fn table(results: &[SearchResult]) -> String {
     let line = |result: &SearchResult| {
-        let metadata: Vec<String> =
-            result.metadata.iter().map(|(field, value)| format!("{field}={value}")).collect();
+        let metadata: Vec<String> = result
+            .metadata
+            .iter()
+            .map(|(field, value)| format!("{field}={value}"))
+            .collect();
         let line = format!(
             "{:>3}  {:.3}  {:>6}  {}  {}",
             result.rank,
@@ -124,7 +160,9 @@ fn why_nothing(collection: &Collection<'_>, min_similarity: Option<f32>) -> Resu
         ));
     }
     Ok(match min_similarity {
-        Some(least) => format!("no image has a similarity of {least:.3} or more; try a lower --min-similarity"),
+        Some(least) => {
+            format!("no image has a similarity of {least:.3} or more; try a lower --min-similarity")
+        }
         None => "the files of all images have vanished; `niteru add` them again".to_string(),
     })
 }
