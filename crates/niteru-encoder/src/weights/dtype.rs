@@ -69,16 +69,6 @@ impl Dtype {
             Dtype::U8 | Dtype::Bool => each(bytes, |value: [u8; 1]| f32::from(value[0])),
         }
     }
-
-    /// Converts one value; `bytes` is as long as [`Dtype::bytes`] says.
-    pub(super) fn decode_one(self, bytes: &[u8]) -> f32 {
-        match (self, bytes) {
-            (Dtype::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-            (Dtype::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
-            (Dtype::BF16, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
-            (_, bytes) => self.decode(bytes).first().copied().unwrap_or(f32::NAN),
-        }
-    }
 }
 
 impl fmt::Display for Dtype {

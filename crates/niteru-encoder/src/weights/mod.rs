@@ -272,30 +272,42 @@ fn gather(bytes: &[u8], entry: &Entry) -> Option<Vec<f32>> {
     if total == 0 {
         return Some(Vec::new());
     }
+    // Axes of size 1 are never stepped along; their strides may be anything.
+    let axes = entry
+        .shape
+        .iter()
+        .zip(strides)
+        .map(|(&size, &stride)| (size, stride));
+    let axes: Vec<(usize, usize)> = axes.filter(|(size, _)| *size > 1).collect();
+    let mut span = 1usize;
+    for (size, stride) in &axes {
+        span = span.checked_add(stride.checked_mul(size - 1)?)?;
+    }
+    let end = entry.start.checked_add(span.checked_mul(width)?)?;
+    let stored = entry.dtype.decode(bytes.get(entry.start..end)?);
+
     let mut values = Vec::with_capacity(total);
-    let mut index = vec![0usize; entry.shape.len()];
-    let mut element = 0usize;
+    let Some((&(size, stride), outer)) = axes.split_last() else {
+        return Some(stored);
+    };
+    let mut index = vec![0usize; outer.len()];
+    let mut first = 0usize;
     loop {
-        let start = entry.start.checked_add(element.checked_mul(width)?)?;
-        values.push(
-            entry
-                .dtype
-                .decode_one(bytes.get(start..start.checked_add(width)?)?),
-        );
+        values.extend((0..size).map(|step| stored[first + step * stride]));
         // Count up like an odometer, last axis first.
-        let mut axis = entry.shape.len();
+        let mut axis = outer.len();
         loop {
             if axis == 0 {
                 return Some(values);
             }
             axis -= 1;
+            let (size, stride) = outer[axis];
             index[axis] += 1;
-            // Wrapping: the stride of an axis of size 1 is never used and may be anything.
-            element = element.wrapping_add(strides[axis]);
-            if index[axis] < entry.shape[axis] {
+            if index[axis] < size {
+                first += stride;
                 break;
             }
-            element = element.wrapping_sub(strides[axis].wrapping_mul(entry.shape[axis]));
+            first -= stride * (size - 1);
             index[axis] = 0;
         }
     }

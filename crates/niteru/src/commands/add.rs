@@ -2,12 +2,13 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::Result;
-use niteru_encoder::Encoder;
-use niteru_store::{AddOptions, AddReport, Home, StoreError};
+use niteru_encoder::{EmbedOptions, Encoder};
+use niteru_store::{AddOptions, AddProgress, AddReport, FileEncoder, Home, Skipped, StoreError};
 
-use super::{Context, count};
+use super::{Context, count, shown};
 use crate::args::AddArgs;
 use crate::output::Outcome;
 
@@ -70,11 +71,11 @@ pub(super) fn add(
     encoder: &Encoder,
     threads: Option<NonZeroUsize>,
 ) -> Result<AddReport> {
-    let bar = context.output.progress(None, "images");
-    let sized = std::sync::OnceLock::new();
-    let progress = |progress: &niteru_store::AddProgress| {
+    let bar = context.output.images_bar();
+    let sized = OnceLock::new();
+    let progress = |progress: &AddProgress| {
         if let Some(total) = progress.total {
-            sized.get_or_init(|| context.output.show_total(&bar, total, "images"));
+            sized.get_or_init(|| context.output.show_total(&bar, total));
         }
         bar.set_position(progress.done);
     };
@@ -83,7 +84,8 @@ pub(super) fn add(
         progress: Some(&progress),
         ..AddOptions::default()
     };
-    let encoder = niteru_store::WithThreads { encoder, threads };
+    let options_for_files = EmbedOptions { threads, ..EmbedOptions::default() };
+    let encoder = FileEncoder { encoder, options: options_for_files };
     let report = home.add(collection, paths, &encoder, options);
     bar.finish_and_clear();
     let report = report?;
@@ -101,6 +103,15 @@ pub(super) fn add(
         }
     }
     Ok(report)
+}
+
+/// The reason with its path, which some reasons begin with already.
+pub(super) fn described(skipped: &Skipped) -> String {
+    let path = shown(&skipped.path);
+    match skipped.reason.starts_with(&path) {
+        true => skipped.reason.clone(),
+        false => format!("{path}: {}", skipped.reason),
+    }
 }
 
 fn summary(report: &AddReport) -> String {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use niteru_encoder::{EmbedOptions, Encoder, Pixels};
 use niteru_imaging::{Limits, Picture};
+use niteru_store::image_files;
 use serde::Serialize;
 
 use super::{Context, kernels, use_threads};
@@ -146,7 +147,7 @@ fn median(total: Duration, mut call: impl FnMut()) -> Duration {
 /// The first readable photos below a folder.
 fn photos(folder: &Path) -> Result<Vec<PathBuf>> {
     let files: Vec<PathBuf> =
-        niteru_store::image_files(std::slice::from_ref(&folder.to_path_buf()))
+        image_files([folder.to_path_buf()])
             .filter_map(Result::ok)
             .filter(|file| Picture::open(file, &Limits::default()).is_ok())
             .take(MAX_IMAGES)

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use niteru_encoder::{DEFAULT_MODEL, ModelState};
-use niteru_store::samples::{self, Samples};
+use niteru_encoder::{DEFAULT_MODEL, ModelState, Pip, Watch};
+use niteru_store::SamplesReport;
 use serde::Serialize;
 
 use super::{Context, add, compare, models, search, shown};
@@ -44,11 +44,11 @@ pub(super) fn samples(context: &Context) -> Result<Outcome> {
         let folder = shown(samples.folder());
         context
             .output
-            .json(&serde_json::json!({ "folder": folder, "images": samples.count() }))?;
+            .json(&serde_json::json!({ "folder": folder, "images": samples.photos }))?;
     } else {
         context.output.text(format!(
             "{} photos in {}",
-            samples.count(),
+            samples.photos,
             samples.folder().display()
         ))?;
     }
@@ -68,8 +68,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let home = context.home()?;
     let encoder = context.encoder(Some(model), args.model.threads)?;
 
-    let folder = samples.folder().to_path_buf();
-    let csv = samples.csv();
+    let (folder, csv) = (&samples.folder, &samples.metadata);
     // The demo's collection is its own: one that another model made before is made anew.
     if home
         .collection(COLLECTION)
@@ -105,7 +104,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         .html
         .clone()
         .unwrap_or_else(|| context.home_path().join("demo.html"));
-    let next = next_commands(&folder);
+    let next = next_commands(folder);
     write_report(
         &html,
         args,
@@ -135,7 +134,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     ))?;
     context.output.text(format!(
         "Which of the {} sample photos are most like {}?\n\n{}\n",
-        samples.count(),
+        samples.photos,
         FOUR[0],
         search::table(&results)
     ))?;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use niteru_encoder::EmbedOptions;
-use niteru_store::walk;
+use niteru_store::{Skipped, image_files};
 use serde::Serialize;
 
+use super::add::described;
 use super::{Context, shown};
 use crate::args::EmbedArgs;
 use crate::output::Outcome;
@@ -35,8 +36,8 @@ pub(super) fn run(context: &Context, args: &EmbedArgs) -> Result<Outcome> {
         any_skipped = true;
         context.output.warn(format!("skipped: {reason}"));
     };
-    let (files, unreadable): (Vec<PathBuf>, Vec<String>) = todo_walk(&args.inputs);
-    unreadable.into_iter().for_each(&mut skip);
+    let (files, unreadable) = split(image_files(args.inputs.clone()));
+    unreadable.iter().map(described).for_each(&mut skip);
     let options = EmbedOptions {
         threads: args.model.threads,
         ..EmbedOptions::default()
@@ -62,4 +63,15 @@ pub(super) fn run(context: &Context, args: &EmbedArgs) -> Result<Outcome> {
         Some(error) => Err(error.into()),
         None => Ok(Outcome::skipped(any_skipped)),
     }
+}
+
+fn split(found: impl Iterator<Item = std::result::Result<PathBuf, Skipped>>) -> (Vec<PathBuf>, Vec<Skipped>) {
+    let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+    for found in found {
+        match found {
+            Ok(file) => files.push(file),
+            Err(skipped) => unreadable.push(skipped),
+        }
+    }
+    (files, unreadable)
 }

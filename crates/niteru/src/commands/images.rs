@@ -102,7 +102,7 @@ fn show(context: &Context, image: &Image) -> Result<()> {
             "size        {} × {} px, {} bytes",
             image.width, image.height, image.bytes
         ),
-        format!("sha256      {}", image.sha256_hex()),
+        format!("sha256      {}", image.sha256),
         format!(
             "state       {}",
             if image.missing {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 use indicatif::ProgressBar;
-use niteru_encoder::{FetchEvent, Manifest, ModelState, ModelStatus, Network, Pulled, Watch};
+use niteru_encoder::{FetchEvent, Manifest, ModelState, ModelStatus, Network, Pulled, Role, Watch};
 use serde::Serialize;
 
 use super::{Context, shown};
@@ -92,7 +92,7 @@ pub(super) fn with_progress<R>(output: &Output, action: impl FnOnce(&Watch<'_>) 
                 if let Some((_, old)) = bar.take() {
                     old.finish_and_clear();
                 }
-                *bar = Some((file.to_string(), output.bytes(total)));
+                *bar = Some((file.to_string(), output.bytes_bar(total)));
             }
             if let Some((_, bar)) = &*bar {
                 bar.set_position(done);
@@ -115,7 +115,7 @@ fn describe(context: &Context, status: &ModelStatus) -> Model {
         _ => ("not installed", None, None),
     };
     let entry = status.entry;
-    let recorded = manifest.and_then(Manifest::weights_sha256);
+    let recorded = manifest.and_then(|manifest| manifest.file(Role::Weights)).map(|file| file.sha256.clone());
     Model {
         name: status.name.clone(),
         state,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use niteru_encoder::{EmbedOptions, Encoder};
-use niteru_store::{Collection, ImageEncoder, Query, SearchResult};
+use niteru_store::{Collection, Query, SearchResult};
 use serde::Serialize;
 
 use super::{Context, shown};
@@ -73,7 +73,7 @@ pub(super) fn search(
     min_similarity: Option<f32>,
 ) -> Result<Vec<SearchResult>> {
     let query = Query {
-        encoder: encoder.identity(),
+        encoder: encoder.into(),
         embedding,
         k,
         min_similarity,

@@ -1,0 +1,291 @@
+//! A small CLIP model, weight files of zeros, and a hub on loopback.
+
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use niteru_encoder::{Hub, ModelCache};
+use sha2::{Digest, Sha256};
+
+/// A commit, as the hub names them.
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// An empty cache in a new home.
+pub(crate) fn cache() -> (tempfile::TempDir, ModelCache) {
+    let home = tempfile::tempdir().unwrap();
+    let cache = ModelCache::new(home.path().join("models"));
+    (home, cache)
+}
+
+/// Names in the cache's folder, without the lock.
+pub(crate) fn names(cache: &ModelCache) -> Vec<String> {
+    let entries = std::fs::read_dir(cache.root()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name != ".lock").collect();
+    names.sort();
+    names
+}
+
+/// A safetensors file of zeros with these tensors.
+pub(crate) fn safetensors(tensors: &[(String, Vec<usize>)]) -> Vec<u8> {
+    let mut header = serde_json::Map::new();
+    let mut end = 0;
+    for (name, shape) in tensors {
+        let start = end;
+        end += shape.iter().product::<usize>() * 4;
+        let tensor =
+            serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]});
+        header.insert(name.clone(), tensor);
+    }
+    let header = serde_json::to_vec(&header).unwrap();
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header);
+    bytes.resize(bytes.len() + end, 0);
+    bytes
+}
+
+/// Tensors that tell an EfficientNet-Lite: its stem, one convolution per block, and its head.
+pub(crate) fn lite(blocks: usize, head: usize) -> Vec<(String, Vec<usize>)> {
+    let mut tensors = vec![
+        ("_conv_stem.weight".to_string(), vec![32, 3, 3, 3]),
+        ("_conv_head.weight".to_string(), vec![1280, head, 1, 1]),
+        ("_bn1.running_var".to_string(), vec![1280]),
+    ];
+    for block in 0..blocks {
+        tensors.push((
+            format!("_blocks.{block}._project_conv.weight"),
+            vec![1, 1, 1, 1],
+        ));
+    }
+    tensors
+}
+
+/// Tensors of a CLIP model as small as they come: two layers of width 8, patches of 16 of 32.
+pub(crate) fn clip_tensors() -> Vec<(String, Vec<usize>)> {
+    [
+        ("vision_model.embeddings.class_embedding", vec![8]),
+        (
+            "vision_model.embeddings.patch_embedding.weight",
+            vec![8, 3, 16, 16],
+        ),
+        (
+            "vision_model.embeddings.position_embedding.weight",
+            vec![5, 8],
+        ),
+        ("vision_model.encoder.layers.1.mlp.fc2.weight", vec![8, 16]),
+        ("visual_projection.weight", vec![4, 8]),
+        ("text_model.embeddings.token_embedding.weight", vec![10, 8]),
+        (
+            "text_model.embeddings.position_embedding.weight",
+            vec![7, 8],
+        ),
+        ("text_model.encoder.layers.1.mlp.fc2.weight", vec![8, 16]),
+        ("text_projection.weight", vec![4, 8]),
+    ]
+    .map(|(name, shape)| (name.to_string(), shape))
+    .to_vec()
+}
+
+/// The files of that model.
+pub(crate) fn clip_files() -> Vec<(&'static str, Vec<u8>)> {
+    let config = serde_json::json!({
+        "model_type": "clip",
+        "projection_dim": 4,
+        "text_config": {
+            "vocab_size": 10, "max_position_embeddings": 7, "hidden_size": 8,
+            "intermediate_size": 16, "num_hidden_layers": 2,
+        },
+        "vision_config": {
+            "image_size": 32, "patch_size": 16, "hidden_size": 8,
+            "intermediate_size": 16, "num_hidden_layers": 2,
+        },
+    });
+    vec![
+        ("config.json", serde_json::to_vec(&config).unwrap()),
+        ("preprocessor_config.json", br#"{"size": 32}"#.to_vec()),
+        ("tokenizer.json", br#"{"model": {"type": "BPE"}}"#.to_vec()),
+        ("model.safetensors", safetensors(&clip_tensors())),
+    ]
+}
+
+/// Writes that model into a folder.
+pub(crate) fn write_clip(folder: &Path) {
+    for (name, bytes) in clip_files() {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+/// What was asked of the hub.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// Path and query.
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: HashMap<String, String>,
+    /// Which request this is, from 0.
+    pub(crate) number: usize,
+}
+
+/// What the hub answers: a status, headers, and the body as it goes over the wire.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Wait this long in the middle of the body.
+    pub(crate) stall: Option<Duration>,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16) -> Reply {
+        Reply {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            stall: None,
+        }
+    }
+
+    /// A file, as the hub sends it; a range of it if that was asked for.
+    pub(crate) fn file(request: &Request, bytes: &[u8]) -> Reply {
+        let from = request.headers.get("range").and_then(|range| {
+            range
+                .strip_prefix("bytes=")?
+                .strip_suffix('-')?
+                .parse::<usize>()
+                .ok()
+        });
+        let reply = match from {
+            Some(from) if from >= bytes.len() => Reply::new(416),
+            Some(from) => Reply::new(206)
+                .header(
+                    "content-range",
+                    &format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len()),
+                )
+                .body(&bytes[from..]),
+            None => Reply::new(200).body(bytes),
+        };
+        reply
+            .header("x-repo-commit", COMMIT)
+            .header("etag", "\"0123\"")
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Reply {
+        self.headers.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    /// Sets the body and its true length.
+    pub(crate) fn body(self, body: &[u8]) -> Reply {
+        let mut reply = self.header("content-length", &body.len().to_string());
+        reply.body = body.to_vec();
+        reply
+    }
+
+    /// Sends only the first bytes of the body, then hangs up.
+    pub(crate) fn cut(mut self, bytes: usize) -> Reply {
+        self.body.truncate(bytes);
+        self
+    }
+}
+
+/// A hub on loopback that answers as a function says; `None` hangs up without a word.
+pub(crate) struct FakeHub {
+    pub(crate) endpoint: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl FakeHub {
+    pub(crate) fn start(answer: impl Fn(&Request) -> Option<Reply> + Send + 'static) -> FakeHub {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = requests.clone();
+        // Ends with the test's process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if let Some(mut request) = read_request(&stream) {
+                    request.number = log.lock().unwrap().len();
+                    log.lock().unwrap().push(request.clone());
+                    if let Some(reply) = answer(&request) {
+                        // A client that hangs up is part of some tests.
+                        let _ = write_reply(&stream, &reply);
+                    }
+                }
+            }
+        });
+        FakeHub { endpoint, requests }
+    }
+
+    /// A hub with the small CLIP model under `repository`, at this revision only.
+    pub(crate) fn with_clip(repository: &str, revision: &str) -> FakeHub {
+        let prefix = format!("/{repository}/resolve/{}/", revision.replace('/', "%2F"));
+        FakeHub::start(move |request| {
+            let file = request.path.strip_prefix(&prefix);
+            let found = clip_files()
+                .into_iter()
+                .find(|(name, _)| Some(*name) == file);
+            Some(match found {
+                Some((_, bytes)) => Reply::file(request, &bytes),
+                None => Reply::new(404).body(b"Entry not found"),
+            })
+        })
+    }
+
+    /// A client of it that does not wait long.
+    pub(crate) fn client(&self) -> Hub {
+        Hub::new(&self.endpoint)
+            .with_patience(Duration::from_millis(1500), Duration::from_millis(5))
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn read_request(stream: &TcpStream) -> Option<Request> {
+    let mut lines = BufReader::new(stream.take(64 << 10)).lines();
+    let first = lines.next()?.ok()?;
+    let path = first.split(' ').nth(1)?.to_string();
+    let mut headers = HashMap::new();
+    for line in lines {
+        let line = line.ok()?;
+        let Some((name, value)) = line.split_once(':') else {
+            break;
+        };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_string());
+    }
+    Some(Request {
+        path,
+        headers,
+        number: 0,
+    })
+}
+
+fn write_reply(mut stream: &TcpStream, reply: &Reply) -> std::io::Result<()> {
+    let mut head = format!("HTTP/1.1 {} Answer\r\nconnection: close\r\n", reply.status);
+    for (name, value) in &reply.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(b"\r\n")?;
+    let half = reply.body.len() / 2;
+    stream.write_all(&reply.body[..half])?;
+    stream.flush()?;
+    if let Some(stall) = reply.stall {
+        std::thread::sleep(stall);
+    }
+    stream.write_all(&reply.body[half..])?;
+    stream.flush()
+}
