@@ -52,12 +52,6 @@ impl Pixels {
     pub fn data(&self) -> &[f32] {
         &self.data
     }
-
-    #[cfg(test)]
-    pub(crate) fn new(side: usize, data: Vec<f32>) -> Pixels {
-        assert_eq!(data.len(), side * side * 3);
-        Pixels { side, data }
-    }
 }
 
 /// Why a preprocessing configuration could not be used.

@@ -68,19 +68,38 @@ impl Output {
         let _ = writeln!(io::stderr(), "{text}");
     }
 
-    /// A bar with rate and time left; silent when stderr is no terminal or with `--quiet`.
-    pub(crate) fn progress(&self, total: Option<u64>, unit: &str) -> ProgressBar {
+    /// A bar over images with rate and, once the total is known, time left.
+    ///
+    /// Silent when stderr is no terminal or with `--quiet`; so are all bars.
+    pub(crate) fn images_bar(&self) -> ProgressBar {
+        self.bar(None, "{spinner} {pos} images  {per_sec}  {elapsed}")
+    }
+
+    /// Gives a bar of [`Output::images_bar`] its total.
+    pub(crate) fn show_total(&self, bar: &ProgressBar, total: u64) {
+        bar.set_length(total);
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} images  {per_sec}  {eta} left")
+        {
+            bar.set_style(style);
+        }
+    }
+
+    /// A bar over the bytes of a file.
+    pub(crate) fn bytes_bar(&self, total: Option<u64>) -> ProgressBar {
+        let template = match total {
+            Some(_) => "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {msg}",
+            None => "{spinner} {bytes}  {bytes_per_sec}  {msg}",
+        };
+        self.bar(total, template)
+    }
+
+    fn bar(&self, total: Option<u64>, template: &str) -> ProgressBar {
         if self.quiet || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
-        let template = match total {
-            Some(_) => {
-                format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}} left  {{msg}}")
-            }
-            None => format!("{{spinner}} {{pos}} {unit}  {{per_sec}}  {{elapsed}}  {{msg}}"),
-        };
-        if let Ok(style) = ProgressStyle::with_template(&template) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));

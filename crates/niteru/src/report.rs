@@ -297,13 +297,10 @@ impl Report {
 }
 
 /// Background and text colour of a similarity on the one scale that all reports share, 0 to 1.
-fn css(value: f32) -> (String, &'static str) {
-    let [r, g, b] = niteru_imaging::colour(value);
-    let luminance = 0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b);
-    (
-        format!("rgb({r},{g},{b})"),
-        if luminance > 128.0 { "#111" } else { "#fff" },
-    )
+fn css(value: f32) -> (String, String) {
+    let back = niteru_imaging::colour(value);
+    let css = |[r, g, b]: [u8; 3]| format!("rgb({r},{g},{b})");
+    (css(back), css(niteru_imaging::text_colour(back)))
 }
 
 /// Writes a file under a temporary name beside it and renames it.

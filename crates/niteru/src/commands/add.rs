@@ -79,11 +79,9 @@ pub(super) fn add(
         }
         bar.set_position(progress.done);
     };
-    let options = AddOptions {
-        metadata,
-        progress: Some(&progress),
-        ..AddOptions::default()
-    };
+    let mut options = AddOptions::default();
+    options.metadata = metadata;
+    options.progress = Some(&progress);
     let options_for_files = EmbedOptions { threads, ..EmbedOptions::default() };
     let encoder = FileEncoder { encoder, options: options_for_files };
     let report = home.add(collection, paths, &encoder, options);
@@ -93,7 +91,7 @@ pub(super) fn add(
         for skipped in report.skipped.iter().take(LISTED) {
             context
                 .output
-                .warn(format!("skipped: {}", skipped.reason_with_path()));
+                .warn(format!("skipped: {}", described(skipped)));
         }
         if report.skipped.len() > LISTED {
             let more = report.skipped.len() - LISTED;

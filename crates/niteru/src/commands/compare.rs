@@ -1,18 +1,24 @@
 //! `niteru compare`: the cosine similarity of every pair of images.
 
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use niteru_encoder::{EmbedOptions, Encoder};
 use niteru_imaging::{MatrixPlot, Picture};
 use serde::Serialize;
-use std::ops::ControlFlow;
 
 use super::{Context, shown};
 use crate::args::CompareArgs;
 use crate::output::Outcome;
 use crate::report::write_whole;
+
+/// Longest side of a thumbnail in a plot, in pixels.
+const THUMBNAIL: u32 = 160;
+
+/// Most images whose plot has thumbnails.
+const MAX_THUMBNAILS: usize = 40;
 
 /// The contract of `--json`.
 #[derive(Serialize)]
@@ -164,19 +170,29 @@ fn plot(
     model: &str,
 ) -> Result<()> {
     let limits = niteru_imaging::Limits::default();
-    let thumbnails = paths
-        .iter()
-        .filter_map(|path| Picture::open(path, &limits).ok())
-        .collect();
-    let plot = MatrixPlot::new(labels, matrix)
-        .title(format!("Cosine similarity ({model})"))
-        .thumbnails(thumbnails);
+    let thumbnails: Vec<Picture> = match paths.len() {
+        // More thumbnails would be too small to see and large to store.
+        0..=MAX_THUMBNAILS => paths
+            .iter()
+            .map(|path| Ok(Picture::open(path, &limits)?.thumbnail(THUMBNAIL)))
+            .collect::<Result<_>>()?,
+        _ => Vec::new(),
+    };
+    let plot = MatrixPlot {
+        title: model.to_string(),
+        labels_across: labels.to_vec(),
+        labels_down: labels.to_vec(),
+        values: matrix.concat(),
+        thumbnails_across: thumbnails.clone(),
+        thumbnails_down: thumbnails,
+        ..MatrixPlot::default()
+    };
     let extension = file
         .extension()
         .and_then(|e| e.to_str())
         .map(str::to_ascii_lowercase);
     match extension.as_deref() {
-        Some("svg") => write_whole(file, plot.to_svg().as_bytes()),
+        Some("svg") => write_whole(file, plot.to_svg()?.as_bytes()),
         Some("png") => write_whole(file, &plot.to_png()?),
         _ => bail!("cannot draw {}: name it .png or .svg", file.display()),
     }

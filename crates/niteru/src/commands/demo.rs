@@ -148,11 +148,10 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn fetch_samples(context: &Context) -> Result<Samples> {
+fn fetch_samples(context: &Context) -> Result<SamplesReport> {
     let home = context.home()?;
-    Ok(models::with_progress(&context.output, |watch| {
-        samples::fetch(&home, watch)
-    })?)
+    let fetch = |watch: &Watch<'_>| home.fetch_samples(&Pip::default(), watch);
+    Ok(models::with_progress(&context.output, fetch)?)
 }
 
 fn next_commands(folder: &Path) -> Vec<String> {
