@@ -41,16 +41,10 @@ struct Demo<'a> {
 pub(super) fn samples(context: &Context) -> Result<Outcome> {
     let samples = fetch_samples(context)?;
     if context.output.is_json() {
-        let folder = shown(samples.folder());
-        context
-            .output
-            .json(&serde_json::json!({ "folder": folder, "images": samples.photos }))?;
+        context.output.json(&samples)?;
     } else {
-        context.output.text(format!(
-            "{} photos in {}",
-            samples.photos,
-            samples.folder().display()
-        ))?;
+        let (photos, folder) = (samples.photos, samples.folder.display());
+        context.output.text(format!("{photos} photos in {folder}"))?;
     }
     Ok(Outcome::Done)
 }
@@ -82,7 +76,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         &home,
         COLLECTION,
         &paths,
-        Some(&csv),
+        Some(csv),
         &encoder,
         args.model.threads,
     )?;
