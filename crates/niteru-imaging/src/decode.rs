@@ -5,11 +5,11 @@ use std::io::{self, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::error::{ImageError, LimitErrorKind};
+use image::error::{ImageError, LimitErrorKind, UnsupportedErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
-use crate::{DecodeError, Limits, Picture, jpeg, orient};
+use crate::{DecodeError, Limits, Picture, jpeg, orient, tiff};
 
 const EXTENSIONS: [&str; 10] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff",
@@ -57,6 +57,11 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeErr
     // seen after a panic.
     let result = catch_unwind(AssertUnwindSafe(|| match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, limits),
+        ImageFormat::Tiff => decode_tiff(bytes, limits),
+        // The container says how long it is; the decoder calls a cut one corrupt.
+        ImageFormat::WebP if webp_ends_early(bytes) => Err(DecodeError::Truncated {
+            format: name(format),
+        }),
         _ => decode_other(bytes, format, limits),
     }));
     result.unwrap_or_else(|_| {
@@ -95,6 +100,13 @@ fn recognise(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
     }
 }
 
+fn webp_ends_early(bytes: &[u8]) -> bool {
+    let length = bytes
+        .get(4..8)
+        .and_then(|field| field.first_chunk().copied());
+    length.is_none_or(|length| u64::from(u32::from_le_bytes(length)) + 8 > bytes.len() as u64)
+}
+
 fn name(format: ImageFormat) -> &'static str {
     match format {
         ImageFormat::Jpeg => "JPEG",
@@ -105,6 +117,17 @@ fn name(format: ImageFormat) -> &'static str {
         ImageFormat::Tiff => "TIFF",
         _ => "image",
     }
+}
+
+fn decode_tiff(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
+    if let Some(directory) = tiff::Directory::of(bytes) {
+        directory.check()?;
+        if let Some(palette) = directory.palette() {
+            let grey = decode_other(&palette.grey_file, ImageFormat::Tiff, limits)?;
+            return Ok(grey.recoloured(&palette.colours));
+        }
+    }
+    decode_other(bytes, ImageFormat::Tiff, limits)
 }
 
 fn decode_other(
@@ -218,7 +241,13 @@ fn explain(error: ImageError, format: ImageFormat, limits: &Limits) -> DecodeErr
                 limit: limits.max_alloc,
             },
         },
-        ImageError::Unsupported(error) => DecodeError::unsupported(error.to_string()),
+        ImageError::Unsupported(error) => {
+            let what = match error.kind() {
+                UnsupportedErrorKind::GenericFeature(what) => what.clone(),
+                _ => error.to_string(),
+            };
+            DecodeError::unsupported(format!("this kind of {format} ({what})"))
+        }
         ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             DecodeError::Truncated { format }
         }

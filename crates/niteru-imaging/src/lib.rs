@@ -15,6 +15,7 @@ mod orient;
 mod picture;
 mod plot;
 mod resize;
+mod tiff;
 
 pub use decode::is_image_path;
 pub use error::{DecodeError, EncodeError, SizeError};

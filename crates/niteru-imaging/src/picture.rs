@@ -219,6 +219,16 @@ impl Picture {
         self.resize(scaled(self.width), scaled(self.height), Filter::Bicubic)
     }
 
+    /// Each pixel's colour looked up by its red value.
+    pub(crate) fn recoloured(mut self, colours: &[[u8; 3]]) -> Picture {
+        for pixel in self.pixels.chunks_exact_mut(3) {
+            if let Some(colour) = colours.get(usize::from(pixel[0])) {
+                pixel.copy_from_slice(colour);
+            }
+        }
+        self
+    }
+
     fn black(width: u32, height: u32) -> Picture {
         Picture {
             width,

@@ -5,8 +5,15 @@
 //! pass writes 8-bit pixels, and a vertical pass reads them. Passes in the other order, as most
 //! libraries have them, differ by up to 13 levels where bicubic overshoot is clipped between them.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod scalar;
+mod weights;
+
 use std::f64::consts::PI;
 use std::ops::Range;
+
+use weights::Weights;
 
 /// How pixels are weighted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,61 +72,67 @@ fn sinc(x: f64) -> f64 {
     x.sin() / x
 }
 
-/// Bits behind the point of a weight.
-const PRECISION: u32 = 32 - 8 - 2;
-
-/// The weights of one pass: for each output pixel, which inputs and how much of each.
-struct Weights {
-    taps: Vec<Range<usize>>,
-    /// Where each output's weights start in `values`.
-    values: Vec<i32>,
-    starts: Vec<usize>,
+/// Which instructions the passes use. All give the same bytes.
+#[derive(Clone, Copy, Debug)]
+enum Instructions {
+    Scalar,
+    /// Only made after detection.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
 }
 
-impl Weights {
-    /// For outputs `wanted` of the `out` that `input` pixels are resized to.
-    fn new(input: u32, out: u32, wanted: Range<u32>, filter: Filter) -> Weights {
-        let scale = f64::from(input) / f64::from(out);
-        let filter_scale = scale.max(1.0);
-        let support = filter.support() * filter_scale;
-        let mut weights = Weights {
-            taps: vec![],
-            values: vec![],
-            starts: vec![],
-        };
-        let mut row: Vec<f64> = vec![];
-        for at in wanted {
-            let centre = (f64::from(at) + 0.5) * scale;
-            // `as` cuts towards zero and saturates, as the C cast does on these values.
-            let first = (centre - support + 0.5).max(0.0) as usize;
-            let end = ((centre + support + 0.5) as usize).min(input as usize);
-            row.clear();
-            row.extend(
-                (first..end)
-                    .map(|tap| filter.weight((tap as f64 - centre + 0.5) * (1.0 / filter_scale))),
-            );
-            let sum: f64 = row.iter().sum();
-            weights.starts.push(weights.values.len());
-            weights.values.extend(row.iter().map(|&weight| {
-                let weight = if sum == 0.0 { weight } else { weight / sum };
-                let half = if weight < 0.0 { -0.5 } else { 0.5 };
-                (half + weight * f64::from(1 << PRECISION)) as i32
-            }));
-            weights.taps.push(first..end);
+impl Instructions {
+    fn best() -> Instructions {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            return Instructions::Avx2;
         }
-        weights
+        Instructions::Scalar
     }
 
-    fn of(&self, output: usize) -> (Range<usize>, &[i32]) {
-        let taps = self.taps[output].clone();
-        let start = self.starts[output];
-        let count = taps.len();
-        (taps, &self.values[start..start + count])
+    /// Rows of `width` RGB pixels, each resized to as many pixels as there are weights.
+    fn horizontal_pass(self, source: &[u8], width: usize, weights: &Weights) -> Vec<u8> {
+        match self {
+            Instructions::Scalar => scalar::horizontal_pass(source, width, weights),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this variant is only made where the CPU has AVX2.
+            Instructions::Avx2 => unsafe { avx2::horizontal_pass(source, width, weights) },
+        }
+    }
+
+    /// As many rows of `stride` bytes as there are weights, from rows of the same stride; the
+    /// first of them has the number `first_row` in the weights.
+    fn vertical_pass(
+        self,
+        source: &[u8],
+        stride: usize,
+        weights: &Weights,
+        first_row: usize,
+    ) -> Vec<u8> {
+        match self {
+            Instructions::Scalar => scalar::vertical_pass(source, stride, weights, first_row),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this variant is only made where the CPU has AVX2.
+            Instructions::Avx2 => unsafe {
+                avx2::vertical_pass(source, stride, weights, first_row)
+            },
+        }
     }
 }
 
 /// `pixels` of `from` = (width, height), resized to `to`; only `window` of the result.
 pub(crate) fn resize(
+    pixels: &[u8],
+    from: (u32, u32),
+    to: (u32, u32),
+    window: Window,
+    filter: Filter,
+) -> Vec<u8> {
+    resize_with(Instructions::best(), pixels, from, to, window, filter)
+}
+
+fn resize_with(
+    instructions: Instructions,
     pixels: &[u8],
     from: (u32, u32),
     to: (u32, u32),
@@ -135,15 +148,7 @@ pub(crate) fn resize(
     let vertical = (from.1 != to.1).then(|| Weights::new(from.1, to.1, rows.clone(), filter));
     // Only the rows that the vertical pass will read.
     let needed = match &vertical {
-        Some(weights) => {
-            let first = weights
-                .taps
-                .iter()
-                .map(|taps| taps.start)
-                .min()
-                .unwrap_or(0);
-            first..weights.taps.iter().map(|taps| taps.end).max().unwrap_or(0)
-        }
+        Some(weights) => weights.span(),
         None => rows.start as usize..rows.end as usize,
     };
     let source = &pixels[needed.start * width * 3..needed.end * width * 3];
@@ -162,60 +167,13 @@ pub(crate) fn resize(
         }
     } else {
         let weights = Weights::new(from.0, to.0, columns, filter);
-        Some(horizontal_pass(source, width, &weights))
+        Some(instructions.horizontal_pass(source, width, &weights))
     };
     let Some(weights) = vertical else {
         return narrow.unwrap_or_default();
     };
     let narrow = narrow.as_deref().unwrap_or(source);
-    vertical_pass(narrow, window.width as usize, &weights, needed.start)
-}
-
-fn horizontal_pass(source: &[u8], width: usize, weights: &Weights) -> Vec<u8> {
-    let out_width = weights.taps.len();
-    let mut out = vec![0u8; source.len() / (width * 3) * out_width * 3];
-    for (row, target) in source
-        .chunks_exact(width * 3)
-        .zip(out.chunks_exact_mut(out_width * 3))
-    {
-        let (target, _) = target.as_chunks_mut::<3>();
-        for (x, target) in target.iter_mut().enumerate() {
-            let (taps, values) = weights.of(x);
-            let (inputs, _) = row[taps.start * 3..taps.end * 3].as_chunks::<3>();
-            let mut sums = [1 << (PRECISION - 1); 3];
-            for (input, &weight) in inputs.iter().zip(values) {
-                for (sum, &sample) in sums.iter_mut().zip(input) {
-                    *sum += i32::from(sample) * weight;
-                }
-            }
-            *target = sums.map(to_byte);
-        }
-    }
-    out
-}
-
-fn vertical_pass(source: &[u8], width: usize, weights: &Weights, first_row: usize) -> Vec<u8> {
-    let stride = width * 3;
-    let mut out = vec![0u8; weights.taps.len() * stride];
-    let mut sums = vec![0i32; stride];
-    for (y, target) in out.chunks_exact_mut(stride).enumerate() {
-        let (taps, values) = weights.of(y);
-        sums.fill(1 << (PRECISION - 1));
-        for (tap, &weight) in taps.zip(values) {
-            let start = (tap - first_row) * stride;
-            for (sum, &sample) in sums.iter_mut().zip(&source[start..start + stride]) {
-                *sum += i32::from(sample) * weight;
-            }
-        }
-        for (target, &sum) in target.iter_mut().zip(&sums) {
-            *target = to_byte(sum);
-        }
-    }
-    out
-}
-
-fn to_byte(sum: i32) -> u8 {
-    (sum >> PRECISION).clamp(0, 255) as u8
+    instructions.vertical_pass(narrow, window.width as usize * 3, &weights, needed.start)
 }
 
 fn nearest(
@@ -241,4 +199,63 @@ fn nearest_inputs(input: u32, out: u32, wanted: Range<u32>) -> Vec<usize> {
     wanted
         .map(|at| (((f64::from(at) + 0.5) * scale) as usize).min(input as usize - 1))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(length: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed;
+        let next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            // Extremes are common, so that overshoot is clipped between the passes.
+            match state >> 62 {
+                0 => 0,
+                1 => 255,
+                _ => (state >> 40) as u8,
+            }
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    #[test]
+    fn all_instruction_sets_give_the_same_bytes() {
+        let best = Instructions::best();
+        if matches!(best, Instructions::Scalar) {
+            return niteru_testkit::skip("this CPU has only the scalar resize");
+        }
+        let sides = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 97, 300];
+        let mut cases = 0;
+        for (at, &width) in sides.iter().enumerate() {
+            for (step, &height) in sides.iter().enumerate() {
+                let pixels = noise(
+                    (width * height * 3) as usize,
+                    u64::from(width * 1000 + height),
+                );
+                for filter in [Filter::Bicubic, Filter::Bilinear, Filter::Lanczos] {
+                    let to = (
+                        sides[(at + 5 * step + 3) % 14],
+                        sides[(step + 3 * at + 1) % 14],
+                    );
+                    let window = Window {
+                        x: to.0 / 3,
+                        y: to.1 / 3,
+                        width: to.0 - to.0 / 3,
+                        height: to.1 - to.1 / 3,
+                    };
+                    let resize =
+                        |set| resize_with(set, &pixels, (width, height), to, window, filter);
+                    assert!(
+                        resize(best) == resize(Instructions::Scalar),
+                        "{filter:?} {width} x {height} to {to:?}"
+                    );
+                    cases += 1;
+                }
+            }
+        }
+        assert_eq!(cases, 14 * 14 * 3);
+    }
 }
