@@ -18,7 +18,7 @@ const COLLECTION: &str = "demo";
 /// Two photos of one kind and two of another.
 const FOUR: [&str; 4] = [
     "cats/tabby.jpg",
-    "cats/egyptian.jpg",
+    "cats/chelsea.png",
     "motorcycles/left.png",
     "motorcycles/right.png",
 ];
