@@ -482,6 +482,35 @@ fn refuses_what_is_wrong() {
 }
 
 #[test]
+fn the_token_goes_to_the_hub_only() {
+    let store = FakeHub::start(|request| Some(Reply::file(request, b"content")));
+    let target = format!("{}/store", store.endpoint);
+    let hub = FakeHub::start(move |request| {
+        Some(match request.path.as_str() {
+            "/moved" => Reply::new(302).header("location", &target).body(b""),
+            _ => Reply::new(307).header("location", "/moved").body(b""),
+        })
+    });
+    let client = hub.client().with_token(Some("secret".to_string()));
+    assert!(!format!("{client:?}").contains("secret"));
+    assert!(fetch(&client, 1000).0.is_ok());
+    let sent = |hub: &FakeHub| -> Vec<Option<String>> {
+        hub.requests()
+            .iter()
+            .map(|request| request.headers.get("authorization").cloned())
+            .collect()
+    };
+    assert_eq!(
+        sent(&hub),
+        [
+            Some("Bearer secret".to_string()),
+            Some("Bearer secret".to_string())
+        ]
+    );
+    assert_eq!(sent(&store), [None]);
+}
+
+#[test]
 fn a_tampered_repair_is_refused_and_changes_nothing() {
     let root = tempfile::tempdir().unwrap();
     let cache = ModelCache::new(root.path());

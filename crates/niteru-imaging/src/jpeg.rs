@@ -13,11 +13,12 @@ const FORMAT: &str = "JPEG";
 
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
     let scan = Scan::of(bytes);
-    // The sides are checked below with our own limits and message.
+    // The sides are checked below with our own limits and message. Strict only about the picture
+    // itself: stray bytes between headers, which some cameras write, harm nothing.
     let options = DecoderOptions::default()
         .set_max_width(usize::MAX)
         .set_max_height(usize::MAX)
-        .set_strict_mode(true)
+        .set_strict_mode(false)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder
@@ -54,6 +55,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeErr
     if !scan.complete {
         return Err(DecodeError::Truncated { format: FORMAT });
     }
+    decoder.set_options(options.set_strict_mode(true));
     let rgb = decoder.decode().map_err(|error| explain(&error, &scan))?;
     if rgb.len() as u64 != pixels * 3 {
         let detail = format!("expected {} bytes of pixels, got {}", pixels * 3, rgb.len());
@@ -119,7 +121,7 @@ impl Scan {
 fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     loop {
         let rest = bytes.get(*at..)?;
-        let offset = rest.iter().position(|&byte| byte == 0xff)?;
+        let offset = memchr::memchr(0xff, rest)?;
         match rest.get(offset + 1)? {
             0xff => *at += offset + 1,
             0 => *at += offset + 2,

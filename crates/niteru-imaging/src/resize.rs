@@ -3,7 +3,7 @@
 //! The algorithm is that of Pillow's `Resample.c`: the filter is stretched by the scale when
 //! shrinking, its weights are normalised in f64 and rounded to 22-bit fixed point, a horizontal
 //! pass writes 8-bit pixels, and a vertical pass reads them. Passes in the other order, as most
-//! libraries have them, differ by up to 13 levels where bicubic overshoot is clipped between them.
+//! libraries have them, give other bytes where bicubic overshoot is clipped between them.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -321,3 +321,44 @@ fn a_jpeg_cut_anywhere_is_refused() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+#[test]
+fn stray_bytes_around_a_jpeg_do_no_harm() {
+    let whole = std::fs::read(fixture("sampling-2.jpg")).unwrap();
+    let expected = Picture::decode(&whole, &Limits::default()).unwrap();
+    let at = 4 + usize::from(u16::from_be_bytes([whole[4], whole[5]]));
+    let cases = [
+        (
+            "between headers",
+            [&whole[..at], &[0; 10], &whole[at..]].concat(),
+        ),
+        (
+            "fill bytes",
+            [&whole[..at], &[0xff; 7], &whole[at..]].concat(),
+        ),
+        (
+            "behind the end",
+            [&whole[..], b"trailer \xff\xd8\xff\xe0 of a camera"].concat(),
+        ),
+    ];
+    for (case, bytes) in cases {
+        let picture = Picture::decode(&bytes, &Limits::default());
+        assert!(picture.is_ok_and(|picture| picture == expected), "{case}");
+    }
+}
+
+#[test]
+fn a_jpeg_damaged_in_the_middle_is_refused() {
+    let mut bytes = std::fs::read(fixture("sampling-2.jpg")).unwrap();
+    // A marker that has no place in a scan.
+    let at = bytes.len() * 3 / 4;
+    bytes[at..at + 2].copy_from_slice(&[0xff, 0xc4]);
+    let error = Picture::decode(&bytes, &Limits::default()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            DecodeError::Corrupt { .. } | DecodeError::Truncated { .. }
+        ),
+        "{error}"
+    );
+}

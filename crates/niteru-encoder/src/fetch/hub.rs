@@ -57,9 +57,8 @@ impl Hub {
     /// The hub that `HF_ENDPOINT` names, else the public one; `HF_TOKEN` is its token.
     pub fn from_env() -> Hub {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let mut hub = Hub::new(&variable("HF_ENDPOINT").unwrap_or_else(|| PUBLIC_HUB.to_string()));
-        hub.token = variable("HF_TOKEN");
-        hub
+        let endpoint = variable("HF_ENDPOINT");
+        Hub::new(endpoint.as_deref().unwrap_or(PUBLIC_HUB)).with_token(variable("HF_TOKEN"))
     }
 
     /// The hub at this address, such as `https://hub.example.com`, without a token. It is given
@@ -71,6 +70,12 @@ impl Hub {
             timeout: Duration::from_secs(60),
             pause: Duration::from_secs(1),
         }
+    }
+
+    /// The same hub with this token. It is sent to the hub's own address only.
+    pub fn with_token(mut self, token: Option<String>) -> Hub {
+        self.token = token;
+        self
     }
 
     /// The same hub with another limit for each wait, and another pause before the second
@@ -399,7 +404,13 @@ fn redirect(from: &Uri, location: &str) -> Option<Uri> {
 /// nothing answers, or whose certificate is not trusted, will not change within seconds.
 fn failure(url: &str, error: ureq::Error) -> Attempt {
     let lasting = match &error {
-        ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        // The second is how a certificate that is not trusted shows.
+        ureq::Error::Io(error) => {
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData
+            )
+        }
         ureq::Error::Protocol(_) | ureq::Error::Timeout(_) => false,
         _ => true,
     };

@@ -219,3 +219,45 @@ impl<'a> Sink<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_its_own_error() {
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            let error = io_error("write", Path::new("models/x"), io::Error::from(kind));
+            assert!(matches!(error, FetchError::DiskFull { .. }), "{error:?}");
+            assert!(error.to_string().contains("models/x"), "{error}");
+        }
+    }
+
+    /// A source that breaks off or has too much.
+    #[test]
+    fn what_cannot_be_written_or_read_in_full_is_removed() {
+        struct Breaks(usize);
+        impl Read for Breaks {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 = self.0.checked_sub(1).ok_or(ErrorKind::ConnectionReset)?;
+                Ok(buffer.len().min(1000))
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let from = Path::new("the source");
+        let cut = write_hashed(&mut Breaks(3), from, &path, 10_000, None, &Watch::silent());
+        assert!(cut.unwrap_err().to_string().contains("the source"));
+        assert!(!path.exists());
+        let large = write_hashed(&mut Breaks(99), from, &path, 10_000, None, &Watch::silent());
+        assert!(matches!(
+            large,
+            Err(FetchError::TooLarge { limit: 10_000, .. })
+        ));
+        assert!(!path.exists());
+        // What was there before is not overwritten.
+        std::fs::write(&path, "mine").unwrap();
+        assert!(write_hashed(&mut &b"other"[..], from, &path, 10, None, &Watch::silent()).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+    }
+}
