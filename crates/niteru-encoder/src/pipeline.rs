@@ -75,6 +75,9 @@ pub struct StageTimes {
     pub images: usize,
 }
 
+/// The number of a batch's first file, and a result for each.
+type Batch<T> = (usize, Vec<(T, Result<Embedded, EmbedError>)>);
+
 impl StageTimes {
     fn add(&mut self, other: &StageTimes) {
         self.read += other.read;
@@ -149,7 +152,7 @@ impl Encoder {
         &self,
         source: &Source<impl Iterator<Item = T>>,
         limits: &Limits,
-        send: &mpsc::Sender<(usize, Vec<(T, Result<Embedded, EmbedError>)>)>,
+        send: &mpsc::Sender<Batch<T>>,
     ) -> StageTimes {
         let _stop = StopOnPanic(source);
         let mut times = StageTimes::default();

@@ -103,7 +103,7 @@ impl Preprocess {
     /// CLIP's preprocessing for an input of `side` × `side` pixels, as OpenAI published it.
     pub fn clip(side: u32) -> Preprocess {
         let mean = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-        let std = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+        let std = [0.268_629_54, 0.261_302_6, 0.275_777_1];
         Preprocess {
             resize: Resize::ShortestSide {
                 side,

@@ -66,7 +66,9 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 
 /// Installed as a user would, so that the import is held against the real format too.
 fn clip_tiny(folder: &Path, home: &Path) -> ModelFiles {
-    ModelCache::new(home).import("clip-tiny", folder, &Watch::silent()).unwrap()
+    ModelCache::new(home)
+        .import("clip-tiny", folder, &Watch::silent())
+        .unwrap()
 }
 
 fn picture(name: &str) -> Option<Picture> {

@@ -24,7 +24,7 @@ p { max-width: 46rem; margin: .4rem 0; }
 .facts { color: #57606a; font-size: .9rem; }
 .panel { background: #fff; border: 1px solid #d8dee4; border-radius: 10px; padding: 1rem; overflow-x: auto; }
 table.matrix { border-collapse: separate; border-spacing: 3px; }
-table.matrix th { font-weight: 500; font-size: .8rem; padding: .25rem; vertical-align: bottom; max-width: 9rem;
+table.matrix th { font-weight: 500; font-size: .8rem; padding: .25rem; vertical-align: bottom; max-width: 11rem;
                   overflow-wrap: anywhere; }
 table.matrix th img { display: block; margin: 0 auto .25rem; width: 84px; height: 84px; object-fit: cover;
                       border-radius: 6px; }
@@ -42,6 +42,7 @@ figcaption b { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
 .query { max-width: 14rem; border-color: #0969da; border-width: 2px; margin-bottom: .9rem; }
 .bar { height: 5px; background: #e6e9ec; border-radius: 3px; margin: .3rem 0 .4rem; }
 .bar i { display: block; height: 100%; background: #0969da; border-radius: 3px; }
+.name { font-weight: 500; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .6rem; margin: .35rem 0 0; color: #57606a; }
 dt { font-weight: 500; } dd { margin: 0; }
 pre { background: #1b1f24; color: #e6edf3; padding: .9rem 1rem; border-radius: 10px; overflow-x: auto; }
@@ -121,16 +122,20 @@ impl Language {
 /// A picture in a report with its name.
 pub(crate) struct Shown {
     pub(crate) name: String,
+    /// Where the file is; shown when the pointer rests on the name.
+    path: Option<String>,
     /// A data URI; `None` where the file is gone.
     thumbnail: Option<String>,
 }
 
 impl Shown {
     /// Reads the picture for its thumbnail; one that cannot be read is shown by name alone.
-    pub(crate) fn open(path: &Path, name: String) -> Shown {
+    pub(crate) fn open(path: &Path) -> Shown {
         let picture = Picture::open(path, &niteru_imaging::Limits::default()).ok();
+        let name = path.file_name().unwrap_or(path.as_os_str());
         Shown {
-            name,
+            name: name.to_string_lossy().into_owned(),
+            path: Some(path.to_string_lossy().into_owned()),
             thumbnail: picture.as_ref().and_then(data_uri),
         }
     }
@@ -139,8 +144,13 @@ impl Shown {
     pub(crate) fn named(name: String) -> Shown {
         Shown {
             name,
+            path: None,
             thumbnail: None,
         }
+    }
+
+    fn title(&self) -> &str {
+        self.path.as_deref().unwrap_or(&self.name)
     }
 
     fn image(&self) -> Markup {
@@ -244,7 +254,7 @@ impl Report {
                             div.bar {
                                 i style=(format!("width:{:.1}%", result.similarity.clamp(0.0, 1.0) * 100.0)) {}
                             }
-                            (result.image.name)
+                            span.name title=(result.image.title()) { (result.image.name) }
                             @if !result.metadata.is_empty() {
                                 dl {
                                     @for (field, value) in &result.metadata { dt { (field) } dd { (value) } }

@@ -82,8 +82,14 @@ pub(super) fn add(
     let mut options = AddOptions::default();
     options.metadata = metadata;
     options.progress = Some(&progress);
-    let options_for_files = EmbedOptions { threads, ..EmbedOptions::default() };
-    let encoder = FileEncoder { encoder, options: options_for_files };
+    let options_for_files = EmbedOptions {
+        threads,
+        ..EmbedOptions::default()
+    };
+    let encoder = FileEncoder {
+        encoder,
+        options: options_for_files,
+    };
     let report = home.add(collection, paths, &encoder, options);
     bar.finish_and_clear();
     let report = report?;

@@ -146,12 +146,11 @@ fn median(total: Duration, mut call: impl FnMut()) -> Duration {
 
 /// The first readable photos below a folder.
 fn photos(folder: &Path) -> Result<Vec<PathBuf>> {
-    let files: Vec<PathBuf> =
-        image_files([folder.to_path_buf()])
-            .filter_map(Result::ok)
-            .filter(|file| Picture::open(file, &Limits::default()).is_ok())
-            .take(MAX_IMAGES)
-            .collect();
+    let files: Vec<PathBuf> = image_files([folder.to_path_buf()])
+        .filter_map(Result::ok)
+        .filter(|file| Picture::open(file, &Limits::default()).is_ok())
+        .take(MAX_IMAGES)
+        .collect();
     if files.is_empty() {
         bail!("no readable image below {}", folder.display());
     }

@@ -44,7 +44,9 @@ pub(super) fn samples(context: &Context) -> Result<Outcome> {
         context.output.json(&samples)?;
     } else {
         let (photos, folder) = (samples.photos, samples.folder.display());
-        context.output.text(format!("{photos} photos in {folder}"))?;
+        context
+            .output
+            .text(format!("{photos} photos in {folder}"))?;
     }
     Ok(Outcome::Done)
 }
@@ -148,17 +150,21 @@ fn fetch_samples(context: &Context) -> Result<SamplesReport> {
     Ok(models::with_progress(&context.output, fetch)?)
 }
 
+/// Commands to try, as they can be typed where this one was.
 fn next_commands(folder: &Path) -> Vec<String> {
-    let photo = folder.join("things/coffee.png");
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "niteru".to_string());
+    let photo = folder.join("things").join("coffee.png");
     vec![
         format!(
-            "niteru search {COLLECTION} {} --html result.html",
+            "{program} search {COLLECTION} {} --html result.html",
             photo.display()
         ),
-        format!("niteru eval retrieval {COLLECTION} --label kind"),
-        "niteru add parts FOLDER              # your own images".to_string(),
-        "niteru search parts PHOTO            # which of them look like this one?".to_string(),
-        "niteru --help".to_string(),
+        format!("{program} eval retrieval {COLLECTION} --label kind"),
+        format!("{program} add parts FOLDER        (your own images)"),
+        format!("{program} search parts PHOTO      (which of them look like this one?)"),
+        format!("{program} --help"),
     ]
 }
 
@@ -172,11 +178,7 @@ fn write_report(
     next: &[String],
 ) -> Result<()> {
     let mut report = Report::new(args.report.lang, "Niteru demo", model);
-    let images: Vec<Shown> = four
-        .iter()
-        .zip(FOUR)
-        .map(|(path, name)| Shown::open(path, name.to_string()))
-        .collect();
+    let images: Vec<Shown> = four.iter().map(|path| Shown::open(path)).collect();
     report.matrix(&images, matrix);
     report.search(&images[..1], &search::found(results));
     report.next(next);

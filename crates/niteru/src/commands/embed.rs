@@ -65,7 +65,9 @@ pub(super) fn run(context: &Context, args: &EmbedArgs) -> Result<Outcome> {
     }
 }
 
-fn split(found: impl Iterator<Item = std::result::Result<PathBuf, Skipped>>) -> (Vec<PathBuf>, Vec<Skipped>) {
+fn split(
+    found: impl Iterator<Item = std::result::Result<PathBuf, Skipped>>,
+) -> (Vec<PathBuf>, Vec<Skipped>) {
     let (mut files, mut unreadable) = (Vec::new(), Vec::new());
     for found in found {
         match found {

@@ -115,7 +115,9 @@ fn describe(context: &Context, status: &ModelStatus) -> Model {
         _ => ("not installed", None, None),
     };
     let entry = status.entry;
-    let recorded = manifest.and_then(|manifest| manifest.file(Role::Weights)).map(|file| file.sha256.clone());
+    let recorded = manifest
+        .and_then(|manifest| manifest.file(Role::Weights))
+        .map(|file| file.sha256.clone());
     Model {
         name: status.name.clone(),
         state,

@@ -8,7 +8,7 @@ use niteru_encoder::{EmbedOptions, Encoder};
 use niteru_store::{Collection, Query, SearchResult};
 use serde::Serialize;
 
-use super::{Context, shown};
+use super::Context;
 use crate::args::SearchArgs;
 use crate::output::Outcome;
 use crate::report::{Found, Report, Shown};
@@ -36,11 +36,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     if let Some(file) = &args.html {
         let mut report = Report::new(args.report.lang, &args.collection, encoder.model());
         let mut query = Vec::new();
-        query.extend(
-            args.image
-                .as_deref()
-                .map(|path| Shown::open(path, shown(path))),
-        );
+        query.extend(args.image.as_deref().map(Shown::open));
         query.extend(args.text.clone().map(Shown::named));
         report.search(&query, &found(&results));
         report.write(file)?;
@@ -119,7 +115,7 @@ pub(super) fn embed_one(encoder: &Encoder, path: &Path) -> Result<Vec<f32>> {
 /// Results for a report, with their thumbnails.
 pub(super) fn found(results: &[SearchResult]) -> Vec<Found> {
     let found = |result: &SearchResult| Found {
-        image: Shown::open(&result.path, shown(&result.path)),
+        image: Shown::open(&result.path),
         rank: result.rank,
         similarity: result.similarity,
         metadata: result

@@ -1,12 +1,10 @@
 //! Collections from the outside, with the default model: adding, searching, bad input, a kill.
 
-mod support;
-
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::Niteru;
 use serde_json::Value;
-use support::Niteru;
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -33,37 +31,68 @@ fn add_search_list_remove() {
     std::fs::write(&csv, shift_jis).unwrap();
     let folder = niteru.file("photos");
 
-    let add = ["--json", "add", "parts", text(&folder), "--metadata", text(&csv)];
+    let add = [
+        "--json",
+        "add",
+        "parts",
+        text(&folder),
+        "--metadata",
+        text(&csv),
+    ];
     let ran = niteru.run(add);
-    assert_eq!(ran.code, Some(3), "a row names a file that is not there: {}", ran.stderr);
+    assert_eq!(
+        ran.code,
+        Some(3),
+        "a row names a file that is not there: {}",
+        ran.stderr
+    );
     let added = ran.value();
     assert_eq!(added["added"], 6, "{added}");
     assert_eq!(added["model"], "efficientnet-lite0");
     assert_eq!(added["metadata"]["encoding"], "Shift_JIS", "{added}");
     let skipped = added["skipped"].as_array().unwrap();
     assert_eq!(skipped.len(), 1, "{added}");
-    assert!(skipped[0]["reason"].as_str().unwrap().contains("none.png"), "{added}");
+    assert!(
+        skipped[0]["reason"].as_str().unwrap().contains("none.png"),
+        "{added}"
+    );
 
     let again = niteru.json(["add", "parts", text(&folder)]);
-    assert_eq!((&again["added"], &again["unchanged"]), (&0.into(), &6.into()), "{again}");
+    assert_eq!(
+        (&again["added"], &again["unchanged"]),
+        (&0.into(), &6.into()),
+        "{again}"
+    );
 
     let query = niteru.file("photos/部品.png");
     let found = niteru.json(["search", "parts", text(&query), "-k", "3"]);
     let results = found["results"].as_array().unwrap();
     assert_eq!(results.len(), 3);
     assert_eq!(results[0]["rank"], 1);
-    assert!(results[0]["similarity"].as_f64().unwrap() > 0.999, "{found}");
+    assert!(
+        results[0]["similarity"].as_f64().unwrap() > 0.999,
+        "{found}"
+    );
     assert!(results[0]["path"].as_str().unwrap().ends_with("部品.png"));
     assert_eq!(results[0]["metadata"]["kind"], "nut");
-    let similarities: Vec<f64> =
-        results.iter().map(|result| result["similarity"].as_f64().unwrap()).collect();
+    let similarities: Vec<f64> = results
+        .iter()
+        .map(|result| result["similarity"].as_f64().unwrap())
+        .collect();
     assert!(similarities.is_sorted_by(|a, b| a >= b), "{similarities:?}");
 
-    let first = niteru.json(["images", "parts", "show", text(&niteru.file("photos/1.png"))]);
+    let first = niteru.json([
+        "images",
+        "parts",
+        "show",
+        text(&niteru.file("photos/1.png")),
+    ]);
     assert_eq!(first["metadata"]["備考"], "錆", "{first}");
     let id = first["id"].to_string();
     niteru.json(["images", "parts", "remove", &id]);
-    niteru.run(["images", "parts", "show", &id]).fails(1, &[&id, "parts"]);
+    niteru
+        .run(["images", "parts", "show", &id])
+        .fails(1, &[&id, "parts"]);
     let list = niteru.run(["--json", "images", "parts", "list"]).lines();
     assert_eq!(list.len(), 5);
 
@@ -76,16 +105,28 @@ fn add_search_list_remove() {
     assert_eq!(changed["missing"].as_array().unwrap().len(), 1, "{changed}");
 
     let html = niteru.file("result.html");
-    let search = ["search", "parts", text(&query), "--html", text(&html), "--lang", "ja"];
+    let search = [
+        "search",
+        "parts",
+        text(&query),
+        "--html",
+        text(&html),
+        "--lang",
+        "ja",
+    ];
     assert_eq!(niteru.run(search).code, Some(0));
     let page = std::fs::read_to_string(html).unwrap();
-    assert!(page.contains("部品.png") && page.contains("類似度") && page.contains("data:image/jpeg"));
+    assert!(
+        page.contains("部品.png") && page.contains("類似度") && page.contains("data:image/jpeg")
+    );
     assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
 
     let collections = niteru.json(["collections"]);
     assert_eq!(collections["collections"][0]["name"], "parts");
     niteru.json(["collections", "remove", "parts"]);
-    niteru.run(["search", "parts", text(&query)]).fails(1, &["parts"]);
+    niteru
+        .run(["search", "parts", text(&query)])
+        .fails(1, &["parts"]);
 }
 
 #[test]
@@ -126,14 +167,22 @@ fn bad_files_cost_themselves_alone() {
         })
         .collect();
     skipped.sort();
-    assert_eq!(skipped, ["bomb.png", "cut.png", "empty.jpg", "text.jpg"], "{report}");
+    assert_eq!(
+        skipped,
+        ["bomb.png", "cut.png", "empty.jpg", "text.jpg"],
+        "{report}"
+    );
 
     let embed = niteru.run(["embed", text(&folder)]);
     assert_eq!(embed.code, Some(3));
     assert_eq!(embed.lines().len(), expected);
     let cut = niteru.file("in/cut.png");
-    niteru.run(["compare", text(&good), text(&cut)]).fails(1, &["cut.png", "fewer than two"]);
-    niteru.run(["search", "parts", text(&cut)]).fails(1, &["cut.png"]);
+    niteru
+        .run(["compare", text(&good), text(&cut)])
+        .fails(1, &["cut.png", "fewer than two"]);
+    niteru
+        .run(["search", "parts", text(&cut)])
+        .fails(1, &["cut.png"]);
 }
 
 #[test]
@@ -141,30 +190,51 @@ fn compare_prints_draws_and_writes() {
     let Some(niteru) = Niteru::with_model() else {
         return;
     };
-    let images: Vec<_> =
-        (1..=3).map(|seed| niteru.picture(&format!("{seed}.png"), seed)).collect();
+    let images: Vec<_> = (1..=3)
+        .map(|seed| niteru.picture(&format!("{seed}.png"), seed))
+        .collect();
     let paths = images.iter().map(|path| text(path));
     let compared = niteru.json(["compare"].into_iter().chain(paths.clone()));
-    let matrix: Vec<Vec<f64>> =
-        compared["matrix"].as_array().unwrap().iter().map(numbers).collect();
-    for i in 0..3 {
-        assert_eq!(matrix[i][i], 1.0);
-        for j in 0..3 {
-            assert_eq!(matrix[i][j], matrix[j][i]);
-        }
+    let matrix: Vec<Vec<f64>> = compared["matrix"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(numbers)
+        .collect();
+    for (i, row) in matrix.iter().enumerate() {
+        assert_eq!(row[i], 1.0);
+        let column: Vec<f64> = matrix.iter().map(|row| row[i]).collect();
+        assert_eq!(*row, column, "not symmetric");
     }
-    let (csv, png, svg) = (niteru.file("m.csv"), niteru.file("m.png"), niteru.file("m.svg"));
+    let (csv, png, svg) = (
+        niteru.file("m.csv"),
+        niteru.file("m.png"),
+        niteru.file("m.svg"),
+    );
     let table = niteru.run(
-        ["compare", "--csv", text(&csv), "--plot", text(&png)].into_iter().chain(paths.clone()),
+        ["compare", "--csv", text(&csv), "--plot", text(&png)]
+            .into_iter()
+            .chain(paths.clone()),
     );
     assert_eq!(table.code, Some(0), "{}", table.stderr);
-    assert!(table.stdout.contains(&format!("{:.3}", matrix[0][1])), "{}", table.stdout);
-    let drawn = niteru.run(["compare", "--plot", text(&svg)].into_iter().chain(paths.clone()));
+    assert!(
+        table.stdout.contains(&format!("{:.3}", matrix[0][1])),
+        "{}",
+        table.stdout
+    );
+    let drawn = niteru.run(
+        ["compare", "--plot", text(&svg)]
+            .into_iter()
+            .chain(paths.clone()),
+    );
     assert_eq!(drawn.code, Some(0), "{}", drawn.stderr);
-    let csv = std::fs::read_to_string(csv).unwrap();
-    assert!(csv.starts_with('\u{feff}') && csv.lines().count() == 4, "{csv}");
-    assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
-    assert!(std::fs::read_to_string(svg).unwrap().starts_with("<svg"));
+    let csv = std::fs::read_to_string(&csv).unwrap();
+    assert!(
+        csv.starts_with('\u{feff}') && csv.lines().count() == 4,
+        "{csv}"
+    );
+    assert!(std::fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+    assert!(std::fs::read_to_string(&svg).unwrap().starts_with("<svg"));
     let other = niteru.file("m.pdf");
     niteru
         .run(["compare", "--plot", text(&other)].into_iter().chain(paths))
@@ -208,7 +278,13 @@ fn images_and_texts_share_a_space_and_models_are_not_mixed() {
 
     let image = niteru.file("photos/2.png");
     let search = |weight: &str| {
-        let both = ["search", "photos", text(&image), "--text", "a photo of a cat"];
+        let both = [
+            "search",
+            "photos",
+            text(&image),
+            "--text",
+            "a photo of a cat",
+        ];
         niteru.json(both.into_iter().chain(["--text-weight", weight]))["results"].clone()
     };
     let image_only = niteru.json(["search", "photos", text(&image)])["results"].clone();
@@ -217,7 +293,13 @@ fn images_and_texts_share_a_space_and_models_are_not_mixed() {
     assert_ne!(search("0.5"), image_only);
 
     niteru
-        .run(["add", "photos", text(&folder), "--model", "efficientnet-lite0"])
+        .run([
+            "add",
+            "photos",
+            text(&folder),
+            "--model",
+            "efficientnet-lite0",
+        ])
         .fails(1, &["clip-tiny", "efficientnet-lite0", "new collection"]);
 }
 
@@ -245,11 +327,19 @@ fn a_killed_add_loses_and_doubles_nothing() {
         child.wait().unwrap();
     }
     let last = niteru.json(["add", "parts", text(&folder)]);
-    let total = ["added", "unchanged"].iter().map(|f| last[*f].as_u64().unwrap());
+    let total = ["added", "unchanged"]
+        .iter()
+        .map(|f| last[*f].as_u64().unwrap());
     assert_eq!(total.sum::<u64>(), u64::from(IMAGES), "{last}");
     let list = niteru.run(["--json", "images", "parts", "list"]).lines();
-    let mut paths: Vec<&str> = list.iter().map(|image| image["path"].as_str().unwrap()).collect();
+    let mut paths: Vec<&str> = list
+        .iter()
+        .map(|image| image["path"].as_str().unwrap())
+        .collect();
     paths.sort_unstable();
     paths.dedup();
-    assert_eq!((list.len(), paths.len()), (IMAGES as usize, IMAGES as usize));
+    assert_eq!(
+        (list.len(), paths.len()),
+        (IMAGES as usize, IMAGES as usize)
+    );
 }

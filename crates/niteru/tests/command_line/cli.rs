@@ -1,8 +1,6 @@
 //! The command line without a model: help, usage, homes, model management.
 
-mod support;
-
-use support::Niteru;
+use crate::support::Niteru;
 
 #[test]
 fn every_command_teaches_by_example() {

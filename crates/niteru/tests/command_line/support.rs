@@ -9,46 +9,46 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A home, and a folder for inputs beside it; both are removed at the end.
-pub struct Niteru {
+pub(crate) struct Niteru {
     folder: TempDir,
 }
 
 /// What a run of the binary gave.
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Niteru {
     /// An empty home.
-    pub fn empty() -> Niteru {
+    pub(crate) fn empty() -> Niteru {
         Niteru {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
     /// A home with the default model, from the downloaded files; `None` where there are none.
-    pub fn with_model() -> Option<Niteru> {
+    pub(crate) fn with_model() -> Option<Niteru> {
         let models = niteru_testkit::test_home("models/efficientnet-lite0")?;
         let niteru = Niteru::empty();
         copy(&models, &niteru.home().join("models/efficientnet-lite0"));
         Some(niteru)
     }
 
-    pub fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
     /// A path in the folder for inputs.
-    pub fn file(&self, name: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn file(&self, name: impl AsRef<Path>) -> PathBuf {
         let path = self.folder.path().join("in").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         path
     }
 
     /// A photo-like picture that differs by its seed.
-    pub fn picture(&self, name: &str, seed: u32) -> PathBuf {
+    pub(crate) fn picture(&self, name: &str, seed: u32) -> PathBuf {
         let path = self.file(name);
         let (width, height) = (96, 72);
         let pixels = (0..width * height)
@@ -58,7 +58,11 @@ impl Niteru {
                     let phase = seed as f32 * 0.7;
                     (128.0 + 120.0 * ((x * a + phase).sin() * (y * b - phase).cos())) as u8
                 };
-                [wave(0.1, 0.2), wave(0.05 * seed as f32, 0.1), wave(0.3, 0.02)]
+                [
+                    wave(0.1, 0.2),
+                    wave(0.05 * seed as f32, 0.1),
+                    wave(0.3, 0.02),
+                ]
             })
             .collect();
         let picture = Picture::from_rgb(width, height, pixels).unwrap();
@@ -66,7 +70,10 @@ impl Niteru {
         path
     }
 
-    pub fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
+    pub(crate) fn command<I: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_niteru"));
         command
             .arg("--home")
@@ -77,7 +84,7 @@ impl Niteru {
         command
     }
 
-    pub fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Ran {
+    pub(crate) fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Ran {
         let Output {
             status,
             stdout,
@@ -91,7 +98,7 @@ impl Niteru {
     }
 
     /// Runs with `--json` and expects exit code 0.
-    pub fn json<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Value {
+    pub(crate) fn json<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Value {
         let json = std::iter::once("--json".into());
         let arguments = arguments.into_iter().map(|a| a.as_ref().to_os_string());
         let ran = self.run(json.chain(arguments));
@@ -102,14 +109,13 @@ impl Niteru {
 
 impl Ran {
     /// The one JSON document on stdout.
-    pub fn value(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
-            panic!("{error} in {:?}; stderr: {}", self.stdout, self.stderr)
-        })
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error} in {:?}; stderr: {}", self.stdout, self.stderr))
     }
 
     /// The JSON objects on stdout, one a line.
-    pub fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         self.stdout
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -117,7 +123,7 @@ impl Ran {
     }
 
     /// Expects a failure whose message holds all of these.
-    pub fn fails(&self, code: i32, parts: &[&str]) {
+    pub(crate) fn fails(&self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
         for part in parts {
             assert!(
@@ -130,7 +136,7 @@ impl Ran {
 }
 
 /// Copies a folder with all that is in it.
-pub fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

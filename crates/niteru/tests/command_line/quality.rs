@@ -1,11 +1,9 @@
 //! What the product promises on real photos, with the default model.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
+use crate::support::{Niteru, copy};
 use serde_json::Value;
-use support::{Niteru, copy};
 
 fn field(value: &Value, name: &str) -> f64 {
     value[name].as_f64().unwrap()
@@ -34,21 +32,35 @@ fn parts_find_their_kind() {
     let csv = niteru.file("parts.csv");
     let manifest = std::fs::read_to_string(parts.join("manifest.csv")).unwrap();
     let (header, rows) = manifest.split_once('\n').unwrap();
-    let rows: Vec<String> =
-        rows.lines().map(|row| format!("{}", data.join(row).display())).collect();
+    let rows: Vec<String> = rows
+        .lines()
+        .map(|row| format!("{}", data.join(row).display()))
+        .collect();
     std::fs::write(&csv, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
 
     let images = parts.join("images");
-    let arguments = ["add", "parts", images.to_str().unwrap(), "--metadata", csv.to_str().unwrap()];
+    let arguments = [
+        "add",
+        "parts",
+        images.to_str().unwrap(),
+        "--metadata",
+        csv.to_str().unwrap(),
+    ];
     let added = niteru.json(arguments);
     assert_eq!(field(&added, "added") as usize, rows.len(), "{added}");
     let stages = &added["stages"];
-    let busy: f64 = ["decode", "preprocess", "forward"].iter().map(|s| field(stages, s)).sum();
+    let busy: f64 = ["decode", "preprocess", "forward"]
+        .iter()
+        .map(|s| field(stages, s))
+        .sum();
     let cores = std::thread::available_parallelism().unwrap().get() as f64;
     let share = busy / (cores * field(&added, "seconds"));
     assert!(share > BUSY_SHARE, "{share}: {added}");
 
-    for (label, least) in [("category", CATEGORY_RECALL), ("part_number", PART_NUMBER_RECALL)] {
+    for (label, least) in [
+        ("category", CATEGORY_RECALL),
+        ("part_number", PART_NUMBER_RECALL),
+    ] {
         let report = niteru.json(["eval", "retrieval", "parts", "--label", label]);
         let recall = field(&report, "recall_at_1");
         assert!(recall >= least, "{label}: {report}");
@@ -89,18 +101,29 @@ fn cats_are_nearest_to_cats_and_dogs_to_dogs() {
     let mut wrong = Vec::new();
     let (mut same, mut cross) = (Vec::new(), Vec::new());
     for i in 0..photos.len() {
-        let nearest = others(i).max_by(|a, b| value(i, *a).total_cmp(&value(i, *b))).unwrap();
+        let nearest = others(i)
+            .max_by(|a, b| value(i, *a).total_cmp(&value(i, *b)))
+            .unwrap();
         if photos[nearest].1 != photos[i].1 {
             wrong.push((&photos[i], &photos[nearest]));
         }
         for j in others(i) {
-            let values = if photos[i].1 == photos[j].1 { &mut same } else { &mut cross };
+            let values = if photos[i].1 == photos[j].1 {
+                &mut same
+            } else {
+                &mut cross
+            };
             values.push(value(i, j));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    assert!(mean(&same) > mean(&cross), "{} {}", mean(&same), mean(&cross));
+    assert!(
+        mean(&same) > mean(&cross),
+        "{} {}",
+        mean(&same),
+        mean(&cross)
+    );
 }
 
 #[test]
@@ -120,7 +143,10 @@ fn the_demo_tells_two_kinds_apart() {
     let most = cross.into_iter().fold(f64::MIN, f64::max);
     assert!(value(0, 1) > most && value(2, 3) > most, "{demo}");
     let results = demo["results"].as_array().unwrap();
-    assert!(results[1]["path"].as_str().unwrap().contains("cat"), "{demo}");
+    assert!(
+        results[1]["path"].as_str().unwrap().contains("cat"),
+        "{demo}"
+    );
     let page = std::fs::read_to_string(html).unwrap();
     assert!(page.contains("<table class=\"matrix\">") && !page.contains("src=\"http"));
 }
