@@ -1,7 +1,7 @@
 //! Depthwise convolution of one image in NHWC order.
 
-use crate::math::{Activation, activate};
-use crate::simd::{Op, Simd};
+use crate::math::{Activate, Activation, relu6};
+use crate::simd::{Op, Simd, load_at, store_at};
 use crate::views::Image;
 use std::ops::Range;
 
@@ -130,6 +130,18 @@ impl DepthwiseConv {
     }
 }
 
+impl DepthwiseConv {
+    /// ReLU6 if that is the activation. The others are long, and not unrolled over the sums but
+    /// applied to finished rows.
+    #[inline(always)]
+    fn clamp<S: Simd>(&self, s: S, sum: S::V) -> S::V {
+        match self.activation {
+            Activation::Relu6 => relu6(s, sum),
+            _ => sum,
+        }
+    }
+}
+
 /// Computes the output rows `rows`; `out` holds just these.
 pub(crate) struct Depthwise<'a> {
     pub(crate) input: Image<'a>,
@@ -148,69 +160,246 @@ impl Op for Depthwise<'_> {
             rows,
             out,
         } = self;
-        let (height, width, channels) = (input.height(), input.width(), conv.channels);
-        let (_, out_width) = conv.output_size(height, width);
-        if channels == 0 || out_width == 0 {
+        let (_, width) = conv.output_size(input.height(), input.width());
+        if conv.channels == 0 || width == 0 {
             return;
         }
-        // Output columns whose whole kernel lies within the image's width.
-        let inner_start = conv.padding.left.div_ceil(conv.stride).min(out_width);
-        let inner_end = match (width + conv.padding.left).checked_sub(conv.kernel) {
-            Some(rest) => (rest / conv.stride + 1).clamp(inner_start, out_width),
-            None => inner_start,
-        };
-        for (y, out) in rows.zip(out.chunks_exact_mut(out_width * channels)) {
-            let (tap_rows, first_row) = conv.taps(y, conv.padding.top, height);
-            let first_row = input.position(first_row..first_row + tap_rows.len());
-            let line = Line {
-                input,
-                conv,
-                tap_rows,
-                first_row,
-                out,
-            };
-            let mut line = line;
-            line.run(s, 0..inner_start);
-            line.run(s, inner_start..inner_end);
-            line.run(s, inner_end..out_width);
+        let line = width * conv.channels;
+        for (first, out) in rows.step_by(ROWS).zip(out.chunks_mut(ROWS * line)) {
+            let lines = Lines::new(input, conv, first, width, &mut *out);
+            match (conv.kernel, conv.stride) {
+                (3, 1) => s.run(KnownSize::<3, 1>(lines)),
+                (3, 2) => s.run(KnownSize::<3, 2>(lines)),
+                (5, 1) => s.run(KnownSize::<5, 1>(lines)),
+                (5, 2) => s.run(KnownSize::<5, 2>(lines)),
+                _ => s.run(AnySize(lines)),
+            }
+            if !matches!(conv.activation, Activation::None | Activation::Relu6) {
+                let activation = conv.activation;
+                s.run(Activate { activation, x: out });
+            }
         }
     }
 }
 
-/// One row of output.
-struct Line<'a> {
+/// Output rows that are computed together, so that input rows and weights come from the L1 cache
+/// for all but the first of them.
+const ROWS: usize = 3;
+
+/// Up to [`ROWS`] rows of output.
+struct Lines<'a> {
     input: Image<'a>,
     conv: &'a DepthwiseConv,
-    tap_rows: Range<usize>,
-    first_row: usize,
+    taps: [Taps; ROWS],
+    /// Rows of output, and pixels in each.
+    height: usize,
+    width: usize,
     out: &'a mut [f32],
 }
 
-impl Line<'_> {
+/// The rows `start..end` of the kernel meet the image; the first of them meets row `row` of its
+/// data.
+#[derive(Clone, Copy, Default)]
+struct Taps {
+    start: usize,
+    end: usize,
+    row: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(
+        input: Image<'a>,
+        conv: &'a DepthwiseConv,
+        first: usize,
+        width: usize,
+        out: &'a mut [f32],
+    ) -> Self {
+        let height = out.len() / (width * conv.channels);
+        let mut taps = [Taps::default(); ROWS];
+        for (y, taps) in (first..first + height).zip(&mut taps) {
+            let (rows, top) = conv.taps(y, conv.padding.top, input.height());
+            let row = input.position(top..top + rows.len());
+            *taps = Taps {
+                start: rows.start,
+                end: rows.end,
+                row,
+            };
+        }
+        Self {
+            input,
+            conv,
+            taps,
+            height,
+            width,
+            out,
+        }
+    }
+
+    /// Computes the channels from `first` on, pixel by pixel.
     #[inline(always)]
-    fn run<S: Simd>(&mut self, s: S, columns: Range<usize>) {
+    fn channels_from<S: Simd>(&mut self, s: S, first: usize) {
         let channels = self.conv.channels;
-        for x in columns {
-            let (taps, first) = self
+        for (at, out) in self.out.chunks_exact_mut(channels).enumerate() {
+            let (rows, x) = (self.taps[at / self.width], at % self.width);
+            let (taps, column) = self
                 .conv
                 .taps(x, self.conv.padding.left, self.input.width());
-            let mut c = 0;
-            while c < channels {
-                let mut sum = crate::simd::load_at(s, &self.conv.bias, c);
-                for ky in self.tap_rows.clone() {
-                    let row = self.first_row + ky - self.tap_rows.start;
-                    for kx in taps.clone() {
-                        let pixel = row * self.input.width() + first + kx - taps.start;
+            for c in (first..channels).step_by(S::LANES) {
+                let mut sum = load_at(s, &self.conv.bias, c);
+                for (row, ky) in (rows.row..).zip(rows.start..rows.end) {
+                    for (column, kx) in (column..).zip(taps.clone()) {
+                        let pixel = row * self.input.width() + column;
                         let data = &self.input.data()[pixel * channels..][..channels];
                         let tap = (ky * self.conv.kernel + kx) * channels;
                         let weights = &self.conv.weights[tap..][..channels];
-                        let left = crate::simd::load_at(s, data, c);
-                        sum = s.fma(left, crate::simd::load_at(s, weights, c), sum);
+                        sum = s.fma(load_at(s, data, c), load_at(s, weights, c), sum);
                     }
                 }
-                let out = &mut self.out[x * channels..][..channels];
-                crate::simd::store_at(s, out, c, activate(s, self.conv.activation, sum));
-                c += S::LANES;
+                store_at(s, out, c, self.conv.clamp(s, sum));
+            }
+        }
+    }
+}
+
+/// A kernel of any size and stride.
+struct AnySize<'a>(Lines<'a>);
+
+impl Op for AnySize<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        self.0.channels_from(s, 0);
+    }
+}
+
+/// A kernel of known size and stride: the sums of some pixels stay in registers while the input
+/// pixels under them pass by once.
+struct KnownSize<'a, const KERNEL: usize, const STRIDE: usize>(Lines<'a>);
+
+/// Pixels that are computed together. Seven, because the widths of a network made for 224 pixels
+/// are multiples of it.
+const PIXELS: usize = 7;
+
+impl<const KERNEL: usize, const STRIDE: usize> Op for KnownSize<'_, KERNEL, STRIDE> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let (width, channels) = (self.0.width, self.0.conv.channels);
+        let mut x = 0;
+        while x < width {
+            x += match width - x {
+                PIXELS.. => pixels::<S, KERNEL, STRIDE, PIXELS>(s, &mut self.0, x),
+                3.. => pixels::<S, KERNEL, STRIDE, 3>(s, &mut self.0, x),
+                _ => pixels::<S, KERNEL, STRIDE, 1>(s, &mut self.0, x),
+            };
+        }
+        if channels % S::LANES != 0 {
+            self.0.channels_from(s, channels - channels % S::LANES);
+        }
+    }
+}
+
+/// Computes `COUNT` pixels from `x` on in each row, all channels that fill registers, and returns
+/// `COUNT`.
+#[inline(always)]
+fn pixels<S: Simd, const KERNEL: usize, const STRIDE: usize, const COUNT: usize>(
+    s: S,
+    lines: &mut Lines,
+    x: usize,
+) -> usize {
+    let (width, left) = (lines.input.width(), lines.conv.padding.left);
+    let across = (COUNT - 1) * STRIDE + KERNEL;
+    // Which of the input columns under the kernel are in the image.
+    let start = left.saturating_sub(x * STRIDE).min(across);
+    let end = (width + left).saturating_sub(x * STRIDE).min(across);
+    let inside = start..end.max(start);
+    if inside == (0..across) {
+        block::<S, KERNEL, STRIDE, COUNT, false>(s, lines, x, inside);
+    } else {
+        block::<S, KERNEL, STRIDE, COUNT, true>(s, lines, x, inside);
+    }
+    COUNT
+}
+
+/// `EDGE`: not all input columns are in the image.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "indices unroll completely, iterators do not"
+)]
+fn block<
+    S: Simd,
+    const KERNEL: usize,
+    const STRIDE: usize,
+    const COUNT: usize,
+    const EDGE: bool,
+>(
+    s: S,
+    lines: &mut Lines,
+    x: usize,
+    inside: Range<usize>,
+) {
+    const {
+        assert!(
+            (COUNT - 1) * STRIDE + KERNEL <= 17,
+            "columns are written out to 17"
+        )
+    };
+    let Lines {
+        input,
+        conv,
+        taps: rows,
+        height,
+        width,
+        out,
+    } = lines;
+    let channels = conv.channels;
+    let line = *width * channels;
+    let pitch = input.width() * channels;
+    let weights = conv.weights.as_ptr();
+    // Where the kernel's first column would be; that may lie before the image.
+    let origin = (x * STRIDE) as isize - conv.padding.left as isize;
+    let column = input
+        .data()
+        .as_ptr()
+        .wrapping_offset(origin * channels as isize);
+    for c in (0..channels - channels % S::LANES).step_by(S::LANES) {
+        let bias = load_at(s, &conv.bias, c);
+        for (y, rows) in rows[..*height].iter().enumerate() {
+            let mut sums = [bias; COUNT];
+            let mut row = column.wrapping_add(rows.row * pitch + c);
+            for ky in rows.start..rows.end {
+                let mut taps = [bias; KERNEL];
+                for kx in 0..KERNEL {
+                    // SAFETY: tap (ky, kx) has `channels` weights, LANES of them from c on.
+                    taps[kx] = unsafe { s.load(weights.add((ky * KERNEL + kx) * channels + c)) };
+                }
+                macro_rules! columns {
+                    ($($column:literal)*) => {$(
+                        if $column < (COUNT - 1) * STRIDE + KERNEL
+                            && (!EDGE || inside.contains(&$column))
+                        {
+                            // SAFETY: the row meets the image, the column is inside it, and LANES
+                            // of the pixel's channels follow c.
+                            let x = unsafe { s.load(row.wrapping_add($column * channels)) };
+                            for i in 0..COUNT {
+                                if $column >= i * STRIDE && $column - i * STRIDE < KERNEL {
+                                    sums[i] = s.fma(x, taps[$column - i * STRIDE], sums[i]);
+                                }
+                            }
+                        }
+                    )*};
+                }
+                // Written out because a loop of this length would not be unrolled, and then the
+                // sums would lie in memory.
+                columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+                row = row.wrapping_add(pitch);
+            }
+            let out = &mut out[y * line + x * channels..][..COUNT * channels];
+            for i in 0..COUNT {
+                let sum = conv.clamp(s, sums[i]);
+                // SAFETY: pixel i of COUNT has `channels` floats, LANES of them from c on.
+                unsafe { s.store(out.as_mut_ptr().add(i * channels + c), sum) };
             }
         }
     }

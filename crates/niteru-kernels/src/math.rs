@@ -1,6 +1,6 @@
 //! Elementary functions on registers, and the activations made of them.
 
-use crate::simd::Simd;
+use crate::simd::{Op, Simd, load_at, store_at};
 
 /// What a layer applies to each of its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub(crate) fn relu6<S: Simd>(s: S, x: S::V) -> S::V {
 }
 
 #[inline(always)]
-pub(crate) fn activate<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
+fn activate<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
     match activation {
         Activation::None => x,
         Activation::Relu6 => relu6(s, x),
@@ -101,5 +101,27 @@ pub(crate) fn activate<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
             s.fma(half, e, half)
         }
         Activation::QuickGelu => s.mul(x, sigmoid(s, s.mul(x, s.splat(1.702)))),
+    }
+}
+
+#[inline(always)]
+pub(crate) fn activate_slice<S: Simd>(s: S, activation: Activation, x: &mut [f32]) {
+    for i in (0..x.len()).step_by(S::LANES) {
+        let v = activate(s, activation, load_at(s, x, i));
+        store_at(s, x, i, v);
+    }
+}
+
+/// Applies an activation to numbers in place.
+pub(crate) struct Activate<'a> {
+    pub(crate) activation: Activation,
+    pub(crate) x: &'a mut [f32],
+}
+
+impl Op for Activate<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        activate_slice(s, self.activation, self.x);
     }
 }

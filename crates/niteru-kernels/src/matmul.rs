@@ -5,9 +5,9 @@
 //! depends on its row of A and its column of B, not on the number of rows, their grouping or the
 //! number of threads.
 
-use crate::math::{Activation, activate};
+use crate::math::{Activation, activate_slice};
 use crate::packed::{PackedMatrix, Panels};
-use crate::simd::{Op, Simd, load_at, store_at};
+use crate::simd::{Op, Simd};
 use crate::tile::{Strip, run_strip};
 use crate::views::{Rows, RowsMut};
 use rayon::prelude::*;
@@ -168,7 +168,7 @@ impl Op for Part<'_> {
                     }
                     run_strip(s, &strip, last - first, panels.width(panel) / S::LANES);
                     if end == k && !matches!(activation, Activation::None | Activation::Relu6) {
-                        s.run(Activate {
+                        s.run(ActivateStrip {
                             activation,
                             strip: &strip,
                             rows: last - first,
@@ -186,13 +186,13 @@ impl Op for Part<'_> {
 }
 
 /// Applies an activation to what the product of a strip left, while it is in the cache.
-struct Activate<'a> {
+struct ActivateStrip<'a> {
     activation: Activation,
     strip: &'a Strip<'a>,
     rows: usize,
 }
 
-impl Op for Activate<'_> {
+impl Op for ActivateStrip<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
@@ -203,12 +203,7 @@ impl Op for Activate<'_> {
                 let start = self.strip.c.add(i * self.strip.c_stride);
                 std::slice::from_raw_parts_mut(start, self.strip.columns)
             };
-            let mut j = 0;
-            while j < row.len() {
-                let v = activate(s, self.activation, load_at(s, row, j));
-                store_at(s, row, j, v);
-                j += S::LANES;
-            }
+            activate_slice(s, self.activation, row);
         }
     }
 }

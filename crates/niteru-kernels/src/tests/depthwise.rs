@@ -100,6 +100,38 @@ fn relu6_and_ranges_of_rows() {
 }
 
 #[test]
+fn other_activations_are_those_of_the_product() {
+    let (height, width, channels) = (6, 9, 19);
+    let mut noise = Noise::new(5);
+    let input = noise.take(height * width * channels);
+    let (weights, bias) = (noise.take(channels * 9), noise.take(channels));
+    let image = Image::new(&input, height, width, channels);
+    let mut failures = Failures::default();
+    for kernels in Kernels::available() {
+        for activation in [Activation::Gelu, Activation::QuickGelu] {
+            for stride in [1, 3] {
+                let padding = Padding::all(1);
+                let run = |activation| {
+                    let conv = DepthwiseConv::new(&weights, &bias, 3, stride, padding, activation);
+                    let (height, width) = conv.output_size(height, width);
+                    let mut out = vec![f32::NAN; height * width * channels];
+                    kernels.depthwise(image, &conv, &mut out);
+                    out
+                };
+                let sums = run(Activation::None);
+                let want = sums.iter().map(|x| {
+                    let x = f64::from(*x);
+                    (crate::twin::activate(activation, x), x.abs().max(1.0))
+                });
+                let what = || format!("{kernels:?} {activation:?} stride {stride}");
+                failures.close(what, &run(activation), want, crate::ACTIVATION_TOLERANCE);
+            }
+        }
+    }
+    failures.report();
+}
+
+#[test]
 fn an_image_smaller_than_the_kernel_gives_nothing() {
     let conv = DepthwiseConv::new(
         &[1.0; 25],

@@ -1,0 +1,95 @@
+//! The packed product on every instruction set, beside the `gemm` crate, one thread.
+//!
+//! Shapes are those of the networks: `m × k → n` with the rows of a batch, or the pixels of an
+//! image, as m. Ours adds a bias on the way; `gemm` does not. The comparison needs a feature:
+//! `cargo bench -p niteru-kernels --bench products --features compare-gemm`.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use niteru_kernels::{Epilogue, Kernels, Layout, PackedMatrix, Rows, RowsMut};
+use std::hint::black_box;
+
+/// CLIP ViT-B/32 at batch 8 and batch 1, one ViT-L/14 layer.
+const TRANSFORMER: [(usize, usize, usize); 8] = [
+    (400, 768, 2304),
+    (400, 768, 768),
+    (400, 768, 3072),
+    (400, 3072, 768),
+    (50, 768, 2304),
+    (50, 3072, 768),
+    (1, 768, 768),
+    (257, 1024, 4096),
+];
+
+/// The pointwise convolutions of EfficientNet-Lite0 at 224 pixels.
+const EFFICIENTNET: [(usize, usize, usize); 16] = [
+    (12544, 27, 32),
+    (12544, 32, 16),
+    (12544, 16, 96),
+    (3136, 96, 24),
+    (3136, 24, 144),
+    (784, 144, 40),
+    (784, 40, 240),
+    (196, 240, 80),
+    (196, 80, 480),
+    (196, 480, 112),
+    (196, 112, 672),
+    (49, 672, 192),
+    (49, 192, 1152),
+    (49, 1152, 192),
+    (49, 1152, 320),
+    (49, 320, 1280),
+];
+
+fn numbers(len: usize) -> Vec<f32> {
+    (0..len)
+        .map(|i| (i * 7919 % 1009) as f32 / 1009.0 - 0.5)
+        .collect()
+}
+
+fn products(c: &mut Criterion) {
+    for (m, k, n) in TRANSFORMER.into_iter().chain(EFFICIENTNET) {
+        let (a, b, bias) = (numbers(m * k), numbers(k * n), numbers(n));
+        let mut out = vec![0.0; m * n];
+        let mut group = c.benchmark_group(format!("{m}x{k}->{n}"));
+        // Elements are floating-point operations, so the report's Gelem/s are GFLOP/s.
+        group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
+        for kernels in Kernels::available() {
+            let packed = PackedMatrix::pack(kernels, &b, k, n, Layout::InputByOutput);
+            let epilogue = Epilogue {
+                bias: Some(&bias),
+                ..Epilogue::default()
+            };
+            group.bench_function(kernels.name(), |bench| {
+                bench.iter(|| {
+                    let target = RowsMut::new(&mut out, m, n);
+                    kernels.matmul(Rows::new(black_box(&a), m, k), &packed, epilogue, target);
+                });
+            });
+        }
+        #[cfg(feature = "compare-gemm")]
+        group.bench_function("gemm", |bench| {
+            bench.iter(|| gemm_product(black_box(&a), &b, (m, k, n), &mut out));
+        });
+        group.finish();
+    }
+}
+
+/// `out = a · b`, all dense and row-major, by the gemm crate.
+#[cfg(feature = "compare-gemm")]
+fn gemm_product(a: &[f32], b: &[f32], (m, k, n): (usize, usize, usize), out: &mut [f32]) {
+    assert_eq!((a.len(), b.len(), out.len()), (m * k, k * n, m * n));
+    let (out, a, b) = (out.as_mut_ptr(), a.as_ptr(), b.as_ptr());
+    let (k_step, n_step) = (k as isize, n as isize);
+    let one_thread = gemm::Parallelism::None;
+    // SAFETY: the lengths are checked above, and the strides are those of dense matrices.
+    #[rustfmt::skip]
+    unsafe {
+        gemm::gemm(
+            m, n, k, out, 1, n_step, false, a, 1, k_step, b, 1, n_step,
+            0.0, 1.0, false, false, false, one_thread,
+        );
+    }
+}
+
+criterion_group!(benches, products);
+criterion_main!(benches);
