@@ -68,7 +68,10 @@ fn parts_find_their_kind() {
     }
 }
 
-/// The photos of COCO whose largest object is a cat, or a dog, and large enough to be clear.
+/// Least share of the photo that its largest object covers for its kind to be clear.
+const CLEAR_AREA: f64 = 0.1;
+
+/// The photos of COCO whose largest object is clearly a cat, or a dog.
 fn clear_ones(coco: &Path) -> Vec<(PathBuf, String)> {
     let manifest = std::fs::read_to_string(coco.join("manifest.csv")).unwrap();
     manifest
@@ -77,9 +80,19 @@ fn clear_ones(coco: &Path) -> Vec<(PathBuf, String)> {
         .filter_map(|line| {
             let (path, objects) = line.split_once(',')?;
             let (kind, area) = objects.split(';').next()?.split_once(':')?;
-            let clear = area.parse::<f64>().ok()? >= 0.2 && ["cat", "dog"].contains(&kind);
+            let clear = area.parse::<f64>().ok()? >= CLEAR_AREA && ["cat", "dog"].contains(&kind);
             clear.then(|| (coco.parent().unwrap().join(path), kind.to_string()))
         })
+        .collect()
+}
+
+/// The cats among the sample photos: COCO's half here has clear dogs only.
+fn sample_cats(samples: &Path) -> Vec<(PathBuf, String)> {
+    let cats = std::fs::read_dir(samples.join("cats")).unwrap();
+    let mut cats: Vec<PathBuf> = cats.map(|cat| cat.unwrap().path()).collect();
+    cats.sort();
+    cats.into_iter()
+        .map(|path| (path, "cat".to_string()))
         .collect()
 }
 
@@ -91,8 +104,13 @@ fn cats_are_nearest_to_cats_and_dogs_to_dogs() {
     let Some(coco) = niteru_testkit::shared("data/coco") else {
         return;
     };
-    let photos = clear_ones(&coco);
-    assert!(photos.len() >= 4, "{photos:?}");
+    let Some(samples) = niteru_testkit::test_home("samples") else {
+        return;
+    };
+    let mut photos = clear_ones(&coco);
+    photos.extend(sample_cats(&samples));
+    let dogs = photos.iter().filter(|(_, kind)| kind == "dog").count();
+    assert!(dogs >= 2 && photos.len() >= dogs + 5, "{photos:?}");
     let paths = photos.iter().map(|(path, _)| path.to_str().unwrap());
     let compared = niteru.json(["compare"].into_iter().chain(paths));
     let matrix = compared["matrix"].as_array().unwrap();
