@@ -112,6 +112,8 @@ impl Encoder {
         let (send, receive) = mpsc::channel();
         let mut times = StageTimes::default();
         thread::scope(|scope| {
+            // Also when `on_result` panics: workers that wait for it would else wait for ever.
+            let _stop = StopOnDrop(&source);
             let handles: Vec<_> = (0..workers)
                 .map(|_| {
                     let send = send.clone();
@@ -265,7 +267,7 @@ impl<I: Iterator> Source<I> {
         let mut state = self
             .moved
             .wait_while(state, |s| {
-                !s.stopped && s.taken >= s.delivered + self.window
+                !s.stopped && s.taken >= s.delivered.saturating_add(self.window)
             })
             .unwrap_or_else(PoisonError::into_inner);
         if state.stopped {
@@ -294,6 +296,15 @@ impl<I> Source<I> {
     fn lock(&self) -> MutexGuard<'_, State<I>> {
         // A panic in the caller's iterator poisons the lock; `stop` must still work then.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the work of all workers when it goes out of scope.
+struct StopOnDrop<'a, I>(&'a Source<I>);
+
+impl<I> Drop for StopOnDrop<'_, I> {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 

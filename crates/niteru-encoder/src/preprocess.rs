@@ -181,7 +181,13 @@ impl Preprocess {
             .iter()
             .map(|t| format!("{:.6}..{:.6}", t[0], t[255]))
             .collect();
-        let filter = format!("{:?}", self.filter).to_lowercase();
+        // Written out: a stored fingerprint must not hang on the name of a variant.
+        let filter = match self.filter {
+            Filter::Nearest => "nearest",
+            Filter::Bilinear => "bilinear",
+            Filter::Bicubic => "bicubic",
+            Filter::Lanczos => "lanczos",
+        };
         format!(
             "{filter}, {resize}, centre crop {}, channels {}",
             self.crop,
@@ -308,11 +314,15 @@ impl Config {
             true => (value * scale - self.image_mean[c]) / self.image_std[c],
             false => value * scale,
         };
+        let table = table(normalise);
+        if !table.iter().flatten().all(|value| value.is_finite()) {
+            return Err("rescale_factor, image_mean and image_std give no finite pixels".into());
+        }
         Ok(Preprocess {
             resize,
             crop,
             filter,
-            table: table(normalise),
+            table,
         })
     }
 }

@@ -87,6 +87,10 @@ impl Tokenizer {
             .encode(&text[..end], true)
             .map_err(|error| TokenizerError::Text(error.to_string()))?;
         let mut ids = encoding.get_ids().to_vec();
+        if ids.is_empty() {
+            let what = "its tokenizer.json adds no start and end token; import the model again";
+            return Err(TokenizerError::Text(what.to_string()));
+        }
         if ids.len() > self.max_tokens
             && let Some(&end_token) = ids.last()
         {

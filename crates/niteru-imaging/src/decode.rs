@@ -11,12 +11,12 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use crate::{DecodeError, Limits, Picture, jpeg, orient, tiff};
 
-const EXTENSIONS: [&str; 10] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff",
+const EXTENSIONS: [&str; 11] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff",
 ];
 
-/// Whether the file name ends like an image's: jpg, jpeg, jpe, jfif, png, webp, bmp, gif, tif or
-/// tiff, in any case.
+/// Whether the file name ends like an image's: jpg, jpeg, jpe, jfif, png, webp, bmp, dib, gif, tif
+/// or tiff, in any case.
 ///
 /// For choosing files in a folder; decoding goes by content, not by name.
 pub fn is_image_path(path: &Path) -> bool {

@@ -5,15 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use niteru_imaging::is_image_path;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::{Candidate, Skipped};
-
-/// File names that are taken for images inside a folder. A file that is named itself is always
-/// tried.
-const EXTENSIONS: &[&str] = &[
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff",
-];
 
 /// A file changed more recently than this may change again without its time showing it.
 const TIME_RESOLUTION: Duration = Duration::from_secs(2);
@@ -86,16 +81,7 @@ fn is_hidden(entry: &DirEntry) -> bool {
 
 fn is_image(entry: &DirEntry) -> bool {
     let file = entry.file_type().is_file();
-    file && (entry.depth() == 0 || has_image_extension(entry.path()))
-}
-
-fn has_image_extension(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|found| {
-        EXTENSIONS
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(found))
-    })
+    file && (entry.depth() == 0 || is_image_path(entry.path()))
 }
 
 fn candidate(path: PathBuf, metadata: &Metadata) -> Candidate {

@@ -9,6 +9,7 @@
 //! assert!(goldens.join("config.json").exists());
 //! ```
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The repository's root.
@@ -56,7 +57,8 @@ pub fn test_home(relative: &str) -> Option<PathBuf> {
 pub fn skip(why: &str) {
     let all = std::env::var("NITERU_TEST_ALL").is_ok_and(|value| value == "1");
     assert!(!all, "NITERU_TEST_ALL=1 allows no skip: {why}");
-    eprintln!("skipped: {why}");
+    // Not `eprintln!`: the test harness would swallow that of a test that passes.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 fn found(path: PathBuf, what: &str) -> Option<PathBuf> {

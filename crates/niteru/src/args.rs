@@ -57,7 +57,10 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  niteru samples\n  niteru --json samples")]
     Samples,
     /// List, fetch, import and remove models
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  niteru models list\n  niteru models pull clip-vit-b-32"
+    )]
     Models(ModelsCommand),
     /// Print the embeddings of images and texts, one JSON object a line
     #[command(
@@ -91,10 +94,16 @@ pub(crate) enum Command {
     )]
     Images(ImagesArgs),
     /// Measure how well a collection's embeddings find what belongs together
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  niteru eval retrieval parts --label part_number"
+    )]
     Eval(EvalCommand),
     /// Measure speed on this computer
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  niteru bench embed --images photos/"
+    )]
     Bench(BenchCommand),
     /// List the collections of the home
     #[command(
@@ -120,7 +129,7 @@ pub(crate) struct ModelArgs {
     pub(crate) model: Option<String>,
 
     /// Worker threads [default: one for each core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to_1024)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -275,7 +284,7 @@ pub(crate) struct SearchArgs {
     pub(crate) html: Option<PathBuf>,
 
     /// Worker threads [default: one for each core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to_1024)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     #[command(flatten)]
@@ -294,6 +303,9 @@ pub(crate) struct ImagesArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImagesCommand {
     /// List images with their metadata
+    #[command(
+        after_help = "Examples:\n  niteru images parts list\n  niteru images parts list --missing"
+    )]
     List {
         /// Show only those whose file has vanished
         #[arg(long)]
@@ -303,12 +315,14 @@ pub(crate) enum ImagesCommand {
         limit: Option<usize>,
     },
     /// Remove images from the collection; the files stay
+    #[command(after_help = "Examples:\n  niteru images parts remove 42 43")]
     Remove {
         /// Numbers from `list`, or paths
         #[arg(required = true, value_name = "ID|PATH")]
         images: Vec<String>,
     },
     /// Show all that is known about one image
+    #[command(after_help = "Examples:\n  niteru images parts show 42")]
     Show {
         /// A number from `list`, or a path
         #[arg(value_name = "ID|PATH")]
@@ -325,8 +339,10 @@ pub(crate) struct CollectionsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CollectionsCommand {
     /// List collections with their model and size
+    #[command(after_help = "Examples:\n  niteru collections list")]
     List,
     /// Remove a collection with its embeddings and metadata; image files stay
+    #[command(after_help = "Examples:\n  niteru collections remove old-parts")]
     Remove {
         /// The collection's name
         name: String,
@@ -369,11 +385,11 @@ pub(crate) struct BenchEmbedArgs {
     pub(crate) images: Option<PathBuf>,
 
     /// Images in one pass of the network
-    #[arg(long, value_name = "N", default_value = "8")]
+    #[arg(long, value_name = "N", default_value = "8", value_parser = up_to_1024)]
     pub(crate) batch: NonZeroUsize,
 
     /// Threads [default: one for each core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to_1024)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Measure at least this long, in seconds
@@ -391,6 +407,14 @@ fn similarity(text: &str) -> Result<f32, String> {
 
 fn seconds(text: &str) -> Result<f64, String> {
     in_range(text, 0.1, 600.0).map(f64::from)
+}
+
+/// Batches and threads: more would only cost memory.
+fn up_to_1024(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(number) if number.get() <= 1024 => Ok(number),
+        _ => Err("expected a number from 1 to 1024".to_string()),
+    }
 }
 
 fn in_range(text: &str, low: f32, high: f32) -> Result<f32, String> {

@@ -16,6 +16,9 @@ use crate::weights::WeightsError;
 /// The end-of-text id that old configurations state, although the vocabulary has it last.
 const LEGACY_END_TOKEN: u32 = 2;
 
+/// Most patches of an image; attention takes time with their square. The largest CLIP has 576.
+const MAX_PATCHES: usize = 16_384;
+
 /// Sizes of both towers, from `config.json`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ClipConfig {
@@ -109,7 +112,27 @@ impl ClipConfig {
 
     /// A line that says all that changes the numbers, for the fingerprint.
     pub(crate) fn describe(&self) -> String {
-        format!("clip {self:?}")
+        let tower = |shape: &TransformerShape| {
+            let activation = match shape.activation {
+                Activation::QuickGelu => "quick_gelu",
+                _ => "gelu",
+            };
+            format!(
+                "hidden {} intermediate {} layers {} heads {} {activation} eps {:e}",
+                shape.hidden, shape.intermediate, shape.layers, shape.heads, shape.eps
+            )
+        };
+        format!(
+            "clip dimensions {} image {} patch {} vision {} text {} vocabulary {} tokens {} end {}",
+            self.dimensions,
+            self.image_side,
+            self.patch,
+            tower(&self.vision),
+            tower(&self.text),
+            self.vocabulary,
+            self.max_tokens,
+            self.end_token
+        )
     }
 
     fn grid(&self) -> usize {
@@ -122,7 +145,9 @@ impl ClipConfig {
 struct ConfigFile {
     model_type: Option<String>,
     projection_dim: Option<usize>,
+    #[serde(default)]
     vision_config: VisionFile,
+    #[serde(default)]
     text_config: TextFile,
 }
 
@@ -211,6 +236,8 @@ impl ConfigFile {
                 "image_size {image} is not a multiple of patch_size {patch}"
             ));
         }
+        let grid = vision.image_size / vision.patch_size;
+        within("patches of an image", grid * grid, 1, MAX_PATCHES)?;
         within("vocab_size", text.vocab_size, 2, 1_000_000)?;
         within(
             "max_position_embeddings",
@@ -432,6 +459,11 @@ impl VisionTower {
         let inputs = side * row;
         let patches = sized(&mut scratch.patches, images.len() * count * inputs);
         for (image, patches) in images.iter().zip(patches.chunks_mut(count * inputs)) {
+            assert_eq!(
+                image.side(),
+                self.config.image_side,
+                "prepared for another model"
+            );
             let width = image.side() * 3;
             for (index, patch) in patches.chunks_mut(inputs).enumerate() {
                 let corner = index / grid * side * width + index % grid * row;

@@ -174,8 +174,8 @@ impl Layer {
         shape: &TransformerShape,
     ) -> Result<Layer, WeightsError> {
         let (hidden, intermediate) = (shape.hidden, shape.intermediate);
-        let mut weight = Vec::with_capacity(3 * hidden * hidden);
-        let mut bias = Vec::with_capacity(3 * hidden);
+        // Grown as tensors are read: sizes in a file are no reason to reserve memory.
+        let (mut weight, mut bias) = (Vec::new(), Vec::new());
         for part in ["q_proj", "k_proj", "v_proj"] {
             let name = format!("{name}.self_attn.{part}");
             weight.extend(source.tensor(&format!("{name}.weight"), &[hidden, hidden])?);

@@ -12,7 +12,7 @@ use super::{Context, count, shown};
 use crate::args::AddArgs;
 use crate::output::Outcome;
 
-/// Most skipped inputs that are listed for people; JSON lists all.
+/// Most vanished files that are listed for people; JSON lists all.
 const LISTED: usize = 20;
 
 pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
@@ -93,18 +93,10 @@ pub(super) fn add(
     let report = home.add(collection, paths, &encoder, options);
     bar.finish_and_clear();
     let report = report?;
-    if !context.output.is_json() {
-        for skipped in report.skipped.iter().take(LISTED) {
-            context
-                .output
-                .warn(format!("skipped: {}", described(skipped)));
-        }
-        if report.skipped.len() > LISTED {
-            let more = report.skipped.len() - LISTED;
-            context
-                .output
-                .warn(format!("… and {more} more; `--json` lists them all"));
-        }
+    for skipped in &report.skipped {
+        context
+            .output
+            .warn(format!("skipped: {}", described(skipped)));
     }
     Ok(report)
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use niteru_encoder::{DEFAULT_MODEL, ModelState, Pip, Watch};
-use niteru_store::SamplesReport;
+use anyhow::{Result, bail};
+use niteru_encoder::{DEFAULT_MODEL, Encoder, ModelState, Pip, Watch};
+use niteru_store::{Home, SamplesReport, StoreError};
 use serde::Serialize;
 
 use super::{Context, add, compare, models, search, shown};
@@ -65,13 +65,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let encoder = context.encoder(Some(model), args.model.threads)?;
 
     let (folder, csv) = (&samples.folder, &samples.metadata);
-    // The demo's collection is its own: one that another model made before is made anew.
-    if home
-        .collection(COLLECTION)
-        .is_ok_and(|c| c.identity().model != model)
-    {
-        home.remove_collection(COLLECTION)?;
-    }
+    make_room(&home, &encoder, folder)?;
     let paths = [folder.clone()];
     let added = add::add(
         context,
@@ -100,7 +94,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         .html
         .clone()
         .unwrap_or_else(|| context.home_path().join("demo.html"));
-    let next = next_commands(folder);
+    let next = next_commands(context, folder);
     write_report(
         &html,
         args,
@@ -121,7 +115,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
             results: &results,
             report: shown(&html),
         })?;
-        return Ok(Outcome::Done);
+        return Ok(Outcome::skipped(!added.skipped.is_empty()));
     }
     let labels: Vec<String> = FOUR.iter().map(|name| name.to_string()).collect();
     context.output.text(format!(
@@ -141,7 +135,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     for command in next {
         context.output.text(format!("  {command}"))?;
     }
-    Ok(Outcome::Done)
+    Ok(Outcome::skipped(!added.skipped.is_empty()))
 }
 
 fn fetch_samples(context: &Context) -> Result<SamplesReport> {
@@ -150,22 +144,59 @@ fn fetch_samples(context: &Context) -> Result<SamplesReport> {
     Ok(models::with_progress(&context.output, fetch)?)
 }
 
+/// Removes an earlier demo that another model made; a collection with images of the user's own is
+/// never touched.
+fn make_room(home: &Home, encoder: &Encoder, samples: &Path) -> Result<()> {
+    let collection = match home.collection(COLLECTION) {
+        Ok(collection) => collection,
+        Err(StoreError::NoCollection { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut after = None;
+    loop {
+        let page = collection.images(after, 500)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        if let Some(own) = page.iter().find(|image| !image.path.starts_with(samples)) {
+            bail!(
+                "collection {COLLECTION:?} holds your own images, such as {}; \
+                 run the demo in another home: niteru --home DIR demo",
+                own.path.display()
+            );
+        }
+    }
+    if collection.check_encoder(&encoder.into()).is_err() {
+        home.remove_collection(COLLECTION)?;
+    }
+    Ok(())
+}
+
 /// Commands to try, as they can be typed where this one was.
-fn next_commands(folder: &Path) -> Vec<String> {
-    let program = std::env::args()
-        .next()
-        .unwrap_or_else(|| "niteru".to_string());
-    let photo = folder.join("things").join("coffee.png");
+fn next_commands(context: &Context, folder: &Path) -> Vec<String> {
+    let mut program = quoted(
+        &std::env::args()
+            .next()
+            .unwrap_or_else(|| "niteru".to_string()),
+    );
+    if context.home_was_named() {
+        program += &format!(" --home {}", quoted(&shown(context.home_path())));
+    }
+    let photo = quoted(&shown(&folder.join("things").join("coffee.png")));
     vec![
-        format!(
-            "{program} search {COLLECTION} {} --html result.html",
-            photo.display()
-        ),
+        format!("{program} search {COLLECTION} {photo} --html result.html"),
         format!("{program} eval retrieval {COLLECTION} --label kind"),
         format!("{program} add parts FOLDER        (your own images)"),
         format!("{program} search parts PHOTO      (which of them look like this one?)"),
         format!("{program} --help"),
     ]
+}
+
+/// In double quotes where a shell would split it.
+fn quoted(word: &str) -> String {
+    match word.contains(char::is_whitespace) {
+        true => format!("\"{word}\""),
+        false => word.to_string(),
+    }
 }
 
 fn write_report(

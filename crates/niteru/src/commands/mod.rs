@@ -26,16 +26,23 @@ use crate::output::{Outcome, Output};
 /// What every command needs.
 pub(crate) struct Context {
     home: PathBuf,
+    /// Whether the home is another than the platform's.
+    home_named: bool,
     pub(crate) output: Output,
 }
 
 /// Runs what was typed.
 pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "niteru", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "niteru", &mut script);
+        output.text(String::from_utf8_lossy(&script).trim_end())?;
         return Ok(Outcome::Done);
     }
+    // A wrong NITERU_KERNELS must stop every command, also one that computes little.
+    kernels()?;
     let context = Context {
+        home_named: cli.home.is_some(),
         home: home_directory(cli.home)?,
         output,
     };
@@ -74,6 +81,10 @@ impl Context {
 
     pub(crate) fn home_path(&self) -> &Path {
         &self.home
+    }
+
+    pub(crate) fn home_was_named(&self) -> bool {
+        self.home_named
     }
 
     pub(crate) fn models(&self) -> ModelCache {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use niteru_encoder::{EmbedOptions, Encoder};
 use niteru_store::{Collection, Query, SearchResult};
 use serde::Serialize;
@@ -107,7 +107,10 @@ pub(super) fn embed_one(encoder: &Encoder, path: &Path) -> Result<Vec<f32>> {
         },
     );
     match embedding {
-        Some(result) => Ok(result?.embedding),
+        Some(result) => {
+            let embedded = result.with_context(|| format!("cannot look for {}", path.display()))?;
+            Ok(embedded.embedding)
+        }
         None => bail!("{} was not embedded", path.display()),
     }
 }

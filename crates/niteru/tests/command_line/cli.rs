@@ -7,6 +7,7 @@ fn every_command_teaches_by_example() {
     let niteru = Niteru::empty();
     let commands = [
         "demo",
+        "samples",
         "embed",
         "compare",
         "add",
@@ -14,6 +15,14 @@ fn every_command_teaches_by_example() {
         "images",
         "collections",
         "completions",
+        "images parts list",
+        "images parts remove",
+        "images parts show",
+        "collections list",
+        "collections remove",
+        "models",
+        "eval",
+        "bench",
         "models list",
         "models pull",
         "models show",

@@ -303,34 +303,47 @@ fn images_and_texts_share_a_space_and_models_are_not_mixed() {
         .fails(1, &["clip-tiny", "efficientnet-lite0", "new collection"]);
 }
 
-/// SIGKILL in the middle of `add`, again and again: the run after it finds everything, once.
+/// SIGKILL in the middle of `add`, again and again: what was stored stays, and the run after it
+/// finds everything, once.
 #[cfg(unix)]
 #[test]
 fn a_killed_add_loses_and_doubles_nothing() {
     let Some(niteru) = Niteru::with_model() else {
         return;
     };
-    const IMAGES: u32 = 60;
+    const IMAGES: u32 = 400;
+    /// Longest wait for a run to store something.
+    const PATIENCE: Duration = Duration::from_secs(60);
     for seed in 1..=IMAGES {
         niteru.picture(&format!("photos/{seed}.png"), seed);
     }
     let folder = niteru.file("photos");
-    for round in 0..4 {
+    let stored = || {
+        let list = niteru.run(["--json", "images", "parts", "list"]);
+        list.stdout.lines().count()
+    };
+    let mut before = 0;
+    for _ in 0..2 {
         let mut child = niteru
             .command(["--quiet", "add", "parts", text(&folder)])
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(120 + 170 * round));
+        let started = std::time::Instant::now();
+        while stored() == before && child.try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < PATIENCE, "nothing was stored");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         child.kill().unwrap();
         child.wait().unwrap();
+        let after = stored();
+        assert!(after > before, "{after} images after {before}");
+        before = after;
     }
     let last = niteru.json(["add", "parts", text(&folder)]);
-    let total = ["added", "unchanged"]
-        .iter()
-        .map(|f| last[*f].as_u64().unwrap());
-    assert_eq!(total.sum::<u64>(), u64::from(IMAGES), "{last}");
+    assert_eq!(last["unchanged"], before, "{last}");
+    assert_eq!(last["added"], IMAGES as usize - before, "{last}");
     let list = niteru.run(["--json", "images", "parts", "list"]).lines();
     let mut paths: Vec<&str> = list
         .iter()

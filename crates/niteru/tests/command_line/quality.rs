@@ -15,7 +15,7 @@ const PART_NUMBER_RECALL: f64 = 0.33;
 
 /// Least share of `add`'s working time that decoding, preprocessing and the network take.
 ///
-/// A test in a debug build on a busy machine cannot hold the promised 95 %; `bench/add_stages.py`
+/// A test in a debug build on a busy machine cannot hold the promised 95 %; `bench/add.py`
 /// measures that on a release build. This catches only a gross loss.
 const BUSY_SHARE: f64 = 0.5;
 
