@@ -4,7 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use niteru_kernels::{
     Activation, AttentionScratch, DepthwiseConv, Epilogue, Image, Kernels, Layout, PackedMatrix,
-    Padding, Rows, RowsMut,
+    Padding, Precision, Rows, RowsMut,
 };
 use std::hint::black_box;
 
@@ -73,7 +73,14 @@ fn rowwise(c: &mut Criterion) {
             bench.iter(|| kernels.softmax(RowsMut::new(black_box(&mut out), rows, cols)));
         });
         // A product with one input is the epilogue and little else.
-        let one = PackedMatrix::pack(kernels, &gamma, 1, cols, Layout::InputByOutput);
+        let one = PackedMatrix::pack(
+            kernels,
+            Precision::F32,
+            &gamma,
+            1,
+            cols,
+            Layout::InputByOutput,
+        );
         for activation in [
             Activation::None,
             Activation::Relu6,

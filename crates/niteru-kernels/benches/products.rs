@@ -5,7 +5,7 @@
 //! `cargo bench -p niteru-kernels --bench products --features compare-gemm`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use niteru_kernels::{Epilogue, Kernels, Layout, PackedMatrix, Rows, RowsMut};
+use niteru_kernels::{Epilogue, Kernels, Layout, PackedMatrix, Precision, Rows, RowsMut};
 use std::hint::black_box;
 
 /// CLIP ViT-B/32 at batch 8 and batch 1, one ViT-L/14 layer.
@@ -46,6 +46,19 @@ fn numbers(len: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Every precision on every set of kernels that this CPU has. Sets that differ only in narrow
+/// products are not repeated in f32.
+fn contenders() -> Vec<(Kernels, Precision)> {
+    let of = |kernels: Kernels| {
+        let repeated = kernels.name().contains('-') || kernels.name() == "amx";
+        let precisions = Precision::ALL.into_iter();
+        precisions
+            .filter(move |precision| !(repeated && *precision == Precision::F32))
+            .map(move |precision| (kernels, precision))
+    };
+    Kernels::available().into_iter().flat_map(of).collect()
+}
+
 fn products(c: &mut Criterion) {
     for (m, k, n) in TRANSFORMER.into_iter().chain(EFFICIENTNET) {
         let (a, b, bias) = (numbers(m * k), numbers(k * n), numbers(n));
@@ -53,13 +66,13 @@ fn products(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("{m}x{k}->{n}"));
         // Elements are floating-point operations, so the report's Gelem/s are GFLOP/s.
         group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
-        for kernels in Kernels::available() {
-            let packed = PackedMatrix::pack(kernels, &b, k, n, Layout::InputByOutput);
+        for (kernels, precision) in contenders() {
+            let packed = PackedMatrix::pack(kernels, precision, &b, k, n, Layout::InputByOutput);
             let epilogue = Epilogue {
                 bias: Some(&bias),
                 ..Epilogue::default()
             };
-            group.bench_function(kernels.name(), |bench| {
+            group.bench_function(format!("{} {precision}", kernels.name()), |bench| {
                 bench.iter(|| {
                     let target = RowsMut::new(&mut out, m, n);
                     kernels.matmul(Rows::new(black_box(&a), m, k), &packed, epilogue, target);

@@ -133,6 +133,14 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn difference(self, a: *const i32, b: *const i32) -> Self::V {
+        // SAFETY: self proves AVX2; the caller vouches for 8 integers at both.
+        unsafe {
+            let (a, b) = (_mm256_loadu_si256(a.cast()), _mm256_loadu_si256(b.cast()));
+            _mm256_cvtepi32_ps(_mm256_sub_epi32(a, b))
+        }
+    }
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         // SAFETY: self proves AVX2.
         unsafe {

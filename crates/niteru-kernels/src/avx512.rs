@@ -117,6 +117,14 @@ impl Simd for Avx512 {
         unsafe { _mm512_scalef_ps(v, n) }
     }
     #[inline(always)]
+    unsafe fn difference(self, a: *const i32, b: *const i32) -> Self::V {
+        // SAFETY: self proves AVX-512 F; the caller vouches for 16 integers at both.
+        unsafe {
+            let (a, b) = (_mm512_loadu_si512(a.cast()), _mm512_loadu_si512(b.cast()));
+            _mm512_cvtepi32_ps(_mm512_sub_epi32(a, b))
+        }
+    }
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         // SAFETY: self proves AVX-512 F.
         unsafe { _mm512_reduce_add_ps(v) }

@@ -3,8 +3,10 @@
 use crate::attention::{self, AttentionScratch};
 use crate::depthwise::{Depthwise, DepthwiseConv};
 use crate::matmul::{Epilogue, Matmul};
+use crate::narrow::{Micro, NarrowProduct};
 use crate::packed::PackedMatrix;
 use crate::portable::Portable;
+use crate::precision::Precision;
 use crate::rowwise::{LayerNorm, MeanRows, Softmax};
 use crate::simd::{Op, Simd};
 use crate::vectors::{Dot, Dots, Normalize};
@@ -21,8 +23,12 @@ pub const KERNELS_VARIABLE: &str = "NITERU_KERNELS";
 /// Every set computes the same functions within the tolerances that the crate's page states; one
 /// set always computes the same bits.
 #[derive(Clone, Copy)]
-pub struct Kernels(Set);
+pub struct Kernels {
+    set: Set,
+    narrow: Narrow,
+}
 
+/// What computes with `f32`.
 #[derive(Clone, Copy)]
 enum Set {
     Portable(Portable),
@@ -34,8 +40,40 @@ enum Set {
     Neon(crate::neon::Neon),
 }
 
+/// What multiplies narrow numbers. As with [`Set`], a value means that it was detected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Narrow {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    Amx,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg(target_arch = "aarch64")]
+    NeonDot,
+}
+
 /// All names that there are, on any machine.
-const NAMES: [&str; 4] = ["portable", "avx2", "avx512", "neon"];
+const NAMES: [&str; 9] = [
+    "portable",
+    "avx2",
+    "avx2-vnni",
+    "avx512",
+    "avx512-vnni",
+    "avx512-bf16",
+    "amx",
+    "neon",
+    "neon-dot",
+];
 
 /// The kernels asked for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +116,7 @@ impl Eq for Kernels {}
 impl Kernels {
     /// The fastest set that this CPU has.
     pub fn detect() -> Self {
-        Self::available()
-            .pop()
-            .unwrap_or(Self(Set::Portable(Portable)))
+        Self::available().pop().unwrap_or(Self::PORTABLE)
     }
 
     /// The set that `NITERU_KERNELS` names, or [`detect`](Self::detect) if it is unset or empty.
@@ -99,7 +135,7 @@ impl Kernels {
         }
     }
 
-    /// `portable`, `avx2`, `avx512` or `neon`.
+    /// A name such as `portable`, `avx2`, `avx512-vnni`, `amx` or `neon`.
     ///
     /// # Errors
     /// When the name is unknown or this CPU lacks the set; the message lists what is available.
@@ -111,34 +147,149 @@ impl Kernels {
         })
     }
 
+    const PORTABLE: Self = Self {
+        set: Set::Portable(Portable),
+        narrow: Narrow::Portable,
+    };
+
     /// Every set that this CPU has, slowest first.
     pub fn available() -> Vec<Self> {
-        let mut sets = vec![Set::Portable(Portable)];
+        let mut sets = vec![Self::PORTABLE];
         #[cfg(target_arch = "x86_64")]
-        {
-            sets.extend(crate::avx2::Avx2::detect().map(Set::Avx2));
-            sets.extend(crate::avx512::Avx512::detect().map(Set::Avx512));
-        }
+        sets.extend(Self::available_x86());
         #[cfg(target_arch = "aarch64")]
-        sets.extend(crate::neon::Neon::detect().map(Set::Neon));
-        sets.into_iter().map(Self).collect()
+        if let Some(neon) = crate::neon::Neon::detect() {
+            let set = Set::Neon(neon);
+            sets.push(Self {
+                set,
+                narrow: Narrow::Neon,
+            });
+            if std::arch::is_aarch64_feature_detected!("dotprod") {
+                sets.push(Self {
+                    set,
+                    narrow: Narrow::NeonDot,
+                });
+            }
+        }
+        sets
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn available_x86() -> Vec<Self> {
+        let mut sets = Vec::new();
+        if let Some(avx2) = crate::avx2::Avx2::detect() {
+            let set = Set::Avx2(avx2);
+            sets.push(Self {
+                set,
+                narrow: Narrow::Avx2,
+            });
+            if is_x86_feature_detected!("avxvnni") {
+                sets.push(Self {
+                    set,
+                    narrow: Narrow::AvxVnni,
+                });
+            }
+        }
+        if let Some(avx512) = crate::avx512::Avx512::detect() {
+            let set = Set::Avx512(avx512);
+            sets.push(Self {
+                set,
+                narrow: Narrow::Avx512,
+            });
+            if is_x86_feature_detected!("avx512vnni") {
+                sets.push(Self {
+                    set,
+                    narrow: Narrow::Avx512Vnni,
+                });
+                if is_x86_feature_detected!("avx512bf16") {
+                    let bf16 = Self {
+                        set,
+                        narrow: Narrow::Avx512Bf16,
+                    };
+                    // Where f32 products are as fast, VDPBF16PS is the slower way.
+                    let at = sets.len() - usize::from(!crate::narrow::avx512::bf16_is_fast());
+                    sets.insert(at, bf16);
+                }
+            }
+            #[cfg(target_os = "linux")]
+            if crate::narrow::amx::detect() {
+                sets.push(Self {
+                    set,
+                    narrow: Narrow::Amx,
+                });
+            }
+        }
+        sets
     }
 
     /// The name that [`by_name`](Self::by_name) takes.
     pub fn name(self) -> &'static str {
-        match self.0 {
-            Set::Portable(_) => "portable",
+        match self.narrow {
+            Narrow::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2(_) => "avx2",
+            Narrow::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512(_) => "avx512",
+            Narrow::AvxVnni => "avx2-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Narrow::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Narrow::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Narrow::Avx512Bf16 => "avx512-bf16",
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Narrow::Amx => "amx",
             #[cfg(target_arch = "aarch64")]
-            Set::Neon(_) => "neon",
+            Narrow::Neon => "neon",
+            #[cfg(target_arch = "aarch64")]
+            Narrow::NeonDot => "neon-dot",
+        }
+    }
+
+    /// Whether products in [`Precision::Bf16`] are faster than those in [`Precision::F32`].
+    ///
+    /// Known by the instructions, not measured, so that the same machine always answers the same:
+    /// AMX, and AVX-512 BF16 where that has twice the throughput of f32.
+    pub fn prefers_bf16(self) -> bool {
+        match self.narrow {
+            #[cfg(target_arch = "x86_64")]
+            Narrow::Avx512Bf16 => crate::narrow::avx512::bf16_is_fast(),
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Narrow::Amx => true,
+            _ => false,
+        }
+    }
+
+    /// The innermost loop for narrow numbers; `None` for `f32`, which needs none.
+    pub(crate) fn micro(self, precision: Precision) -> Option<Micro> {
+        use crate::narrow;
+        let (bf16, int8) = match self.narrow {
+            Narrow::Portable => (narrow::portable::BF16, narrow::portable::INT8),
+            #[cfg(target_arch = "x86_64")]
+            Narrow::Avx2 => (narrow::avx2::BF16_BY_F32, narrow::avx2::INT8_BY_16),
+            #[cfg(target_arch = "x86_64")]
+            Narrow::AvxVnni => (narrow::avx2::BF16_BY_F32, narrow::avx2::INT8),
+            #[cfg(target_arch = "x86_64")]
+            Narrow::Avx512 => (narrow::avx512::BF16_BY_F32, narrow::avx2::INT8_BY_16),
+            #[cfg(target_arch = "x86_64")]
+            Narrow::Avx512Vnni => (narrow::avx512::BF16_BY_F32, narrow::avx512::INT8),
+            #[cfg(target_arch = "x86_64")]
+            Narrow::Avx512Bf16 => (narrow::avx512::BF16, narrow::avx512::INT8),
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Narrow::Amx => (narrow::amx::BF16, narrow::amx::INT8),
+            #[cfg(target_arch = "aarch64")]
+            Narrow::Neon => (narrow::neon::BF16_BY_F32, narrow::portable::INT8),
+            #[cfg(target_arch = "aarch64")]
+            Narrow::NeonDot => (narrow::neon::BF16_BY_F32, narrow::neon::INT8),
+        };
+        match precision {
+            Precision::F32 => None,
+            Precision::Bf16 => Some(bf16),
+            Precision::Int8 => Some(int8),
         }
     }
 
     pub(crate) fn run<O: Op>(self, op: O) -> O::Output {
-        match self.0 {
+        match self.set {
             Set::Portable(s) => s.run(op),
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(s) => s.run(op),
@@ -154,7 +305,7 @@ impl Kernels {
         fn of<S: Simd>(_: S) -> (usize, usize) {
             (S::LANES, S::TILE_VECTORS)
         }
-        match self.0 {
+        match self.set {
             Set::Portable(s) => of(s),
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(s) => of(s),
@@ -285,13 +436,23 @@ impl Kernels {
                 b.n()
             );
         }
-        self.run(Matmul {
-            a,
-            b,
-            epilogue,
-            out,
-            parallel,
-        });
+        match self.micro(b.precision()) {
+            None => self.run(Matmul {
+                a,
+                b,
+                epilogue,
+                out,
+                parallel,
+            }),
+            Some(micro) => self.run(NarrowProduct {
+                micro,
+                a,
+                b,
+                epilogue,
+                out,
+                parallel,
+            }),
+        }
     }
 
     /// `out[j]` = mean of column `j`: the global average over pixels of an NHWC image.

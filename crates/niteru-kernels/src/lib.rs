@@ -16,12 +16,15 @@ mod depthwise;
 mod kernels;
 mod math;
 mod matmul;
+mod narrow;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod packed;
 mod portable;
+mod precision;
 mod rowwise;
 mod simd;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -36,7 +39,9 @@ pub use depthwise::{DepthwiseConv, Padding};
 pub use kernels::{KERNELS_VARIABLE, Kernels, KernelsError};
 pub use math::Activation;
 pub use matmul::Epilogue;
-pub use packed::{Layout, PackedMatrix};
+pub use packed::{Layout, PACKED_LAYOUT_VERSION, PackedMatrix};
+pub use precision::{Precision, PrecisionError};
+pub use storage::SharedBytes;
 pub use tolerances::{
     ACTIVATION_TOLERANCE, ATTENTION_TOLERANCE, EXP_TOLERANCE, LAYER_NORM_TOLERANCE,
     NORMALIZE_TOLERANCE, PRODUCT_TOLERANCE, SOFTMAX_TOLERANCE,

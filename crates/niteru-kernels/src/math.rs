@@ -89,7 +89,7 @@ pub(crate) fn relu6<S: Simd>(s: S, x: S::V) -> S::V {
 }
 
 #[inline(always)]
-fn activate<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
+pub(crate) fn activate<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
     match activation {
         Activation::None => x,
         Activation::Relu6 => relu6(s, x),

@@ -33,7 +33,7 @@ const PANEL_BYTES: usize = 80 * 1024;
 /// Bytes of a block of A that stay in the L2 cache while the panels of B pass by.
 const BLOCK_BYTES: usize = 640 * 1024;
 /// Below this many multiply-adds a product is not worth spreading over threads.
-const PARALLEL_MIN: usize = 1 << 18;
+pub(crate) const PARALLEL_MIN: usize = 1 << 18;
 
 /// The part of a product that one thread computes.
 struct Part<'a> {
@@ -47,9 +47,28 @@ struct Part<'a> {
 
 /// Where the result goes: row `i` starts at `data + i * stride`.
 #[derive(Clone, Copy)]
-struct Target {
+pub(crate) struct Target {
     data: *mut f32,
     stride: usize,
+}
+
+impl Target {
+    pub(crate) fn of(out: &mut RowsMut) -> Self {
+        Self {
+            data: out.as_mut_ptr(),
+            stride: out.stride(),
+        }
+    }
+
+    /// # Safety
+    /// Row and columns are the result's, nobody else touches these elements meanwhile, and the
+    /// result outlives the slice.
+    pub(crate) unsafe fn row<'a>(self, row: usize, column: usize, columns: usize) -> &'a mut [f32] {
+        // SAFETY: the caller vouches for the place and for being alone there.
+        unsafe {
+            std::slice::from_raw_parts_mut(self.data.add(row * self.stride + column), columns)
+        }
+    }
 }
 
 // SAFETY: the parts of one product write disjoint elements through it, and the `RowsMut` it was
@@ -100,10 +119,7 @@ impl Op for Matmul<'_> {
             return;
         }
         let (rows, panels) = (a.rows(), b.panels().count());
-        let out = Target {
-            data: out.as_mut_ptr(),
-            stride: out.stride(),
-        };
+        let out = Target::of(&mut out);
         let part = |rows, panels| Part {
             a,
             b,
@@ -131,7 +147,7 @@ impl Op for Matmul<'_> {
 }
 
 /// Cuts `0..len` into at most `parts` ranges of nearly equal length.
-fn split(len: usize, parts: usize) -> impl ParallelIterator<Item = Range<usize>> {
+pub(crate) fn split(len: usize, parts: usize) -> impl ParallelIterator<Item = Range<usize>> {
     let parts = parts.min(len);
     (0..parts)
         .into_par_iter()

@@ -126,6 +126,11 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    unsafe fn difference(self, a: *const i32, b: *const i32) -> Self::V {
+        // SAFETY: self proves NEON; the caller vouches for four integers at both.
+        unsafe { vcvtq_f32_s32(vsubq_s32(vld1q_s32(a), vld1q_s32(b))) }
+    }
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         // SAFETY: self proves NEON.
         unsafe { vaddvq_f32(v) }

@@ -1,7 +1,14 @@
 //! The right-hand matrix of a product, laid out once in the order in which the kernel reads it.
 
 use crate::kernels::Kernels;
+use crate::narrow;
+use crate::precision::Precision;
+use crate::storage::{ALIGNMENT, SharedBytes, Storage, floats, floats_mut};
 use crate::views::Rows;
+use std::ops::Range;
+
+/// Changes whenever the bytes of a packed matrix mean something else than before.
+pub const PACKED_LAYOUT_VERSION: u32 = 1;
 
 /// How the numbers of an unpacked matrix `[k, n]` lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,52 +19,109 @@ pub enum Layout {
     OutputByInput,
 }
 
-/// Sixteen floats on a cache line of their own.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Line(#[expect(dead_code, reason = "read through pointers")] [f32; LINE]);
-
-const LINE: usize = 16;
-
-/// An `f32` matrix `[k, n]` packed into panels for one set of kernels.
+/// A matrix `[k, n]` packed into panels for one set of kernels, in one [`Precision`].
 ///
 /// A panel holds a few registers' width of columns: all of its row 0, then all of row 1, and so
 /// on. The last panel is as many registers wide as the rest needs, filled up with zeros.
 #[derive(Clone, Debug)]
 pub struct PackedMatrix {
     kernels: Kernels,
+    precision: Precision,
     k: usize,
     n: usize,
-    lines: Vec<Line>,
+    storage: Storage,
 }
 
 impl PackedMatrix {
-    /// Packs a dense matrix of `k` inputs and `n` outputs.
+    /// Packs a dense matrix of `k` inputs and `n` outputs. Values that are not finite have no
+    /// meaning in [`Precision::Int8`].
     ///
     /// # Panics
-    /// When `data` does not hold exactly `k * n` floats.
+    /// When `data` does not hold exactly `k * n` floats, or `k` is over 65 536 in
+    /// [`Precision::Int8`].
     #[track_caller]
-    pub fn pack(kernels: Kernels, data: &[f32], k: usize, n: usize, layout: Layout) -> Self {
-        let mut packed = Self::empty(kernels);
+    pub fn pack(
+        kernels: Kernels,
+        precision: Precision,
+        data: &[f32],
+        k: usize,
+        n: usize,
+        layout: Layout,
+    ) -> Self {
         let source = match layout {
             Layout::InputByOutput => Rows::new(data, k, n),
             Layout::OutputByInput => Rows::new(data, n, k),
         };
-        packed.repack(source, layout, 1.0);
-        packed
-    }
-
-    /// A matrix of no rows and no columns: a buffer for [`repack`](Self::repack).
-    pub fn empty(kernels: Kernels) -> Self {
+        let Some(micro) = kernels.micro(precision) else {
+            let mut packed = Self::empty(kernels);
+            packed.repack(source, layout, 1.0);
+            return packed;
+        };
         Self {
             kernels,
-            k: 0,
-            n: 0,
-            lines: Vec::new(),
+            precision,
+            k,
+            n,
+            storage: narrow::pack(&micro.form, source, layout),
         }
     }
 
-    /// Packs another matrix, times `scale`, into the memory of this one, which grows if it must.
+    /// A matrix of no rows and no columns in [`Precision::F32`]: a buffer for
+    /// [`repack`](Self::repack).
+    pub fn empty(kernels: Kernels) -> Self {
+        Self {
+            kernels,
+            precision: Precision::F32,
+            k: 0,
+            n: 0,
+            storage: Storage::zeros(0),
+        }
+    }
+
+    /// What [`as_bytes`](Self::as_bytes) gave once, for the same kernels, precision and sizes.
+    ///
+    /// `None` when the range is not the right number of bytes, not in `bytes`, or does not begin
+    /// on a multiple of 64 bytes in memory. The values are not looked at.
+    pub fn from_bytes(
+        kernels: Kernels,
+        precision: Precision,
+        (k, n): (usize, usize),
+        bytes: SharedBytes,
+        range: Range<usize>,
+    ) -> Option<Self> {
+        if range.len() != Self::byte_len(kernels, precision, k, n)? {
+            return None;
+        }
+        Some(Self {
+            kernels,
+            precision,
+            k,
+            n,
+            storage: Storage::shared(bytes, range)?,
+        })
+    }
+
+    /// The packed form, to be kept and given to [`from_bytes`](Self::from_bytes) later. Its layout
+    /// differs between kernels and may change with [`PACKED_LAYOUT_VERSION`].
+    pub fn as_bytes(&self) -> &[u8] {
+        self.storage.bytes()
+    }
+
+    /// Bytes of a packed matrix; `None` beyond `usize`, or for sizes that cannot be packed.
+    fn byte_len(kernels: Kernels, precision: Precision, k: usize, n: usize) -> Option<usize> {
+        // Room for filling up and for the scales: no form needs more than this.
+        k.checked_add(128)?
+            .checked_mul(n.checked_add(128)?)?
+            .checked_mul(8)?;
+        let bytes = match kernels.micro(precision) {
+            None => 4 * k * Panels::of(kernels, n).padded_columns(),
+            Some(micro) => narrow::bytes(&micro.form, k, n),
+        };
+        Some(bytes.next_multiple_of(ALIGNMENT))
+    }
+
+    /// Packs another matrix, times `scale`, into the memory of this one, which grows if it must;
+    /// in [`Precision::F32`].
     ///
     /// `source` is `[k, n]` or `[n, k]`, as `layout` says.
     pub fn repack(&mut self, source: Rows, layout: Layout, scale: f32) {
@@ -65,19 +129,18 @@ impl PackedMatrix {
             Layout::InputByOutput => (source.rows(), source.cols()),
             Layout::OutputByInput => (source.cols(), source.rows()),
         };
-        (self.k, self.n) = (k, n);
+        (self.precision, self.k, self.n) = (Precision::F32, k, n);
         let panels = Panels::of(self.kernels, n);
-        let floats = k * panels.padded_columns();
-        self.lines.clear();
-        self.lines.resize(floats.div_ceil(LINE), Line([0.0; LINE]));
+        let packed = self.storage.renew(4 * k * panels.padded_columns());
+        let packed = floats_mut(packed);
         for panel in 0..panels.count() {
             let (first, columns) = panels.columns(panel);
             let width = panels.width(panel);
             let start = first * k;
-            let target = &mut self.floats_mut()[start..start + k * width];
+            let target = &mut packed[start..start + k * width];
             match layout {
                 Layout::InputByOutput => {
-                    for (p, row) in target.chunks_exact_mut(width).enumerate() {
+                    for (p, row) in target.chunks_exact_mut(width.max(1)).enumerate() {
                         let from = &source.row(p)[first..first + columns];
                         for (to, from) in row.iter_mut().zip(from) {
                             *to = from * scale;
@@ -99,6 +162,11 @@ impl PackedMatrix {
         self.n
     }
 
+    /// How its numbers are held, and what the other side is rounded to.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// The kernels that it was packed for, and that alone can use it.
     pub fn kernels(&self) -> Kernels {
         self.kernels
@@ -108,16 +176,13 @@ impl PackedMatrix {
         Panels::of(self.kernels, self.n)
     }
 
-    pub(crate) fn floats(&self) -> &[f32] {
-        // SAFETY: a Line is 16 floats without padding (its size is its alignment), and all bit
-        // patterns are floats.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * LINE) }
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.storage.bytes()
     }
 
-    fn floats_mut(&mut self) -> &mut [f32] {
-        let len = self.lines.len() * LINE;
-        // SAFETY: as in `floats`; the borrow of self is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
+    /// The panels of a matrix in [`Precision::F32`].
+    pub(crate) fn floats(&self) -> &[f32] {
+        floats(self.storage.bytes())
     }
 }
 

@@ -111,6 +111,17 @@ impl Simd for Portable {
         })
     }
     #[inline(always)]
+    unsafe fn difference(self, a: *const i32, b: *const i32) -> Self::V {
+        // SAFETY: the caller vouches for four integers at both.
+        let (a, b) = unsafe {
+            (
+                a.cast::<[i32; LANES]>().read(),
+                b.cast::<[i32; LANES]>().read(),
+            )
+        };
+        std::array::from_fn(|i| (a[i] - b[i]) as f32)
+    }
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         (v[0] + v[2]) + (v[1] + v[3])
     }

@@ -35,6 +35,28 @@ pub(crate) fn matmul(a: &[f32], b: &[f32], m: usize, k: usize, n: usize) -> Vec<
     out
 }
 
+/// The nearest bfloat16, ties to even.
+pub(crate) fn bf16(x: f32) -> f32 {
+    let below = f32::from_bits(x.to_bits() & 0xffff_0000);
+    let above = f32::from_bits((x.to_bits() & 0xffff_0000).wrapping_add(0x1_0000));
+    let (down, up) = ((x - below).abs(), (above - x).abs());
+    let even = below.to_bits() & 0x1_0000 == 0;
+    if down < up || (down == up && even) {
+        below
+    } else {
+        above
+    }
+}
+
+/// Numbers as whole multiples, −127…127, of the second result.
+pub(crate) fn int8(x: &[f32]) -> (Vec<i32>, f32) {
+    let largest = x.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    let scale = largest / 127.0;
+    // In f32, by the reciprocal: which whole number is nearest may hang on the last bit.
+    let whole = |x: &f32| (x * (1.0 / scale)).round_ties_even() as i32;
+    (x.iter().map(whole).collect(), scale)
+}
+
 /// The error function by its Maclaurin series or, far out, its continued fraction.
 pub(crate) fn erf(x: f64) -> f64 {
     let z = x.abs();

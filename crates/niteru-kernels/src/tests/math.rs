@@ -2,7 +2,8 @@ use super::*;
 use crate::math::exp;
 use crate::simd::{Op, Simd, load_at, store_at};
 use crate::{
-    ACTIVATION_TOLERANCE, Activation, EXP_TOLERANCE, Epilogue, Layout, PackedMatrix, Rows, RowsMut,
+    ACTIVATION_TOLERANCE, Activation, EXP_TOLERANCE, Epilogue, Layout, PackedMatrix, Precision,
+    Rows, RowsMut,
 };
 
 struct Exp<'a>(&'a mut [f32]);
@@ -58,7 +59,7 @@ fn exp_at_the_ends_of_its_range() {
 
 /// Applies an activation the way users do: as the epilogue of a product, here with 1.
 fn activated(kernels: Kernels, activation: Activation, x: &[f32]) -> Vec<f32> {
-    let one = PackedMatrix::pack(kernels, &[1.0], 1, 1, Layout::InputByOutput);
+    let one = PackedMatrix::pack(kernels, Precision::F32, &[1.0], 1, 1, Layout::InputByOutput);
     let mut out = vec![0.0; x.len()];
     let epilogue = Epilogue {
         activation,

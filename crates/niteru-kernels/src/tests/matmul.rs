@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Activation, Epilogue, Layout, PackedMatrix, Rows, RowsMut};
+use crate::{Activation, Epilogue, Layout, PackedMatrix, Precision, Rows, RowsMut};
 
 const SHAPES: [(usize, usize, usize); 26] = [
     (0, 5, 7),
@@ -48,8 +48,15 @@ fn matmul_equals_its_twin_in_both_layouts() {
             .collect();
         let want = crate::twin::matmul(&a, &b, m, k, n);
         for kernels in Kernels::available() {
-            let one = PackedMatrix::pack(kernels, &b, k, n, Layout::InputByOutput);
-            let other = PackedMatrix::pack(kernels, &transposed, k, n, Layout::OutputByInput);
+            let one = PackedMatrix::pack(kernels, Precision::F32, &b, k, n, Layout::InputByOutput);
+            let other = PackedMatrix::pack(
+                kernels,
+                Precision::F32,
+                &transposed,
+                k,
+                n,
+                Layout::OutputByInput,
+            );
             let got = product(kernels, Rows::new(&a, m, k), &one, Epilogue::default());
             let what = || format!("{kernels:?} {m}×{k}×{n}");
             failures.sums(what, &got, &want);
@@ -71,7 +78,8 @@ fn strides_gaps_and_unaligned_slices() {
         let view = Rows::with_stride(&a[1..], m, k, k + 3);
         let dense: Vec<f32> = (0..m).flat_map(|i| view.row(i).iter().copied()).collect();
         for kernels in Kernels::available() {
-            let packed = PackedMatrix::pack(kernels, &b, k, n, Layout::InputByOutput);
+            let packed =
+                PackedMatrix::pack(kernels, Precision::F32, &b, k, n, Layout::InputByOutput);
             let want = product(
                 kernels,
                 Rows::new(&dense, m, k),
@@ -107,7 +115,8 @@ fn the_epilogue_adds_bias_activates_and_accumulates() {
         let (bias, held) = (noise.take(n), noise.take(m * n));
         let sums = crate::twin::matmul(&a, &b, m, k, n);
         for kernels in Kernels::available() {
-            let packed = PackedMatrix::pack(kernels, &b, k, n, Layout::InputByOutput);
+            let packed =
+                PackedMatrix::pack(kernels, Precision::F32, &b, k, n, Layout::InputByOutput);
             for case in 0..16 {
                 let (with_bias, accumulate) = (case & 1 != 0, case & 2 != 0);
                 let activation = activations[case >> 2];
@@ -141,7 +150,8 @@ fn a_row_does_not_depend_on_the_rows_around_it() {
             let m = 61;
             let mut noise = Noise::new(k as u64);
             let (a, b, bias) = (noise.take(m * k), noise.take(k * n), noise.take(n));
-            let packed = PackedMatrix::pack(kernels, &b, k, n, Layout::InputByOutput);
+            let packed =
+                PackedMatrix::pack(kernels, Precision::F32, &b, k, n, Layout::InputByOutput);
             let activation = Activation::Gelu;
             let epilogue = Epilogue {
                 bias: Some(&bias),
@@ -179,7 +189,8 @@ fn any_number_of_threads_gives_the_same_bits() {
             ] {
                 let mut noise = Noise::new(k as u64);
                 let (a, b, bias) = (noise.take(m * k), noise.take(k * n), noise.take(n));
-                let packed = PackedMatrix::pack(kernels, &b, k, n, Layout::InputByOutput);
+                let packed =
+                    PackedMatrix::pack(kernels, Precision::F32, &b, k, n, Layout::InputByOutput);
                 let held = noise.take(m * n);
                 let activation = Activation::None;
                 let epilogue = Epilogue {
@@ -208,7 +219,14 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn denormals_zeros_and_nan() {
     for kernels in Kernels::available() {
         let tiny = [1e-40f32; 20];
-        let ones = PackedMatrix::pack(kernels, &[1.0; 20 * 18], 20, 18, Layout::InputByOutput);
+        let ones = PackedMatrix::pack(
+            kernels,
+            Precision::F32,
+            &[1.0; 20 * 18],
+            20,
+            18,
+            Layout::InputByOutput,
+        );
         let got = product(kernels, Rows::new(&tiny, 1, 20), &ones, Epilogue::default());
         let close = |x: &f32| (f64::from(*x) - 20e-40).abs() < 1e-43;
         assert!(got.iter().all(close), "{kernels:?}: {got:?}");
@@ -243,7 +261,8 @@ fn repacking_reuses_and_scales() {
                 .flat_map(|i| source.row(i))
                 .map(|x| x * scale)
                 .collect();
-            let fresh = PackedMatrix::pack(kernels, &dense, k, n, Layout::OutputByInput);
+            let fresh =
+                PackedMatrix::pack(kernels, Precision::F32, &dense, k, n, Layout::OutputByInput);
             let rows = Rows::new(&a, 5, k);
             let got = product(kernels, rows, &packed, Epilogue::default());
             let want = product(kernels, rows, &fresh, Epilogue::default());
@@ -256,7 +275,14 @@ fn repacking_reuses_and_scales() {
 #[should_panic(expected = "product of 4 columns with 3 rows")]
 fn shapes_that_do_not_fit_panic() {
     let kernels = Kernels::detect();
-    let packed = PackedMatrix::pack(kernels, &[0.0; 6], 3, 2, Layout::InputByOutput);
+    let packed = PackedMatrix::pack(
+        kernels,
+        Precision::F32,
+        &[0.0; 6],
+        3,
+        2,
+        Layout::InputByOutput,
+    );
     product(
         kernels,
         Rows::new(&[0.0; 4], 1, 4),
@@ -269,7 +295,14 @@ fn shapes_that_do_not_fit_panic() {
 #[should_panic(expected = "matrix packed for portable kernels used with")]
 fn a_matrix_of_other_kernels_panics() {
     let sets = Kernels::available();
-    let packed = PackedMatrix::pack(sets[0], &[0.0; 6], 3, 2, Layout::InputByOutput);
+    let packed = PackedMatrix::pack(
+        sets[0],
+        Precision::F32,
+        &[0.0; 6],
+        3,
+        2,
+        Layout::InputByOutput,
+    );
     let Some(other) = sets.get(1) else {
         panic!("matrix packed for portable kernels used with no others: there are none here");
     };

@@ -5,6 +5,7 @@ mod choice;
 mod depthwise;
 mod math;
 mod matmul;
+mod narrow;
 mod rowwise;
 mod vectors;
 

@@ -1,0 +1,274 @@
+//! The narrow product: blocks of rows against panels, on the calling thread or on rayon's pool.
+//!
+//! A row of the result depends on its row of A alone, bit for bit: it is rounded by itself, and its
+//! sums run over the whole of k in one order.
+
+use super::left::{LeftBlock, PackLeft};
+use super::{Call, MAX_COLUMNS, MAX_ROWS, Micro, right};
+use crate::math::{Activation, activate};
+use crate::matmul::{Epilogue, PARALLEL_MIN, Target, split};
+use crate::packed::PackedMatrix;
+use crate::simd::{Op, Simd, load_at};
+use crate::views::{Rows, RowsMut};
+use rayon::prelude::*;
+use std::cell::RefCell;
+use std::ops::Range;
+
+/// Bytes of a block of the left side that stay in the L2 cache while the panels pass by.
+const BLOCK_BYTES: usize = 640 * 1024;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+thread_local! {
+    /// Each thread's left side; given back before another product can begin on the thread.
+    static LEFT: RefCell<LeftBlock> = RefCell::default();
+}
+
+pub(crate) struct NarrowProduct<'a> {
+    pub(crate) micro: Micro,
+    pub(crate) a: Rows<'a>,
+    pub(crate) b: &'a PackedMatrix,
+    pub(crate) epilogue: Epilogue<'a>,
+    pub(crate) out: RowsMut<'a>,
+    pub(crate) parallel: bool,
+}
+
+/// The part of a product that one thread computes.
+struct Part<'a> {
+    micro: Micro,
+    a: Rows<'a>,
+    b: &'a PackedMatrix,
+    epilogue: Epilogue<'a>,
+    out: Target,
+    rows: Range<usize>,
+    panels: Range<usize>,
+}
+
+impl Op for NarrowProduct<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self {
+            micro,
+            a,
+            b,
+            epilogue,
+            mut out,
+            parallel,
+        } = self;
+        let (rows, panels) = (a.rows(), micro.form.panels(b.n()));
+        let out = Target::of(&mut out);
+        let part = |rows, panels| Part {
+            micro,
+            a,
+            b,
+            epilogue,
+            out,
+            rows,
+            panels,
+        };
+        let threads = if parallel {
+            rayon::current_num_threads()
+        } else {
+            1
+        };
+        if threads == 1 || rows * b.n() * b.k() < PARALLEL_MIN {
+            s.run(part(0..rows, 0..panels));
+        } else if rows > b.n() || panels < threads {
+            split(rows, threads).for_each(|rows| s.run(part(rows, 0..panels)));
+        } else {
+            split(panels, threads).for_each(|panels| s.run(part(0..rows, panels)));
+        }
+    }
+}
+
+impl Op for Part<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let form = self.micro.form;
+        let row_bytes = 4 * LeftBlock::words(&form, self.b.k()).max(1);
+        let most = (BLOCK_BYTES / row_bytes)
+            .max(form.rows)
+            .next_multiple_of(form.rows);
+        let blocks = self.rows.len().div_ceil(most).max(1);
+        LEFT.with_borrow_mut(|block| {
+            for i in 0..blocks {
+                let at = |i| self.rows.start + self.rows.len() * i / blocks;
+                let rows = at(i)..at(i + 1);
+                s.run(PackLeft {
+                    form: &form,
+                    rows: self.a.slice(rows.clone()),
+                    block,
+                });
+                s.run(Block {
+                    part: &self,
+                    left: block,
+                    first: rows.start,
+                });
+            }
+        });
+        (self.micro.finish)();
+    }
+}
+
+/// A block of packed rows against the part's panels.
+struct Block<'a> {
+    part: &'a Part<'a>,
+    left: &'a LeftBlock,
+    /// The block's first row.
+    first: usize,
+}
+
+/// Raw sums of a strip and a panel.
+#[repr(align(64))]
+struct Sums([u32; MAX_ROWS * MAX_COLUMNS]);
+
+impl Op for Block<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Part {
+            micro: Micro { form, run, .. },
+            b,
+            ..
+        } = *self.part;
+        let (k, n, bytes) = (b.k(), b.n(), b.bytes());
+        let mut sums = Sums([0; MAX_ROWS * MAX_COLUMNS]);
+        let strips = self.left.heights().strips();
+        for panel in self.part.panels.clone() {
+            let right = right::panel(&form, bytes, k, n, panel);
+            let mut ahead = self
+                .following(panel)
+                .chunks(right.len().div_ceil(strips.max(1)).max(1));
+            for strip in 0..strips {
+                fetch(s, ahead.next().unwrap_or_default());
+                let rows = self.left.heights().rows(strip);
+                let call = Call {
+                    left: self.left.strip(rows.start),
+                    right: right.as_ptr().cast(),
+                    groups: form.groups(k),
+                    rows: rows.len(),
+                    vectors: form.panel_vectors(panel, n),
+                    sums: sums.0.as_mut_ptr(),
+                };
+                // SAFETY: the block holds the strip and the slice the panel, in this form; sums
+                // have room for the largest tile there is.
+                unsafe { run(&call) };
+                s.run(Finish {
+                    block: &self,
+                    sums: &sums,
+                    rows,
+                    panel,
+                });
+            }
+        }
+    }
+}
+
+impl<'a> Block<'a> {
+    /// The panel that is read after this one.
+    fn following(&self, panel: usize) -> &'a [u8] {
+        let Part {
+            micro,
+            b,
+            ref panels,
+            ..
+        } = *self.part;
+        match panel + 1 {
+            next if next < panels.end => right::panel(&micro.form, b.bytes(), b.k(), b.n(), next),
+            _ => &[],
+        }
+    }
+}
+
+/// Asks for bytes that are needed soon.
+#[inline(always)]
+fn fetch<S: Simd>(s: S, bytes: &[u8]) {
+    for line in bytes.chunks(LINE) {
+        s.prefetch(line.as_ptr().cast());
+    }
+}
+
+/// Scales, bias, activation: from raw sums to the result.
+struct Finish<'a> {
+    block: &'a Block<'a>,
+    sums: &'a Sums,
+    /// Rows of the block.
+    rows: Range<usize>,
+    panel: usize,
+}
+
+impl Op for Finish<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let part = self.block.part;
+        let form = part.micro.form;
+        let (k, n) = (part.b.k(), part.b.n());
+        let first = self.panel * form.columns();
+        let columns = form.columns().min(n - first);
+        let (scales, corrections) = right::columns(&form, part.b.bytes(), k, n);
+        let integers = !scales.is_empty();
+        let Epilogue {
+            bias,
+            activation,
+            accumulate,
+        } = part.epilogue;
+        for (i, sums) in self.rows.zip(self.sums.0.chunks_exact(MAX_COLUMNS)) {
+            // SAFETY: a row of the result and `columns` of its columns, which this part alone
+            // writes.
+            let out = unsafe { part.out.row(self.block.first + i, first, columns) };
+            let unit = s.splat(self.block.left.scales()[i]);
+            for j in (0..columns).step_by(S::LANES) {
+                let count = (columns - j).min(S::LANES);
+                let sums = sums[j..][..S::LANES].as_ptr();
+                let mut v = if integers {
+                    let correction = corrections[first + j..][..S::LANES].as_ptr();
+                    let scale = load_at(s, scales, first + j);
+                    // SAFETY: both slices were checked to hold a register.
+                    let sum = unsafe { s.difference(sums.cast(), correction) };
+                    s.mul(s.mul(sum, scale), unit)
+                } else {
+                    // SAFETY: as above, and these are bits of floats.
+                    unsafe { s.load(sums.cast()) }
+                };
+                if let Some(bias) = bias {
+                    v = s.add(v, load_count(s, &bias[first + j..], count));
+                }
+                if activation != Activation::None {
+                    v = activate(s, activation, v);
+                }
+                if accumulate {
+                    v = s.add(v, load_count(s, &out[j..], count));
+                }
+                store_count(s, &mut out[j..], count, v);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn load_count<S: Simd>(s: S, x: &[f32], count: usize) -> S::V {
+    let x = &x[..count];
+    // SAFETY: `count` floats are there; fewer than LANES in the second case.
+    unsafe {
+        match count == S::LANES {
+            true => s.load(x.as_ptr()),
+            false => s.load_first(x.as_ptr(), count),
+        }
+    }
+}
+
+#[inline(always)]
+fn store_count<S: Simd>(s: S, x: &mut [f32], count: usize, v: S::V) {
+    let x = &mut x[..count];
+    // SAFETY: as for loading.
+    unsafe {
+        match count == S::LANES {
+            true => s.store(x.as_mut_ptr(), v),
+            false => s.store_first(x.as_mut_ptr(), count, v),
+        }
+    }
+}
