@@ -34,9 +34,12 @@ class Contender:
 CONTENDERS = (
     Contender("onnxruntime-f32", "onnxruntime", "f32", 0.9999),
     Contender("openvino-f32", "openvino", "f32", 0.9999),
-    Contender("niteru-f32", "niteru", "f32", 0.999),
+    Contender("niteru-f32", "niteru", "f32", 0.999, ("--precision", "f32")),
+    Contender("niteru-f32-avx2", "niteru", "f32", 0.999, ("--precision", "f32"), {"NITERU_KERNELS": "avx2"}),
     Contender("openvino-bf16", "openvino", "bf16", None),
+    Contender("niteru-bf16", "niteru", "bf16", 0.999, ("--precision", "bf16")),
     Contender("onnxruntime-int8", "onnxruntime", "int8", None),
+    Contender("niteru-int8", "niteru", "int8", None, ("--precision", "int8")),
 )
 
 

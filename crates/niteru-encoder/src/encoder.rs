@@ -4,20 +4,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use niteru_imaging::{DecodeError, Picture};
-use niteru_kernels::Kernels;
+use niteru_kernels::{Kernels, Precision};
 use rayon::prelude::*;
 
 use crate::arch::{
-    ClipConfig, ClipScratch, Compute, ConfigError, EfficientNet, EfficientNetScratch, TextTower,
-    Threading, Variant, VisionTower,
+    ClipConfig, ClipScratch, Compute, EfficientNet, EfficientNetScratch, Parts, TextTower,
+    Threading, VisionTower,
 };
-use crate::cache::ModelFiles;
-use crate::catalogue::{CatalogueEntry, ModelKind, catalogue};
+use crate::catalogue::{CatalogueEntry, catalogue};
 use crate::fingerprint::Fingerprint;
-use crate::preprocess::{Pixels, Preprocess, PreprocessError};
-use crate::random::RandomTensors;
+use crate::load::{LoadError, TowerLoader};
+use crate::preprocess::{Pixels, Preprocess};
 use crate::tokenizer::{Tokenizer, TokenizerError};
-use crate::weights::{Weights, WeightsError};
 
 /// Turns pictures, and with some models texts, into embeddings.
 ///
@@ -29,6 +27,7 @@ pub struct Encoder {
     fingerprint: Fingerprint,
     dimensions: usize,
     kernels: Kernels,
+    precision: Precision,
     preprocess: Preprocess,
     network: Network,
     text: Option<LazyText>,
@@ -36,7 +35,26 @@ pub struct Encoder {
     scratch: Mutex<Vec<Scratch>>,
 }
 
-enum Network {
+/// All that makes an encoder's numbers what they are.
+pub(crate) struct Identity {
+    pub(crate) model: String,
+    pub(crate) weights_sha256: String,
+    pub(crate) architecture: String,
+    pub(crate) preprocess: Preprocess,
+    pub(crate) precision: Precision,
+}
+
+/// What the fingerprint says of a precision. The number counts the ways in which we chose what to
+/// round: another choice of sensitive layers gives other embeddings.
+fn describe(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "f32",
+        Precision::Bf16 => "bf16 1",
+        Precision::Int8 => "int8 1",
+    }
+}
+
+pub(crate) enum Network {
     EfficientNet(Box<EfficientNet>),
     Clip(Box<VisionTower>),
 }
@@ -55,12 +73,23 @@ impl Scratch {
     }
 }
 
-/// The text side, read on first use: a model that only sees images need not hold it.
-struct LazyText {
-    weights: PathBuf,
+/// The text side, loaded on first use: a model that only sees images need not hold it.
+pub(crate) struct LazyText {
+    loader: TowerLoader,
     tokenizer: PathBuf,
     config: ClipConfig,
     loaded: Mutex<Option<Arc<TextSide>>>,
+}
+
+impl LazyText {
+    pub(crate) fn new(loader: TowerLoader, tokenizer: PathBuf, config: ClipConfig) -> LazyText {
+        LazyText {
+            loader,
+            tokenizer,
+            config,
+            loaded: Mutex::new(None),
+        }
+    }
 }
 
 struct TextSide {
@@ -79,56 +108,6 @@ pub struct PatchFeatures {
     pub dimensions: usize,
     /// f32, axis order `[row][column][dimension]`, not normalised.
     pub data: Vec<f32>,
-}
-
-/// Why a model could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The weights could not be read, or lack a tensor, or one has another shape.
-    #[error("cannot load the weights of model {model}")]
-    Weights {
-        /// The model's name.
-        model: String,
-        /// What is wrong with which file.
-        source: WeightsError,
-    },
-    /// The architecture's configuration is missing or wrong.
-    #[error("cannot use the configuration of model {model}")]
-    Config {
-        /// The model's name.
-        model: String,
-        /// What is wrong with which file.
-        source: ConfigError,
-    },
-    /// The preprocessing configuration is missing or wrong.
-    #[error("cannot use the preprocessing of model {model}")]
-    Preprocess {
-        /// The model's name.
-        model: String,
-        /// What is wrong with which file.
-        source: PreprocessError,
-    },
-    /// The preprocessing makes another size than the network reads.
-    #[error(
-        "model {model}: the preprocessing makes {preprocess} px, the network reads {network} px; \
-         import the model again from a complete folder"
-    )]
-    InputSize {
-        /// The model's name.
-        model: String,
-        /// Side that the preprocessing makes.
-        preprocess: usize,
-        /// Side that the network reads.
-        network: usize,
-    },
-    /// A file that the model needs was not installed with it.
-    #[error("model {model} has no {file}; import it again from a complete folder")]
-    MissingFile {
-        /// The model's name.
-        model: String,
-        /// The file's name.
-        file: &'static str,
-    },
 }
 
 /// Why something could not be embedded.
@@ -168,150 +147,40 @@ pub enum EmbedError {
 }
 
 impl Encoder {
-    /// Loads an installed model for the given instruction set.
-    ///
-    /// # Errors
-    /// When a file is missing or damaged, or a tensor is missing or of another shape.
-    pub fn load(files: &ModelFiles, kernels: Kernels) -> Result<Encoder, LoadError> {
-        let model = files.name.clone();
-        let weights = Weights::open(&files.weights).map_err(|source| LoadError::Weights {
-            model: model.clone(),
-            source,
-        })?;
-        match files.kind {
-            ModelKind::EfficientNetLite { variant } => {
-                let variant = Variant::lite(variant);
-                let network = EfficientNet::load(&weights, kernels, variant).map_err(|source| {
-                    LoadError::Weights {
-                        model: model.clone(),
-                        source,
-                    }
-                })?;
-                let preprocess = Preprocess::efficientnet_lite(variant.side);
-                let network = Network::EfficientNet(Box::new(network));
-                let architecture = variant.describe();
-                Ok(Encoder::assemble(
-                    model,
-                    &files.weights_sha256,
-                    &architecture,
-                    preprocess,
-                    kernels,
-                    network,
-                    None,
-                ))
-            }
-            ModelKind::Clip => Encoder::load_clip(files, &weights, kernels),
-        }
-    }
-
-    fn load_clip(
-        files: &ModelFiles,
-        weights: &Weights,
-        kernels: Kernels,
-    ) -> Result<Encoder, LoadError> {
-        let model = files.name.clone();
-        let needed = |path: &Option<PathBuf>, file| {
-            path.clone().ok_or_else(|| LoadError::MissingFile {
-                model: model.clone(),
-                file,
-            })
-        };
-        let config =
-            ClipConfig::open(&needed(&files.config, "config.json")?).map_err(|source| {
-                LoadError::Config {
-                    model: model.clone(),
-                    source,
-                }
-            })?;
-        let preprocess =
-            Preprocess::from_file(&needed(&files.preprocessor, "preprocessor_config.json")?)
-                .map_err(|source| LoadError::Preprocess {
-                    model: model.clone(),
-                    source,
-                })?;
-        if preprocess.side() != config.image_side {
-            let (preprocess, network) = (preprocess.side(), config.image_side);
-            return Err(LoadError::InputSize {
-                model,
-                preprocess,
-                network,
-            });
-        }
-        let tower =
-            VisionTower::load(weights, kernels, &config).map_err(|source| LoadError::Weights {
-                model: model.clone(),
-                source,
-            })?;
-        let text = LazyText {
-            weights: files.weights.clone(),
-            tokenizer: needed(&files.tokenizer, "tokenizer.json")?,
-            config: config.clone(),
-            loaded: Mutex::new(None),
-        };
-        let architecture = config.describe();
-        Ok(Encoder::assemble(
-            model,
-            &files.weights_sha256,
-            &architecture,
-            preprocess,
-            kernels,
-            Network::Clip(Box::new(tower)),
-            Some(text),
-        ))
-    }
-
-    /// CLIP ViT-B/32's image tower with random weights, to measure speed without a download.
-    ///
-    /// # Errors
-    /// None in practice; the signature is that of loading.
-    pub fn random_clip_vit_b_32(kernels: Kernels) -> Result<Encoder, LoadError> {
-        let model = "random clip-vit-b-32".to_string();
-        let config = ClipConfig::vit_b_32();
-        let tower = VisionTower::load(&RandomTensors, kernels, &config).map_err(|source| {
-            LoadError::Weights {
-                model: model.clone(),
-                source,
-            }
-        })?;
-        let preprocess = Preprocess::clip(config.image_side as u32);
-        let network = Network::Clip(Box::new(tower));
-        let architecture = config.describe();
-        Ok(Encoder::assemble(
-            model,
-            "random",
-            &architecture,
-            preprocess,
-            kernels,
-            network,
-            None,
-        ))
-    }
-
-    fn assemble(
-        model: String,
-        weights_sha256: &str,
-        architecture: &str,
-        preprocess: Preprocess,
+    /// Puts together what [`Encoder::load`] has loaded.
+    pub(crate) fn assemble(
+        identity: Identity,
         kernels: Kernels,
         network: Network,
         text: Option<LazyText>,
     ) -> Encoder {
-        let fingerprint =
-            Fingerprint::of(weights_sha256, architecture, &preprocess.describe(), "f32");
+        let Identity {
+            model,
+            weights_sha256,
+            architecture,
+            preprocess,
+            precision,
+        } = identity;
+        let fingerprint = Fingerprint::of(
+            &weights_sha256,
+            &architecture,
+            &preprocess.describe(),
+            describe(precision),
+        );
         let dimensions = match &network {
             Network::EfficientNet(network) => network.dimensions(),
             Network::Clip(tower) => tower.dimensions(),
         };
-        let scratch = Mutex::default();
         Encoder {
             model,
             fingerprint,
             dimensions,
             kernels,
+            precision,
             preprocess,
             network,
             text,
-            scratch,
+            scratch: Mutex::default(),
         }
     }
 
@@ -338,6 +207,11 @@ impl Encoder {
     /// The instruction set in use.
     pub fn kernels(&self) -> Kernels {
         self.kernels
+    }
+
+    /// The precision of its matrices.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// How pictures are prepared.
@@ -505,10 +379,10 @@ impl Encoder {
                 source,
             })
         };
-        let weights = Weights::open(&text.weights).map_err(failed)?;
+        let load = |parts: &mut Parts<'_>| TextTower::load(parts, &text.config);
         let side = Arc::new(TextSide {
             tokenizer: Tokenizer::open(&text.tokenizer, text.config.max_tokens)?,
-            tower: TextTower::load(&weights, self.kernels, &text.config).map_err(failed)?,
+            tower: text.loader.load("text", load).map_err(failed)?,
         });
         *loaded = Some(Arc::clone(&side));
         Ok(side)

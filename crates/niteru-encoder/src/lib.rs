@@ -4,13 +4,13 @@
 //! pictures, files and texts into unit vectors.
 //!
 //! ```no_run
-//! use niteru_encoder::{DEFAULT_MODEL, Encoder, ModelCache};
+//! use niteru_encoder::{DEFAULT_MODEL, Encoder, LoadOptions, ModelCache};
 //! use niteru_imaging::{Limits, Picture};
 //! use niteru_kernels::Kernels;
 //!
 //! # fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let files = ModelCache::new("/srv/niteru/models").open(DEFAULT_MODEL)?;
-//! let encoder = Encoder::load(&files, Kernels::detect())?;
+//! let encoder = Encoder::load(&files, &LoadOptions::new(Kernels::detect()))?;
 //! let picture = Picture::open("part.jpg".as_ref(), &Limits::default())?;
 //! let embedding = encoder.embed_images(&[picture]).remove(0)?;
 //! assert_eq!(embedding.len(), encoder.dimensions());
@@ -23,7 +23,10 @@ mod catalogue;
 mod encoder;
 mod fetch;
 mod fingerprint;
+mod load;
+mod packed;
 mod pipeline;
+mod precision;
 mod preprocess;
 mod random;
 mod tokenizer;
@@ -37,12 +40,16 @@ pub use cache::{
 pub use catalogue::{
     CatalogueEntry, DEFAULT_MODEL, HubWeights, ModelKind, Source, catalogue, find_in_catalogue,
 };
-pub use encoder::{EmbedError, Encoder, LoadError, PatchFeatures};
+pub use encoder::{EmbedError, Encoder, PatchFeatures};
 pub use fetch::{
     FetchError, FetchEvent, Hub, HubFile, Member, Pip, SavedFile, Watch, Wheel, WheelFile,
 };
 pub use fingerprint::{Fingerprint, FingerprintError};
+pub use load::{LoadError, LoadOptions};
 pub use pipeline::{EmbedOptions, Embedded, StageTimes};
+pub use precision::{
+    LEAST_COSINE, OnPhoto, PrecisionChoice, PrecisionReport, check_precisions,
+};
 pub use preprocess::{Pixels, Preprocess, PreprocessError};
 pub use tokenizer::TokenizerError;
 pub use weights::{Dtype, Tensor, Weights, WeightsError};

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use niteru_encoder::{Encoder, ModelCache, ModelFiles, Watch, Weights};
+use niteru_encoder::{Encoder, LoadOptions, ModelCache, ModelFiles, Watch, Weights};
 use niteru_imaging::{Limits, Picture};
 use niteru_kernels::Kernels;
 use serde::Deserialize;
@@ -93,7 +93,7 @@ fn clip_equals_transformers() {
     let files = clip_tiny(&folder, home.path());
     let mut failures = Vec::new();
     for kernels in Kernels::available() {
-        let encoder = Encoder::load(&files, kernels).unwrap();
+        let encoder = Encoder::load(&files, &LoadOptions::new(kernels)).unwrap();
         let mut check = |what: String, got: &[f32], want: &[f32]| {
             let cosine = cosine(got, want);
             if cosine < MIN_COSINE {
@@ -130,7 +130,7 @@ fn pixels_equal_transformers() {
     let golden: ClipGolden = read(&folder.join("expected.json"));
     let home = tempfile::tempdir().unwrap();
     let files = clip_tiny(&folder, home.path());
-    let encoder = Encoder::load(&files, Kernels::detect()).unwrap();
+    let encoder = Encoder::load(&files, &LoadOptions::new(Kernels::detect())).unwrap();
     let mut failures = Vec::new();
     for case in &golden.images {
         let pixels = encoder.preprocess().apply(&picture(&case.file).unwrap());
@@ -178,7 +178,7 @@ fn efficientnet_lite0_equals_its_reference() {
     let bias = head.tensor("_fc.bias", &[1000]).unwrap();
     let mut failures = Vec::new();
     for kernels in Kernels::available() {
-        let encoder = Encoder::load(&files, kernels).unwrap();
+        let encoder = Encoder::load(&files, &LoadOptions::new(kernels)).unwrap();
         for case in &golden.images {
             let picture = picture(&case.file).unwrap();
             let name = format!("{}: {}", kernels.name(), case.file);

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use niteru_encoder::PrecisionChoice;
 
 /// The version with the instruction set in use, so that a report of a problem carries both.
 fn version() -> &'static str {
@@ -128,9 +129,20 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) numbers: NumbersArgs,
+
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = up_to_1024)]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+/// How exactly images become embeddings. Part of a model's fingerprint.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct NumbersArgs {
+    /// auto, f32, bf16 or int8 [default: the collection's, else auto: bf16 where this CPU is faster with it and it is as good, else f32]
+    #[arg(long, value_name = "PRECISION")]
+    pub(crate) precision: Option<PrecisionChoice>,
 }
 
 #[derive(Args, Debug)]
@@ -283,6 +295,9 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) numbers: NumbersArgs,
+
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = up_to_1024)]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -379,6 +394,9 @@ pub(crate) struct BenchEmbedArgs {
     /// Random weights of a real model's shapes, without a download
     #[arg(long, value_name = "NAME", conflicts_with = "model", value_parser = ["clip-vit-b-32"])]
     pub(crate) random: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) numbers: NumbersArgs,
 
     /// Photos to decode [default: a made-up photo, decoded again and again]
     #[arg(long, value_name = "DIR")]

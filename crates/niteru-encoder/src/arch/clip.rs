@@ -9,9 +9,8 @@ use niteru_kernels::{Activation, Kernels};
 use serde::Deserialize;
 
 use super::transformer::{Norm, Transformer, TransformerScratch, TransformerShape};
-use super::{Compute, Linear, TensorSource, sized};
+use super::{Care, Compute, Linear, PartError, Parts, pixel_order, sized};
 use crate::preprocess::Pixels;
-use crate::weights::WeightsError;
 
 /// The end-of-text id that old configurations state, although the vocabulary has it last.
 const LEGACY_END_TOKEN: u32 = 2;
@@ -351,42 +350,35 @@ pub(crate) struct VisionTower {
 
 impl VisionTower {
     pub(crate) fn load(
-        source: &dyn TensorSource,
-        kernels: Kernels,
+        parts: &mut Parts<'_>,
         config: &ClipConfig,
-    ) -> Result<VisionTower, WeightsError> {
+    ) -> Result<VisionTower, PartError> {
         let (shape, side, grid) = (config.vision, config.patch, config.grid());
         let hidden = shape.hidden;
         let name = |part: &str| format!("vision_model.embeddings.{part}");
-        let weight = source.tensor(&name("patch_embedding.weight"), &[hidden, 3, side, side])?;
         let inputs = 3 * side * side;
-        // From [output][channel][row][column] to our pixels' order.
-        let mut permuted = vec![0.0; weight.len()];
-        for (from, to) in weight.chunks(inputs).zip(permuted.chunks_mut(inputs)) {
-            for (pixel, to) in to.chunks_mut(3).enumerate() {
-                for (channel, to) in to.iter_mut().enumerate() {
-                    *to = from[channel * side * side + pixel];
-                }
-            }
-        }
-        let mut class = source.tensor(&name("class_embedding"), &[hidden])?;
-        let mut positions = source.tensor(
+        let patch = name("patch_embedding.weight");
+        let patch = parts.linear_of(&patch, (inputs, hidden), Care::Sensitive, |source| {
+            let weight = source.tensor(&patch, &[hidden, 3, side, side])?;
+            Ok(pixel_order(&weight, side * side))
+        })?;
+        let mut class = parts.tensor(&name("class_embedding"), &[hidden])?;
+        let mut positions = parts.tensor(
             &name("position_embedding.weight"),
             &[grid * grid + 1, hidden],
         )?;
         let patches = positions.split_off(hidden);
         class.iter_mut().zip(&positions).for_each(|(c, p)| *c += p);
-        let projection = source.tensor("visual_projection.weight", &[config.dimensions, hidden])?;
         Ok(VisionTower {
             config: config.clone(),
-            patch: Linear::new(kernels, &permuted, None, inputs, hidden),
+            patch,
             class,
             positions: patches,
             // The misspelling is the reference's.
-            pre_norm: Norm::load(source, "vision_model.pre_layrnorm", &shape)?,
-            transformer: Transformer::load(source, kernels, "vision_model", shape)?,
-            post_norm: Norm::load(source, "vision_model.post_layernorm", &shape)?,
-            projection: Linear::new(kernels, &projection, None, hidden, config.dimensions),
+            pre_norm: Norm::load(parts, "vision_model.pre_layrnorm", &shape)?,
+            transformer: Transformer::load(parts, "vision_model", shape)?,
+            post_norm: Norm::load(parts, "vision_model.post_layernorm", &shape)?,
+            projection: projection(parts, "visual_projection", hidden, config.dimensions)?,
         })
     }
 
@@ -494,6 +486,19 @@ impl VisionTower {
     }
 }
 
+/// The last layer of a tower, into the space of the embeddings.
+fn projection(
+    parts: &mut Parts<'_>,
+    name: &str,
+    hidden: usize,
+    dimensions: usize,
+) -> Result<Linear, PartError> {
+    let name = format!("{name}.weight");
+    parts.linear_of(&name, (hidden, dimensions), Care::Sensitive, |source| {
+        source.tensor(&name, &[dimensions, hidden])
+    })
+}
+
 /// The text tower.
 pub(crate) struct TextTower {
     config: ClipConfig,
@@ -507,24 +512,18 @@ pub(crate) struct TextTower {
 }
 
 impl TextTower {
-    pub(crate) fn load(
-        source: &dyn TensorSource,
-        kernels: Kernels,
-        config: &ClipConfig,
-    ) -> Result<TextTower, WeightsError> {
+    pub(crate) fn load(parts: &mut Parts<'_>, config: &ClipConfig) -> Result<TextTower, PartError> {
         let shape = config.text;
         let name = |part: &str| format!("text_model.embeddings.{part}.weight");
-        let projection =
-            source.tensor("text_projection.weight", &[config.dimensions, shape.hidden])?;
         Ok(TextTower {
-            tokens: source.tensor(&name("token_embedding"), &[config.vocabulary, shape.hidden])?,
-            positions: source.tensor(
+            tokens: parts.tensor(&name("token_embedding"), &[config.vocabulary, shape.hidden])?,
+            positions: parts.tensor(
                 &name("position_embedding"),
                 &[config.max_tokens, shape.hidden],
             )?,
-            transformer: Transformer::load(source, kernels, "text_model", shape)?,
-            final_norm: Norm::load(source, "text_model.final_layer_norm", &shape)?,
-            projection: Linear::new(kernels, &projection, None, shape.hidden, config.dimensions),
+            transformer: Transformer::load(parts, "text_model", shape)?,
+            final_norm: Norm::load(parts, "text_model.final_layer_norm", &shape)?,
+            projection: projection(parts, "text_projection", shape.hidden, config.dimensions)?,
             config: config.clone(),
         })
     }

@@ -6,10 +6,10 @@
 //! Feature maps are NHWC, so that a 1×1 convolution is a matrix product over pixels and a depthwise
 //! one runs along the channels. Batch normalisation is folded into the weights at load.
 
-use niteru_kernels::{Activation, DepthwiseConv, Image, Kernels, Padding, Rows};
+use niteru_kernels::{Activation, DepthwiseConv, Image, Padding, Rows};
 use rayon::prelude::*;
 
-use super::{Compute, Linear, TensorSource, Threading, sized};
+use super::{Care, Compute, Linear, PartError, Parts, TensorSource, Threading, pixel_order, sized};
 use crate::preprocess::Pixels;
 use crate::weights::WeightsError;
 
@@ -168,77 +168,25 @@ pub(crate) struct EfficientNetScratch {
 }
 
 impl EfficientNet {
-    pub(crate) fn load(
-        source: &dyn TensorSource,
-        kernels: Kernels,
-        variant: Variant,
-    ) -> Result<EfficientNet, WeightsError> {
-        let folded = |conv: &str, norm: &str, shape: [usize; 4]| fold(source, conv, norm, shape);
-        let pointwise = |conv: &str, norm: &str, inputs: usize, outputs: usize| {
-            let (weight, bias) = folded(conv, norm, [outputs, inputs, 1, 1])?;
-            Ok(Linear::new(kernels, &weight, Some(bias), inputs, outputs))
-        };
-        let (weight, bias) = folded("_conv_stem", "_bn0", [STEM_CHANNELS, 3, 3, 3])?;
-        let stem = Linear::new(
-            kernels,
-            &pixel_order(&weight, 9),
-            Some(bias),
-            27,
-            STEM_CHANNELS,
-        );
-
+    pub(crate) fn load(parts: &mut Parts<'_>, variant: Variant) -> Result<EfficientNet, PartError> {
+        let stem = Folded::new("_conv_stem", "_bn0", [STEM_CHANNELS, 3, 3, 3]);
+        let stem = stem.linear(parts, (27, STEM_CHANNELS), Care::Sensitive)?;
         let shapes = variant.blocks();
         let mut side = (variant.side as usize).div_ceil(2);
         let mut blocks = Vec::with_capacity(shapes.len());
         for (i, shape) in shapes.into_iter().enumerate() {
-            let name = |part: &str| format!("_blocks.{i}.{part}");
-            let (channels, kernel) = (shape.expanded(), shape.kernel);
-            let expand = match shape.expansion {
-                1 => None,
-                _ => Some(pointwise(
-                    &name("_expand_conv"),
-                    &name("_bn0"),
-                    shape.input,
-                    channels,
-                )?),
-            };
-            let (weight, bias) = folded(
-                &name("_depthwise_conv"),
-                &name("_bn1"),
-                [channels, 1, kernel, kernel],
-            )?;
-            let padding = Padding::same(side, side, kernel, shape.stride);
-            let depthwise = DepthwiseConv::new(
-                &weight,
-                &bias,
-                kernel,
-                shape.stride,
-                padding,
-                Activation::Relu6,
-            );
-            let project = pointwise(
-                &name("_project_conv"),
-                &name("_bn2"),
-                channels,
-                shape.output,
-            )?;
-            blocks.push(Block {
-                shape,
-                expand,
-                depthwise,
-                project,
-            });
+            blocks.push(Block::load(parts, i, shape, side)?);
             side = side.div_ceil(shape.stride);
         }
         let last = blocks
             .last()
             .map_or(STEM_CHANNELS, |block| block.shape.output);
-        let head = pointwise("_conv_head", "_bn1", last, HEAD_CHANNELS)?;
+        let head = Folded::new("_conv_head", "_bn1", [HEAD_CHANNELS, last, 1, 1]);
         Ok(EfficientNet {
             side: variant.side as usize,
             stem,
             blocks,
-            head,
+            head: head.linear(parts, (last, HEAD_CHANNELS), Care::Usual)?,
         })
     }
 
@@ -361,6 +309,52 @@ impl EfficientNet {
 }
 
 impl Block {
+    /// Block `i` of the network, on a map of `side × side` pixels.
+    fn load(
+        parts: &mut Parts<'_>,
+        i: usize,
+        shape: BlockShape,
+        side: usize,
+    ) -> Result<Block, PartError> {
+        let folded = |conv: &str, norm: &str, shape| {
+            Folded::new(
+                &format!("_blocks.{i}.{conv}"),
+                &format!("_blocks.{i}.{norm}"),
+                shape,
+            )
+        };
+        let (channels, kernel) = (shape.expanded(), shape.kernel);
+        let (input, output) = (shape.input, shape.output);
+        let expand = match shape.expansion {
+            1 => None,
+            _ => {
+                let expand = folded("_expand_conv", "_bn0", [channels, input, 1, 1]);
+                Some(expand.linear(parts, (input, channels), Care::Usual)?)
+            }
+        };
+        let depthwise = folded("_depthwise_conv", "_bn1", [channels, 1, kernel, kernel]);
+        let name = format!("{}.folded.weight", depthwise.conv);
+        let area = kernel * kernel;
+        let weight = parts.vector(&name, channels * area, |source| depthwise.weight(source))?;
+        let bias = depthwise.bias(parts)?;
+        let padding = Padding::same(side, side, kernel, shape.stride);
+        let activation = Activation::Relu6;
+        let project = folded("_project_conv", "_bn2", [output, channels, 1, 1]);
+        Ok(Block {
+            shape,
+            expand,
+            depthwise: DepthwiseConv::new(
+                &weight,
+                &bias,
+                kernel,
+                shape.stride,
+                padding,
+                activation,
+            ),
+            project: project.linear(parts, (channels, output), Care::Usual)?,
+        })
+    }
+
     /// Reads and replaces `scratch.map`; returns the new side.
     ///
     /// Works in bands of output rows: the input rows that a band needs are expanded, filtered and
@@ -431,32 +425,74 @@ impl Block {
     }
 }
 
-/// A convolution's weights with its batch normalisation folded in, and the resulting bias.
-fn fold(
-    source: &dyn TensorSource,
-    conv: &str,
-    norm: &str,
+/// A convolution with its batch normalisation folded in.
+struct Folded {
+    conv: String,
+    norm: String,
+    /// `[outputs, inputs, kernel, kernel]`.
     shape: [usize; 4],
-) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
-    let outputs = shape[0];
-    let mut weight = source.tensor(&format!("{conv}.weight"), &shape)?;
-    let part = |name: &str| source.tensor(&format!("{norm}.{name}"), &[outputs]);
-    let (gamma, mut bias) = (part("weight")?, part("bias")?);
-    let (mean, variance) = (part("running_mean")?, part("running_var")?);
-    for (channel, weight) in weight.chunks_mut(shape[1..].iter().product()).enumerate() {
-        let scale = gamma[channel] / (variance[channel] + BATCH_NORM_EPS).sqrt();
-        weight.iter_mut().for_each(|w| *w *= scale);
-        bias[channel] -= mean[channel] * scale;
-    }
-    Ok((weight, bias))
 }
 
-/// From `[output][channel][pixel]` to `[output][pixel][channel]`, for 3 channels.
-fn pixel_order(weight: &[f32], pixels: usize) -> Vec<f32> {
-    weight
-        .chunks(3 * pixels)
-        .flat_map(|w| (0..pixels).flat_map(move |p| (0..3).map(move |c| w[c * pixels + p])))
-        .collect()
+impl Folded {
+    fn new(conv: &str, norm: &str, shape: [usize; 4]) -> Folded {
+        Folded {
+            conv: conv.to_string(),
+            norm: norm.to_string(),
+            shape,
+        }
+    }
+
+    /// As a product over `sizes` inputs and outputs; of 3 input channels, in the order of pixels.
+    fn linear(
+        &self,
+        parts: &mut Parts<'_>,
+        sizes: (usize, usize),
+        care: Care,
+    ) -> Result<Linear, PartError> {
+        let name = format!("{}.folded.weight", self.conv);
+        let layer = parts.linear_of(&name, sizes, care, |source| {
+            let weight = self.weight(source)?;
+            Ok(match self.shape[1] {
+                3 => pixel_order(&weight, sizes.0 / 3),
+                _ => weight,
+            })
+        })?;
+        Ok(layer.with_bias(self.bias(parts)?))
+    }
+
+    fn bias(&self, parts: &mut Parts<'_>) -> Result<Vec<f32>, PartError> {
+        let name = format!("{}.folded.bias", self.conv);
+        parts.vector(&name, self.shape[0], |source| {
+            let mut bias = self.part(source, "bias")?;
+            let mean = self.part(source, "running_mean")?;
+            let scale = self.scale(source)?;
+            for ((bias, mean), scale) in bias.iter_mut().zip(mean).zip(scale) {
+                *bias -= mean * scale;
+            }
+            Ok(bias)
+        })
+    }
+
+    fn weight(&self, source: &dyn TensorSource) -> Result<Vec<f32>, WeightsError> {
+        let mut weight = source.tensor(&format!("{}.weight", self.conv), &self.shape)?;
+        let inputs = self.shape[1..].iter().product();
+        for (weight, scale) in weight.chunks_mut(inputs).zip(self.scale(source)?) {
+            weight.iter_mut().for_each(|w| *w *= scale);
+        }
+        Ok(weight)
+    }
+
+    /// What each output is multiplied by.
+    fn scale(&self, source: &dyn TensorSource) -> Result<Vec<f32>, WeightsError> {
+        let gamma = self.part(source, "weight")?;
+        let variance = self.part(source, "running_var")?;
+        let scale = |(gamma, variance): (f32, f32)| gamma / (variance + BATCH_NORM_EPS).sqrt();
+        Ok(gamma.into_iter().zip(variance).map(scale).collect())
+    }
+
+    fn part(&self, source: &dyn TensorSource, part: &str) -> Result<Vec<f32>, WeightsError> {
+        source.tensor(&format!("{}.{part}", self.norm), &[self.shape[0]])
+    }
 }
 
 #[cfg(test)]

@@ -2,13 +2,18 @@
 
 mod clip;
 mod efficientnet;
+mod parts;
 mod transformer;
 
-use niteru_kernels::{Activation, Epilogue, Kernels, Layout, PackedMatrix, Rows, RowsMut};
+use niteru_kernels::{
+    Activation, Epilogue, Kernels, Layout, PackedMatrix, Precision, Rows, RowsMut,
+};
 
 pub use clip::ConfigError;
 pub(crate) use clip::{ClipConfig, ClipScratch, TextTower, VisionTower};
 pub(crate) use efficientnet::{EfficientNet, EfficientNetScratch, Variant};
+use parts::Care;
+pub(crate) use parts::{PartError, Parts};
 
 use crate::weights::{Weights, WeightsError};
 
@@ -58,28 +63,21 @@ struct Linear {
 
 impl Linear {
     /// From a weight of shape `[outputs, inputs]`, as PyTorch stores it.
-    fn new(
+    fn pack(
         kernels: Kernels,
+        precision: Precision,
         weight: &[f32],
-        bias: Option<Vec<f32>>,
-        inputs: usize,
-        outputs: usize,
-    ) -> Linear {
-        let weight = PackedMatrix::pack(kernels, weight, inputs, outputs, Layout::OutputByInput);
-        Linear { weight, bias }
+        (inputs, outputs): (usize, usize),
+    ) -> PackedMatrix {
+        let layout = Layout::OutputByInput;
+        PackedMatrix::pack(kernels, precision, weight, inputs, outputs, layout)
     }
 
-    /// Reads `NAME.weight` and `NAME.bias`.
-    fn load(
-        source: &dyn TensorSource,
-        kernels: Kernels,
-        name: &str,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<Linear, WeightsError> {
-        let weight = source.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
-        let bias = source.tensor(&format!("{name}.bias"), &[outputs])?;
-        Ok(Linear::new(kernels, &weight, Some(bias), inputs, outputs))
+    fn with_bias(self, bias: Vec<f32>) -> Linear {
+        Linear {
+            bias: Some(bias),
+            ..self
+        }
     }
 
     /// `out = activation(x · Wᵀ + b)`; `x` holds whole rows of inputs, `out` of outputs.
@@ -114,6 +112,15 @@ impl Linear {
             RowsMut::new(out, rows, outputs),
         );
     }
+}
+
+/// From `[output][channel][pixel]`, as weights are published, to `[output][pixel][channel]`, as our
+/// pictures lie; for 3 channels.
+fn pixel_order(weight: &[f32], pixels: usize) -> Vec<f32> {
+    weight
+        .chunks(3 * pixels)
+        .flat_map(|w| (0..pixels).flat_map(move |p| (0..3).map(move |c| w[c * pixels + p])))
+        .collect()
 }
 
 /// Gives `buffer` exactly `length` values; their contents are left over from earlier use.

@@ -5,8 +5,7 @@
 
 use niteru_kernels::{Activation, AttentionScratch, Kernels, Rows, RowsMut};
 
-use super::{Compute, Linear, TensorSource, sized};
-use crate::weights::WeightsError;
+use super::{Care, Compute, Linear, PartError, Parts, sized};
 
 /// Sizes of one tower.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,13 +29,13 @@ pub(super) struct Norm {
 
 impl Norm {
     pub(super) fn load(
-        source: &dyn TensorSource,
+        parts: &mut Parts<'_>,
         name: &str,
         shape: &TransformerShape,
-    ) -> Result<Norm, WeightsError> {
+    ) -> Result<Norm, PartError> {
         Ok(Norm {
-            gamma: source.tensor(&format!("{name}.weight"), &[shape.hidden])?,
-            beta: source.tensor(&format!("{name}.bias"), &[shape.hidden])?,
+            gamma: parts.tensor(&format!("{name}.weight"), &[shape.hidden])?,
+            beta: parts.tensor(&format!("{name}.bias"), &[shape.hidden])?,
             eps: shape.eps,
         })
     }
@@ -93,20 +92,12 @@ pub(super) struct Transformer {
 
 impl Transformer {
     pub(super) fn load(
-        source: &dyn TensorSource,
-        kernels: Kernels,
+        parts: &mut Parts<'_>,
         prefix: &str,
         shape: TransformerShape,
-    ) -> Result<Transformer, WeightsError> {
+    ) -> Result<Transformer, PartError> {
         let layers = (0..shape.layers)
-            .map(|i| {
-                Layer::load(
-                    source,
-                    kernels,
-                    &format!("{prefix}.encoder.layers.{i}"),
-                    &shape,
-                )
-            })
+            .map(|i| Layer::load(parts, &format!("{prefix}.encoder.layers.{i}"), &shape))
             .collect::<Result<_, _>>()?;
         Ok(Transformer { shape, layers })
     }
@@ -168,29 +159,39 @@ impl Transformer {
 
 impl Layer {
     fn load(
-        source: &dyn TensorSource,
-        kernels: Kernels,
+        parts: &mut Parts<'_>,
         name: &str,
         shape: &TransformerShape,
-    ) -> Result<Layer, WeightsError> {
+    ) -> Result<Layer, PartError> {
         let (hidden, intermediate) = (shape.hidden, shape.intermediate);
-        // Grown as tensors are read: sizes in a file are no reason to reserve memory.
-        let (mut weight, mut bias) = (Vec::new(), Vec::new());
-        for part in ["q_proj", "k_proj", "v_proj"] {
-            let name = format!("{name}.self_attn.{part}");
-            weight.extend(source.tensor(&format!("{name}.weight"), &[hidden, hidden])?);
-            bias.extend(source.tensor(&format!("{name}.bias"), &[hidden])?);
-        }
-        let linear = |part: &str, inputs, outputs| {
-            Linear::load(source, kernels, &format!("{name}.{part}"), inputs, outputs)
+        let attention = |kind: &str| {
+            ["q_proj", "k_proj", "v_proj"].map(|part| format!("{name}.self_attn.{part}.{kind}"))
         };
+        let sizes = (hidden, 3 * hidden);
+        let qkv = format!("{name}.self_attn.qkv");
+        // Grown as tensors are read: sizes in a file are no reason to reserve memory.
+        let weight = parts.linear_of(&format!("{qkv}.weight"), sizes, Care::Usual, |source| {
+            let mut weight = Vec::new();
+            for part in attention("weight") {
+                weight.extend(source.tensor(&part, &[hidden, hidden])?);
+            }
+            Ok(weight)
+        })?;
+        let bias = parts.vector(&format!("{qkv}.bias"), 3 * hidden, |source| {
+            let mut bias = Vec::new();
+            for part in attention("bias") {
+                bias.extend(source.tensor(&part, &[hidden])?);
+            }
+            Ok(bias)
+        })?;
+        let part = |part: &str| format!("{name}.{part}");
         Ok(Layer {
-            norm1: Norm::load(source, &format!("{name}.layer_norm1"), shape)?,
-            qkv: Linear::new(kernels, &weight, Some(bias), hidden, 3 * hidden),
-            out: linear("self_attn.out_proj", hidden, hidden)?,
-            norm2: Norm::load(source, &format!("{name}.layer_norm2"), shape)?,
-            fc1: linear("mlp.fc1", hidden, intermediate)?,
-            fc2: linear("mlp.fc2", intermediate, hidden)?,
+            norm1: Norm::load(parts, &part("layer_norm1"), shape)?,
+            qkv: weight.with_bias(bias),
+            out: parts.linear(&part("self_attn.out_proj"), (hidden, hidden), Care::Usual)?,
+            norm2: Norm::load(parts, &part("layer_norm2"), shape)?,
+            fc1: parts.linear(&part("mlp.fc1"), (hidden, intermediate), Care::Usual)?,
+            fc2: parts.linear(&part("mlp.fc2"), (intermediate, hidden), Care::Usual)?,
         })
     }
 

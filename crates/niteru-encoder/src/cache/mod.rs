@@ -57,6 +57,13 @@ pub struct ModelFiles {
     pub tokenizer: Option<PathBuf>,
 }
 
+impl ModelFiles {
+    /// The folder of packed weights: derived from the others, and made anew when it is gone.
+    pub(crate) fn packed(&self) -> PathBuf {
+        self.directory.join("packed")
+    }
+}
+
 /// What is known about a model: from the catalogue, from this machine, or both.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

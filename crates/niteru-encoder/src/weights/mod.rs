@@ -181,6 +181,33 @@ impl Weights {
         })
     }
 
+    /// Lets go of a tensor's pages: they are read once, and a model's weights together are larger
+    /// than all else in memory. Touched again they come from the file.
+    fn release(&self, entry: &Entry) {
+        #[cfg(unix)]
+        if entry.strides.is_none()
+            && let Some(bytes) = count(&entry.shape).map(|count| count * entry.dtype.bytes())
+        {
+            // The system wants whole pages; what is shared with a neighbour stays.
+            const PAGE: usize = 64 << 10;
+            let start = entry.start.next_multiple_of(PAGE);
+            let end = (entry.start + bytes) / PAGE * PAGE;
+            if start < end {
+                // SAFETY: the mapping is of a file and read-only: dropped pages read the same again.
+                // A refusal costs memory and nothing else.
+                let _ = unsafe {
+                    self.map.unchecked_advise_range(
+                        memmap2::UncheckedAdvice::DontNeed,
+                        start,
+                        end - start,
+                    )
+                };
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = entry;
+    }
+
     fn read(&self, name: &str, entry: &Entry) -> Result<Tensor, WeightsError> {
         let error = |reason: &str| WeightsError::Values {
             path: self.path.clone(),
@@ -194,6 +221,7 @@ impl Weights {
             )));
         }
         let data = gather(&self.map, entry).ok_or_else(|| error("does not lie in the file"))?;
+        self.release(entry);
         if !data.iter().all(|value| value.is_finite()) {
             return Err(error("holds NaN or infinite values"));
         }

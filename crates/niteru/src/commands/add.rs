@@ -9,7 +9,7 @@ use niteru_encoder::{EmbedOptions, Encoder};
 use niteru_store::{AddOptions, AddProgress, AddReport, FileEncoder, Home, Skipped, StoreError};
 
 use super::{Context, count, shown};
-use crate::args::AddArgs;
+use crate::args::{AddArgs, ModelArgs};
 use crate::output::Outcome;
 
 /// Most vanished files that are listed for people; JSON lists all.
@@ -21,8 +21,7 @@ pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
         context,
         &home,
         &args.collection,
-        args.model.model.as_deref(),
-        args.model.threads,
+        &args.model,
     )?;
     let report = add(
         context,
@@ -50,15 +49,15 @@ pub(super) fn encoder_of(
     context: &Context,
     home: &Home,
     collection: &str,
-    model: Option<&str>,
-    threads: Option<NonZeroUsize>,
+    args: &ModelArgs,
 ) -> Result<Encoder> {
     let own = match home.collection(collection) {
         Ok(collection) => Some(collection.identity().model.clone()),
         Err(StoreError::NoCollection { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    context.encoder(model.or(own.as_deref()), threads)
+    let model = args.model.as_deref().or(own.as_deref());
+    context.encoder(model, &args.numbers, args.threads)
 }
 
 /// Adds with a progress bar, and tells of every input that was skipped.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use niteru_encoder::{EmbedOptions, Encoder, Pixels};
+use niteru_encoder::{EmbedOptions, Encoder, LoadOptions, Pixels, PrecisionChoice};
 use niteru_imaging::{Limits, Picture};
+use niteru_kernels::Precision;
 use niteru_store::image_files;
 use serde::Serialize;
 
@@ -51,9 +52,15 @@ pub(super) fn embed(context: &Context, args: &BenchEmbedArgs) -> Result<Outcome>
     let encoder = match args.random {
         Some(_) => {
             use_threads(args.threads)?;
-            Encoder::random_clip_vit_b_32(kernels()?)?
+            let options = LoadOptions::new(kernels()?);
+            let precision = match args.numbers.precision.unwrap_or_default() {
+                PrecisionChoice::Exactly(precision) => precision,
+                PrecisionChoice::Auto if options.kernels.prefers_bf16() => Precision::Bf16,
+                PrecisionChoice::Auto => Precision::F32,
+            };
+            Encoder::random_clip_vit_b_32(&options.with_precision(precision))?
         }
-        None => context.encoder(args.model.as_deref(), args.threads)?,
+        None => context.encoder(args.model.as_deref(), &args.numbers, args.threads)?,
     };
     // Dropped, and so removed, at the end.
     let made_up = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -112,7 +119,7 @@ fn measure(encoder: &Encoder, files: &[PathBuf], args: &BenchEmbedArgs) -> Resul
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     Ok(Measured {
         model: encoder.model().to_string(),
-        precision: "f32",
+        precision: encoder.precision().name(),
         kernels: encoder.kernels().name(),
         threads: args
             .threads

@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::CommandFactory;
-use niteru_encoder::{DEFAULT_MODEL, Encoder, ModelCache};
+use niteru_encoder::{DEFAULT_MODEL, Encoder, LoadOptions, ModelCache};
 use niteru_kernels::Kernels;
 use niteru_store::Home;
 
-use crate::args::{BenchCommand, Cli, Command, EvalCommand};
+use crate::args::{BenchCommand, Cli, Command, EvalCommand, NumbersArgs};
 use crate::output::{Outcome, Output};
 
 /// What every command needs.
@@ -95,11 +95,15 @@ impl Context {
     pub(crate) fn encoder(
         &self,
         model: Option<&str>,
+        numbers: &NumbersArgs,
         threads: Option<NonZeroUsize>,
     ) -> Result<Encoder> {
         use_threads(threads)?;
         let files = self.models().open(model.unwrap_or(DEFAULT_MODEL))?;
-        Ok(Encoder::load(&files, kernels()?)?)
+        let options = LoadOptions::new(kernels()?);
+        let precision = numbers.precision.unwrap_or_default();
+        let precision = precision.resolve(&files, options.kernels)?;
+        Ok(Encoder::load(&files, &options.with_precision(precision))?)
     }
 }
 
