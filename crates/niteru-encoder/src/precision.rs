@@ -121,8 +121,7 @@ fn calibrate(files: &ModelFiles, kernels: Kernels, precision: Precision) -> Resu
 }
 
 /// Is told of a photo in a precision, with its error if it cannot be used; may cancel.
-pub type OnPhoto<'a> =
-    dyn FnMut(Precision, &Path, Option<EmbedError>) -> ControlFlow<()> + 'a;
+pub type OnPhoto<'a> = dyn FnMut(Precision, &Path, Option<EmbedError>) -> ControlFlow<()> + 'a;
 
 /// Compares every precision with `f32` on photos, and lets the automatic choice know.
 ///

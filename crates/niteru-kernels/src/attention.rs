@@ -1,9 +1,11 @@
 //! Multi-head self-attention over one sequence.
 
 use crate::kernels::Kernels;
-use crate::matmul::Epilogue;
+use crate::matmul::{Epilogue, Target};
 use crate::packed::{Layout, PackedMatrix};
 use crate::views::{Rows, RowsMut};
+use rayon::prelude::*;
+use std::ops::Range;
 
 /// Query rows that are worked on together: their scores stay in the L2 cache.
 const QUERY_ROWS: usize = 96;
@@ -11,6 +13,13 @@ const QUERY_ROWS: usize = 96;
 /// Memory that [`Kernels::attention`] uses; keep it from call to call and nothing is allocated.
 #[derive(Clone, Debug)]
 pub struct AttentionScratch {
+    kernels: Kernels,
+    /// One for each thread that works on a sequence.
+    threads: Vec<ThreadScratch>,
+}
+
+#[derive(Clone, Debug)]
+struct ThreadScratch {
     keys: PackedMatrix,
     values: PackedMatrix,
     scores: Vec<f32>,
@@ -20,35 +29,80 @@ impl AttentionScratch {
     /// Scratch for these kernels. It grows with the first sequence.
     pub fn new(kernels: Kernels) -> Self {
         Self {
-            keys: PackedMatrix::empty(kernels),
-            values: PackedMatrix::empty(kernels),
-            scores: Vec::new(),
+            kernels,
+            threads: Vec::new(),
         }
+    }
+
+    fn for_threads(&mut self, count: usize) -> &mut [ThreadScratch] {
+        if self.threads.len() < count {
+            let fresh = || ThreadScratch {
+                keys: PackedMatrix::empty(self.kernels),
+                values: PackedMatrix::empty(self.kernels),
+                scores: Vec::new(),
+            };
+            self.threads.resize_with(count, fresh);
+        }
+        &mut self.threads[..count]
     }
 }
 
-pub(crate) fn attention(
-    kernels: Kernels,
-    qkv: Rows,
-    heads: usize,
-    causal: bool,
-    scratch: &mut AttentionScratch,
-    mut out: RowsMut,
-) {
-    let tokens = qkv.rows();
-    let hidden = out.cols();
-    let size = hidden / heads;
-    let scale = 1.0 / (size as f32).sqrt();
-    let block = QUERY_ROWS.min(tokens);
-    scratch
-        .scores
-        .resize(scratch.scores.len().max(block * tokens), 0.0);
-    for head in 0..heads {
+/// One sequence and where its result goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Attention<'a> {
+    pub(crate) kernels: Kernels,
+    pub(crate) qkv: Rows<'a>,
+    pub(crate) heads: usize,
+    /// Columns of a head.
+    pub(crate) size: usize,
+    pub(crate) causal: bool,
+}
+
+impl Attention<'_> {
+    /// On the calling thread, or with the heads spread over the current rayon pool: the same bits.
+    pub(crate) fn run(self, scratch: &mut AttentionScratch, mut out: RowsMut, parallel: bool) {
+        let target = Target::of(&mut out);
+        let heads = self.heads;
+        let threads = match parallel {
+            true => rayon::current_num_threads().min(heads),
+            false => 1,
+        };
+        let share = |i: usize| heads * i / threads..heads * (i + 1) / threads;
+        let scratch = scratch.for_threads(threads);
+        match scratch {
+            [scratch] => self.run_heads(0..heads, scratch, target),
+            scratch => scratch
+                .par_iter_mut()
+                .enumerate()
+                .for_each(|(i, scratch)| self.run_heads(share(i), scratch, target)),
+        }
+    }
+
+    fn run_heads(self, heads: Range<usize>, scratch: &mut ThreadScratch, out: Target) {
+        for head in heads {
+            self.run_head(head, scratch, out);
+        }
+    }
+
+    /// Writes the columns of one head and nothing else.
+    fn run_head(self, head: usize, scratch: &mut ThreadScratch, out: Target) {
+        let Self {
+            kernels,
+            qkv,
+            heads,
+            size,
+            causal,
+        } = self;
+        let tokens = qkv.rows();
+        let block = QUERY_ROWS.min(tokens);
+        let needed = scratch.scores.len().max(block * tokens);
+        scratch.scores.resize(needed, 0.0);
         let columns = |part: usize| {
-            let start = part * hidden + head * size;
+            let start = part * heads * size + head * size;
             qkv.columns(start..start + size)
         };
         let queries = columns(0);
+        let scale = 1.0 / (size as f32).sqrt();
         scratch
             .keys
             .repack(columns(1), Layout::OutputByInput, scale);
@@ -77,13 +131,14 @@ pub(crate) fn attention(
             } else {
                 kernels.softmax(weights.reborrow());
             }
-            let (_, rest) = out.reborrow().split_at(start);
-            let (target, _) = rest.split_at(rows);
+            // SAFETY: these rows and columns of the result belong to this head and block alone, and
+            // the result is borrowed by the caller for as long as this runs.
+            let target = unsafe { out.block(start..end, head * size..(head + 1) * size) };
             kernels.matmul(
                 weights.as_rows(),
                 &scratch.values,
                 Epilogue::default(),
-                target.columns(head * size..(head + 1) * size),
+                target,
             );
             start = end;
         }

@@ -1,6 +1,6 @@
 //! Which instruction set is used, and the safe entry to every kernel.
 
-use crate::attention::{self, AttentionScratch};
+use crate::attention::{Attention, AttentionScratch};
 use crate::depthwise::{Depthwise, DepthwiseConv};
 use crate::matmul::{Epilogue, Matmul};
 use crate::narrow::{Micro, NarrowProduct};
@@ -542,6 +542,36 @@ impl Kernels {
         scratch: &mut AttentionScratch,
         out: RowsMut,
     ) {
+        self.attend(qkv, heads, causal, scratch, out, false);
+    }
+
+    /// [`attention`](Self::attention) with the heads spread over the current rayon pool; the same
+    /// bits.
+    ///
+    /// # Panics
+    /// As [`attention`](Self::attention).
+    #[track_caller]
+    pub fn attention_parallel(
+        self,
+        qkv: Rows,
+        heads: usize,
+        causal: bool,
+        scratch: &mut AttentionScratch,
+        out: RowsMut,
+    ) {
+        self.attend(qkv, heads, causal, scratch, out, true);
+    }
+
+    #[track_caller]
+    fn attend(
+        self,
+        qkv: Rows,
+        heads: usize,
+        causal: bool,
+        scratch: &mut AttentionScratch,
+        out: RowsMut,
+        parallel: bool,
+    ) {
         let hidden = out.cols();
         assert!(
             heads > 0 && hidden.is_multiple_of(heads),
@@ -554,7 +584,14 @@ impl Kernels {
             qkv.cols(),
             out.rows()
         );
-        attention::attention(self, qkv, heads, causal, scratch, out);
+        let attention = Attention {
+            kernels: self,
+            qkv,
+            heads,
+            size: hidden / heads,
+            causal,
+        };
+        attention.run(scratch, out, parallel);
     }
 }
 

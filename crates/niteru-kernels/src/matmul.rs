@@ -61,6 +61,16 @@ impl Target {
     }
 
     /// # Safety
+    /// As for [`row`](Self::row), and as [`RowsMut::from_raw`] says.
+    pub(crate) unsafe fn block<'a>(self, rows: Range<usize>, columns: Range<usize>) -> RowsMut<'a> {
+        let start = self
+            .data
+            .wrapping_add(rows.start * self.stride + columns.start);
+        // SAFETY: the caller vouches for the place and for being alone there.
+        unsafe { RowsMut::from_raw(start, rows.len(), columns.len(), self.stride) }
+    }
+
+    /// # Safety
     /// Row and columns are the result's, nobody else touches these elements meanwhile, and the
     /// result outlives the slice.
     pub(crate) unsafe fn row<'a>(self, row: usize, column: usize, columns: usize) -> &'a mut [f32] {

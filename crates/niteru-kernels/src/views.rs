@@ -1,5 +1,6 @@
 //! Checked two-dimensional views of `f32` slices.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// A read-only matrix in row-major order: row `i` starts at `data[i * stride]`.
@@ -12,13 +13,23 @@ pub struct Rows<'a> {
 }
 
 /// A writable matrix in row-major order: row `i` starts at `data[i * stride]`.
+///
+/// A pointer and not a slice, so that threads can write different columns of the same rows: a slice
+/// over one's columns would hold the others' too.
 #[derive(Debug)]
 pub struct RowsMut<'a> {
-    data: &'a mut [f32],
+    /// `cols` floats are there for each row, and nobody else's while this lives.
+    data: *mut f32,
     rows: usize,
     cols: usize,
     stride: usize,
+    borrow: PhantomData<&'a mut [f32]>,
 }
+
+// SAFETY: like the exclusive borrow that it stands for.
+unsafe impl Send for RowsMut<'_> {}
+// SAFETY: as above; a shared reference gives read access only.
+unsafe impl Sync for RowsMut<'_> {}
 
 /// Floats from the start of the first row to the end of the last; `None` beyond `usize`.
 fn span(rows: usize, cols: usize, stride: usize) -> Option<usize> {
@@ -159,10 +170,11 @@ impl<'a> RowsMut<'a> {
             data.len()
         );
         Self {
-            data,
+            data: data.as_mut_ptr(),
             rows,
             cols,
             stride: cols,
+            borrow: PhantomData,
         }
     }
 
@@ -172,12 +184,29 @@ impl<'a> RowsMut<'a> {
     /// When `stride < cols` (and there is more than one row), or `data` is too short.
     #[track_caller]
     pub fn with_stride(data: &'a mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        let span = check(data.len(), rows, cols, stride);
+        check(data.len(), rows, cols, stride);
         Self {
-            data: &mut data[..span],
+            data: data.as_mut_ptr(),
             rows,
             cols,
             stride,
+            borrow: PhantomData,
+        }
+    }
+
+    /// Part of a matrix that others write elsewhere.
+    ///
+    /// # Safety
+    /// `cols` floats are writable at each of `rows` places from `data` on, `stride` floats apart;
+    /// nobody else touches them for `'a`. [`as_rows`](Self::as_rows) is not called while others
+    /// write between the rows.
+    pub(crate) unsafe fn from_raw(data: *mut f32, rows: usize, cols: usize, stride: usize) -> Self {
+        Self {
+            data,
+            rows,
+            cols,
+            stride,
+            borrow: PhantomData,
         }
     }
 
@@ -203,23 +232,24 @@ impl<'a> RowsMut<'a> {
     #[track_caller]
     pub fn row(&mut self, i: usize) -> &mut [f32] {
         assert!(i < self.rows, "row {i} of {}", self.rows);
-        &mut self.data[i * self.stride..][..self.cols]
+        // SAFETY: row i is there and ours, and the borrow of self is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(i * self.stride), self.cols) }
     }
 
     /// The same matrix for a shorter time, to hand to a function and keep.
     pub fn reborrow(&mut self) -> RowsMut<'_> {
         RowsMut {
-            data: self.data,
-            rows: self.rows,
-            cols: self.cols,
-            stride: self.stride,
+            borrow: PhantomData,
+            ..*self
         }
     }
 
     /// The same matrix, read-only.
     pub fn as_rows(&self) -> Rows<'_> {
+        let span = span(self.rows, self.cols, self.stride).unwrap_or_default();
         Rows {
-            data: self.data,
+            // SAFETY: the constructors checked that so much is there, and that it is ours.
+            data: unsafe { std::slice::from_raw_parts(self.data, span) },
             rows: self.rows,
             cols: self.cols,
             stride: self.stride,
@@ -233,14 +263,9 @@ impl<'a> RowsMut<'a> {
     #[track_caller]
     pub fn split_at(self, count: usize) -> (RowsMut<'a>, RowsMut<'a>) {
         assert!(count <= self.rows, "split at row {count} of {}", self.rows);
-        let (cols, stride) = (self.cols, self.stride);
-        let at = (count * stride).min(self.data.len());
-        let (first, second) = self.data.split_at_mut(at);
-        let rest = self.rows - count;
-        (
-            RowsMut::with_stride(first, count, cols, stride),
-            RowsMut::with_stride(second, rest, cols, stride),
-        )
+        let second = self.data.wrapping_add(count * self.stride);
+        let part = |data, rows| RowsMut { data, rows, ..self };
+        (part(self.data, count), part(second, self.rows - count))
     }
 
     /// Some of the columns of every row.
@@ -254,16 +279,15 @@ impl<'a> RowsMut<'a> {
             "columns {cols:?} of {}",
             self.cols
         );
-        let data = if self.rows == 0 {
-            &mut []
-        } else {
-            &mut self.data[cols.start..]
-        };
-        RowsMut::with_stride(data, self.rows, cols.len(), self.stride)
+        RowsMut {
+            data: self.data.wrapping_add(cols.start),
+            cols: cols.len(),
+            ..self
+        }
     }
 
     pub(crate) fn as_mut_ptr(&mut self) -> *mut f32 {
-        self.data.as_mut_ptr()
+        self.data
     }
 }
 

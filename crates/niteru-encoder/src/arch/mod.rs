@@ -6,7 +6,7 @@ mod parts;
 mod transformer;
 
 use niteru_kernels::{
-    Activation, Epilogue, Kernels, Layout, PackedMatrix, Precision, Rows, RowsMut,
+    Activation, AttentionScratch, Epilogue, Kernels, Layout, PackedMatrix, Precision, Rows, RowsMut,
 };
 
 pub use clip::ConfigError;
@@ -51,6 +51,25 @@ impl Compute {
         match self.threading {
             Threading::One => self.kernels.matmul(a, b, epilogue, out),
             Threading::All => self.kernels.matmul_parallel(a, b, epilogue, out),
+        }
+    }
+}
+
+impl Compute {
+    /// Self-attention over one sequence, as [`Kernels::attention`].
+    fn attention(
+        self,
+        qkv: Rows<'_>,
+        heads: usize,
+        causal: bool,
+        scratch: &mut AttentionScratch,
+        out: RowsMut<'_>,
+    ) {
+        match self.threading {
+            Threading::One => self.kernels.attention(qkv, heads, causal, scratch, out),
+            Threading::All => self
+                .kernels
+                .attention_parallel(qkv, heads, causal, scratch, out),
         }
     }
 }

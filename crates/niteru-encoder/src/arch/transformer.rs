@@ -215,7 +215,7 @@ impl Layer {
         for &tokens in lengths {
             let (sequence, rest) = qkv.split_at(tokens * 3 * hidden);
             let (out, out_rest) = attended.split_at_mut(tokens * hidden);
-            compute.kernels.attention(
+            compute.attention(
                 Rows::new(sequence, tokens, 3 * hidden),
                 shape.heads,
                 shape.causal,

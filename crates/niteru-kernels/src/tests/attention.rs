@@ -33,6 +33,17 @@ fn attention_equals_its_twin() {
                 let what = || format!("{kernels:?} {tokens} tokens {heads}×{size} {causal}");
                 let want = want.iter().map(|x| (*x, 2.5));
                 failures.close(what, &got, want, ATTENTION_TOLERANCE);
+                for threads in [1, 2, 5] {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                    let mut again = vec![0.0; tokens * stride];
+                    let target = RowsMut::with_stride(&mut again, tokens, hidden, stride);
+                    pool.build().unwrap().install(|| {
+                        kernels.attention_parallel(rows, heads, causal, &mut scratch, target);
+                    });
+                    failures.check(bits(&again) == bits(&out), || {
+                        format!("{}: {threads} threads differ", what())
+                    });
+                }
             }
         }
     }

@@ -17,12 +17,7 @@ const LISTED: usize = 20;
 
 pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
     let home = context.home()?;
-    let encoder = encoder_of(
-        context,
-        &home,
-        &args.collection,
-        &args.model,
-    )?;
+    let encoder = encoder_of(context, &home, &args.collection, &args.model)?;
     let report = add(
         context,
         &home,

@@ -24,7 +24,11 @@ struct Searched<'a> {
 pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     let home = context.home()?;
     let collection = home.collection(&args.collection)?;
-    let encoder = context.encoder(Some(&collection.identity().model), &args.numbers, args.threads)?;
+    let encoder = context.encoder(
+        Some(&collection.identity().model),
+        &args.numbers,
+        args.threads,
+    )?;
     let embedding = query_embedding(&encoder, args)?;
     let results = search(
         &collection,
