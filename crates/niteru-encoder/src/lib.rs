@@ -39,7 +39,8 @@ pub use catalogue::{
 };
 pub use encoder::{EmbedError, Encoder, LoadError, PatchFeatures};
 pub use fetch::{
-    FetchError, FetchEvent, Hub, HubFile, Member, Pip, SavedFile, Watch, Wheel, WheelFile,
+    FetchError, FetchEvent, Hub, HubFile, HubRevision, Member, Pip, SavedFile, Watch, Wheel,
+    WheelFile,
 };
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use pipeline::{EmbedOptions, Embedded, StageTimes};

@@ -148,21 +148,15 @@ fn from_hub(
             )));
         }
         match from_revision(hub, repository, *place, staging, watch) {
-            Ok((files, revision)) => {
+            Ok((files, commit)) => {
                 manifest.files = files;
-                manifest.revision = Some(revision);
+                manifest.revision = Some(commit);
                 return Ok(());
             }
-            Err(error @ FetchError::NotFound { .. }) => missing = Some(error),
+            Err(error @ (FetchError::NotFound { .. } | FetchError::NoRevision { .. })) => {
+                missing = Some(error);
+            }
             Err(error) => return Err(error),
-        }
-        for file in CLIP_FILES
-            .iter()
-            .map(|(_, file, _)| *file)
-            .chain([place.file])
-        {
-            // What is not there needs no removing; anything else shows when it is written again.
-            let _ = std::fs::remove_file(staging.path().join(file));
         }
     }
     Err(missing.unwrap_or_else(|| FetchError::NotFound {
@@ -172,8 +166,8 @@ fn from_hub(
     }))
 }
 
-/// Fetches a CLIP repository's files, the small ones first, and sees to it that all are of one
-/// commit; also returns that.
+/// Fetches a CLIP repository's files, the small ones first, all of one commit; also returns that.
+/// Nothing is fetched unless the hub lists them all.
 fn from_revision(
     hub: &Hub,
     repository: &str,
@@ -181,31 +175,23 @@ fn from_revision(
     staging: &Staging,
     watch: &Watch<'_>,
 ) -> Result<(Vec<ManifestFile>, String), FetchError> {
-    let revision = place.revision;
+    let wanted = CLIP_FILES
+        .into_iter()
+        .chain([(Role::Weights, place.file, MAX_WEIGHTS)]);
+    let found = hub.revision(repository, place.revision, staging.path(), watch)?;
+    wanted
+        .clone()
+        .try_for_each(|(_, name, limit)| found.offers(name, limit))?;
     let mut files = Vec::new();
-    let mut commit = None;
-    for (role, name, limit) in
-        CLIP_FILES
-            .into_iter()
-            .chain([(Role::Weights, place.file, MAX_WEIGHTS)])
-    {
+    for (role, name, limit) in wanted {
         watch.tell(FetchEvent::Note(&format!(
-            "fetching {name} of {repository} at {revision}"
+            "fetching {name} of {repository} at {}",
+            place.revision
         )));
-        let to = staging.path().join(name);
-        let file = hub.fetch(repository, revision, name, &to, limit, watch)?;
-        if *commit.get_or_insert_with(|| file.commit.clone()) != file.commit {
-            return Err(FetchError::Network {
-                url: format!("{repository} at {revision}"),
-                reason: "the repository changed meanwhile; try again".to_string(),
-            });
-        }
+        let file = found.fetch(name, limit, watch)?;
         files.push(ManifestFile::new(role, name, file.bytes, file.sha256));
     }
-    Ok((
-        files,
-        commit.flatten().unwrap_or_else(|| revision.to_string()),
-    ))
+    Ok((files, found.commit().to_string()))
 }
 
 /// Compares with what was recorded at the first pull. A file of another name (the other kind of
@@ -275,6 +261,7 @@ fn with_way_out(entry: &CatalogueEntry, source: FetchError) -> ModelError {
         | FetchError::NoPip { .. }
         | FetchError::Pip { .. }
         | FetchError::NotFound { .. }
+        | FetchError::NoRevision { .. }
         | FetchError::Refused { .. }
         | FetchError::Network { .. }
         | FetchError::TimedOut { .. } => true,

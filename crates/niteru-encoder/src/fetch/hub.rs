@@ -1,35 +1,51 @@
-//! Files of model repositories from the hub, by its `resolve` address: a GET that may redirect
-//! to a store. The hub names the commit and, for large files, size and sha256 in its headers.
+//! Files of model repositories, through the hub's client library.
 //!
-//! This speaks HTTP through `ureq` rather than use the `hf-hub` crate: that crate (0.5.0,
-//! `download_with_progress`) makes file paths of headers that the server chose, panics on some
-//! of its answers, and has no limits of time and size; 1.0 brings three times the dependencies.
-//! Certificates are checked by the operating system's store, so that a company's own
-//! authority works.
+//! The library (`hf-hub`) knows the hub: its address, how repositories and revisions are
+//! addressed, and the HTTP client with token, proxy, redirects and the system's certificates. The
+//! hub's description of a revision names its commit, and size and sha256 of every large file, before
+//! anything is fetched.
+//!
+//! The library's own `download` is not used: it makes file paths of headers that the server
+//! chose, and has no limits of time and size. Here nothing that a server says becomes a path: bytes
+//! go to a name that the caller chose, counted, hashed and compared.
 
-use std::io::{self, Read};
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
-use ureq::Agent;
-use ureq::http::{HeaderMap, Response, StatusCode, Uri};
-use ureq::tls::{RootCerts, TlsConfig};
+use hf_hub::api::tokio::{Api, ApiBuilder};
+use hf_hub::{Cache, Repo, RepoType};
+use reqwest::header::{CONTENT_RANGE, HeaderMap, RANGE};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use tokio::runtime::Runtime;
 
-use super::transfer::{Broken, Sink, create, io_error};
+use super::transfer::{Sink, create, io_error};
 use super::{FetchError, FetchEvent, Watch};
 
-const PUBLIC_HUB: &str = "https://huggingface.co";
-const MAX_REDIRECTS: usize = 10;
-/// Attempts at one file; each goes on where the one before was cut off.
+/// Attempts at one request; those at a file go on where the one before was cut off.
 const ATTEMPTS: u32 = 5;
+/// Longest description of a revision.
+const MAX_DESCRIPTION: usize = 8 << 20;
+/// Longest time between two looks at the cancel flag.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A hub: its address, and how to talk to it.
 #[derive(Clone)]
 pub struct Hub {
-    endpoint: String,
+    /// `None` is the public one.
+    endpoint: Option<String>,
     token: Option<String>,
+    patience: Patience,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// Longest wait for an answer, and for each piece of it.
     timeout: Duration,
+    /// Before the second attempt; doubles with each further one.
     pause: Duration,
 }
 
@@ -49,26 +65,36 @@ pub struct HubFile {
     pub bytes: u64,
     /// Its sha256, in hexadecimal.
     pub sha256: String,
-    /// The commit it belongs to, if the hub said so.
-    pub commit: Option<String>,
 }
 
 impl Hub {
     /// The hub that `HF_ENDPOINT` names, else the public one; `HF_TOKEN` is its token.
     pub fn from_env() -> Hub {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let endpoint = variable("HF_ENDPOINT");
-        Hub::new(endpoint.as_deref().unwrap_or(PUBLIC_HUB)).with_token(variable("HF_TOKEN"))
+        let hub = match variable("HF_ENDPOINT") {
+            Some(endpoint) => Hub::new(&endpoint),
+            None => Hub::public(),
+        };
+        hub.with_token(variable("HF_TOKEN"))
     }
 
     /// The hub at this address, such as `https://hub.example.com`, without a token. It is given
     /// 60 seconds to answer and to send each piece, and up to 5 attempts per file.
     pub fn new(endpoint: &str) -> Hub {
         Hub {
-            endpoint: endpoint.trim_end_matches('/').to_string(),
+            endpoint: Some(endpoint.trim_end_matches('/').to_string()),
+            ..Hub::public()
+        }
+    }
+
+    fn public() -> Hub {
+        Hub {
+            endpoint: None,
             token: None,
-            timeout: Duration::from_secs(60),
-            pause: Duration::from_secs(1),
+            patience: Patience {
+                timeout: Duration::from_secs(60),
+                pause: Duration::from_secs(1),
+            },
         }
     }
 
@@ -81,89 +107,167 @@ impl Hub {
     /// The same hub with another limit for each wait, and another pause before the second
     /// attempt (it doubles with each further one).
     pub fn with_patience(mut self, timeout: Duration, pause: Duration) -> Hub {
-        self.timeout = timeout;
-        self.pause = pause;
+        self.patience = Patience { timeout, pause };
         self
     }
 
-    /// Fetches a file of a repository into a new file at `to`, flushed to the disk.
+    /// Asks what a repository holds at a revision. Its files can then be fetched into `folder`,
+    /// which must be there.
+    ///
+    /// Blocks; not to be called from an asynchronous task.
+    ///
+    /// # Errors
+    /// When the hub cannot be reached, refuses, has no such repository or revision, or answers
+    /// something odd.
+    pub fn revision(
+        &self,
+        repository: &str,
+        revision: &str,
+        folder: &Path,
+        watch: &Watch<'_>,
+    ) -> Result<HubRevision, FetchError> {
+        let unreachable = |reason: String| FetchError::Network {
+            url: repository.to_string(),
+            reason,
+        };
+        let api = self
+            .api(folder)
+            .map_err(|error| unreachable(chain(&error)))?;
+        let client = Client {
+            runtime: Some(runtime().map_err(|error| unreachable(error.to_string()))?),
+            patience: self.patience,
+        };
+        let described = api.repo(at(repository, revision));
+        let request = || described.info_request().query(&[("blobs", "true")]);
+        let url = match request().build() {
+            Ok(request) => request.url().to_string(),
+            Err(error) => return Err(unreachable(chain(&error))),
+        };
+        let not_found = || FetchError::NoRevision {
+            repository: repository.to_string(),
+            revision: revision.to_string(),
+        };
+        let answer = client.retry(&url, repository, watch, async || {
+            let response = client.send(request(), watch).await?;
+            check_status(&response, &url, not_found)?;
+            client.short_body(response, watch).await
+        })?;
+        let description =
+            Description::read(&answer).map_err(|reason| FetchError::Network { url, reason })?;
+        Ok(HubRevision {
+            api,
+            client,
+            repository: repository.to_string(),
+            revision: revision.to_string(),
+            folder: folder.to_path_buf(),
+            description,
+        })
+    }
+
+    /// The library's client. It reads and writes no files here; the folder that it would cache in
+    /// is given so that it does not look for one under the user's home, or panic without one.
+    fn api(&self, folder: &Path) -> Result<Api, hf_hub::api::tokio::ApiError> {
+        let mut builder = ApiBuilder::from_cache(Cache::new(folder.join("hub")))
+            .with_progress(false)
+            .with_user_agent("niteru", env!("CARGO_PKG_VERSION"))
+            .with_token(self.token.clone());
+        if let Some(endpoint) = &self.endpoint {
+            builder = builder.with_endpoint(endpoint.clone());
+        }
+        builder.build()
+    }
+}
+
+/// A repository of a hub at one commit.
+pub struct HubRevision {
+    api: Api,
+    client: Client,
+    repository: String,
+    /// As it was asked for, such as `main`.
+    revision: String,
+    folder: PathBuf,
+    description: Description,
+}
+
+impl HubRevision {
+    /// The commit that files are fetched of, whatever becomes of the revision meanwhile: 40
+    /// hexadecimal digits.
+    pub fn commit(&self) -> &str {
+        &self.description.commit
+    }
+
+    /// Whether there is such a file, and not announced as larger than `max_bytes`.
+    ///
+    /// # Errors
+    /// When there is not.
+    pub fn offers(&self, file: &str, max_bytes: u64) -> Result<(), FetchError> {
+        self.announced(file, max_bytes).map(drop)
+    }
+
+    /// Fetches a file into a new file of that name in the folder, flushed to the disk.
     ///
     /// A dropped connection is taken up again where it broke. Size and sha256 are compared with
     /// what the hub announces, where it does.
     ///
+    /// Blocks; not to be called from an asynchronous task.
+    ///
     /// # Errors
-    /// When the hub cannot be reached or has no such file, the file is cut short, larger than
-    /// `max_bytes` or not the announced one, or cannot be written; no file is left then.
+    /// When there is no such file, or its name is not a plain one; when the hub cannot be reached;
+    /// when the file is cut short, larger than `max_bytes` or not the announced one, or cannot be
+    /// written. No file is left then.
     pub fn fetch(
         &self,
-        repository: &str,
-        revision: &str,
         file: &str,
-        to: &Path,
         max_bytes: u64,
         watch: &Watch<'_>,
     ) -> Result<HubFile, FetchError> {
-        let request = Request {
-            url: format!(
-                "{}/{repository}/resolve/{}/{file}",
-                self.endpoint,
-                revision.replace('/', "%2F")
-            ),
-            not_found: || FetchError::NotFound {
-                repository: repository.to_string(),
-                revision: revision.to_string(),
-                file: file.to_string(),
-            },
-        };
-        let mut target = create(to)?;
+        let announced = self.announced(file, max_bytes)?;
+        let to = self.folder.join(file);
+        let mut target = create(&to)?;
+        let sink = Sink::new(&mut target, &to, max_bytes, announced.bytes);
         let fetched = self
-            .fetch_into(
-                &request,
-                Sink::new(&mut target, to, max_bytes, None),
-                file,
-                watch,
-            )
+            .fetch_into(sink, file, announced, watch)
             .and_then(|fetched| {
                 target
                     .sync_all()
-                    .map_err(|source| io_error("write", to, source))?;
+                    .map_err(|source| io_error("write", &to, source))?;
                 Ok(fetched)
             });
         if fetched.is_err() {
             // The first error is the one to report.
-            let _ = std::fs::remove_file(to);
+            let _ = std::fs::remove_file(&to);
         }
         fetched
     }
 
-    fn fetch_into<N: Fn() -> FetchError>(
+    fn announced(&self, file: &str, max_bytes: u64) -> Result<&Announced, FetchError> {
+        let plain = Path::new(file).file_name().is_some_and(|name| name == file);
+        let announced = match self.description.files.get(file) {
+            Some(announced) if plain => announced,
+            _ => return Err(self.not_found(file)),
+        };
+        if announced.bytes.is_some_and(|bytes| bytes > max_bytes) {
+            return Err(FetchError::TooLarge {
+                file: file.to_string(),
+                limit: max_bytes,
+            });
+        }
+        Ok(announced)
+    }
+
+    fn fetch_into(
         &self,
-        request: &Request<N>,
         mut sink: Sink<'_>,
         file: &str,
+        announced: &Announced,
         watch: &Watch<'_>,
     ) -> Result<HubFile, FetchError> {
-        let agent = self.agent();
-        let mut announced = Announced::default();
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let reason = match self.attempt(&agent, request, &mut sink, &mut announced, watch) {
-                Ok(()) => break,
-                Err(Attempt::Final(error)) => return Err(error),
-                Err(Attempt::Again(reason)) => reason,
-            };
-            if attempt == ATTEMPTS {
-                return Err(FetchError::Network {
-                    url: request.url.clone(),
-                    reason,
-                });
-            }
-            watch.tell(FetchEvent::Note(&format!("{file}: {reason}; trying again")));
-            pause(self.pause * (1 << (attempt - 1)), watch)?;
-        }
+        let url = self.api.repo(at(&self.repository, self.commit())).url(file);
+        self.client.retry(&url, file, watch, async || {
+            self.attempt(&url, file, announced, &mut sink, watch).await
+        })?;
         let written = sink.finish();
-        if let Some(expected) = announced.sha256
+        if let Some(expected) = announced.sha256.clone()
             && expected != written.sha256
         {
             return Err(FetchError::Hash {
@@ -175,255 +279,340 @@ impl Hub {
         Ok(HubFile {
             bytes: written.bytes,
             sha256: written.sha256,
-            commit: announced.commit,
         })
     }
 
     /// Asks for what is still missing and takes what comes.
-    fn attempt<N: Fn() -> FetchError>(
+    async fn attempt(
         &self,
-        agent: &Agent,
-        request: &Request<N>,
+        url: &str,
+        file: &str,
+        announced: &Announced,
         sink: &mut Sink<'_>,
-        announced: &mut Announced,
         watch: &Watch<'_>,
     ) -> Result<(), Attempt> {
-        let url = &request.url;
         let odd = |reason: String| {
-            Attempt::Final(FetchError::Network {
-                url: url.clone(),
-                reason,
-            })
+            let url = url.to_string();
+            Attempt::Final(FetchError::Network { url, reason })
         };
-        let response = self.follow(agent, url, sink.done(), announced, watch)?;
+        let had = sink.done();
+        let mut request = self.api.client().get(url);
+        if had > 0 {
+            request = request.header(RANGE, format!("bytes={had}-"));
+        }
+        let mut response = match self.client.send(request, watch).await {
+            // The address was right before: the network may come back.
+            Err(Attempt::Unreachable(reason)) if had > 0 => return Err(Attempt::Again(reason)),
+            answer => answer?,
+        };
+        if url.starts_with("https:") && response.url().scheme() != "https" {
+            return Err(odd(
+                "redirected to an address without encryption".to_string()
+            ));
+        }
+        // Asked to go on at the end: there is nothing more.
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return match announced.bytes {
+                Some(bytes) if bytes != had => {
+                    Err(odd(format!("it ends after {had} of {bytes} bytes")))
+                }
+                _ => Ok(()),
+            };
+        }
+        check_status(&response, url, || self.not_found(file))?;
         let start = match response.status() {
-            StatusCode::OK => 0,
-            StatusCode::PARTIAL_CONTENT if range_start(response.headers()) == Some(sink.done()) => {
-                sink.done()
-            }
-            // Asked to go on at the end: there is nothing more.
-            StatusCode::RANGE_NOT_SATISFIABLE if announced.bytes == Some(sink.done()) => {
-                return Ok(());
-            }
-            StatusCode::RANGE_NOT_SATISFIABLE => {
-                let bytes = announced
-                    .bytes
-                    .map_or("more".to_string(), |bytes| bytes.to_string());
-                return Err(odd(format!(
-                    "it ends after {} of {bytes} bytes",
-                    sink.done()
-                )));
-            }
-            StatusCode::NOT_FOUND => return Err(Attempt::Final((request.not_found)())),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let status = response.status().as_u16();
-                return Err(Attempt::Final(FetchError::Refused {
-                    url: url.clone(),
-                    status,
-                }));
-            }
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(Attempt::Again(format!("the server answered {status}")));
-            }
-            status => return Err(odd(format!("the server answered {status}"))),
+            StatusCode::PARTIAL_CONTENT => range_start(response.headers())
+                .filter(|start| *start == had)
+                .ok_or_else(|| odd("the server sent another part than asked for".to_string()))?,
+            _ => 0,
         };
-        announced.read_length(response.headers(), start);
-        sink.expect(announced.bytes).map_err(Attempt::Final)?;
-        let mut body = response.into_body().into_reader();
-        if start < sink.done() {
-            // The server sends all of it again: skip what is there. The sha256 tells if it differs.
-            skip(&mut body, sink.done() - start)
-                .map_err(|error| Attempt::Again(error.to_string()))?;
-        }
-        match sink.take_from(&mut body, watch) {
-            Ok(()) => (),
-            Err(Broken::Final(error)) => return Err(Attempt::Final(error)),
-            Err(Broken::Source(error)) => return Err(Attempt::Again(error.to_string())),
-        }
-        match announced.bytes {
-            Some(bytes) if sink.done() < bytes => Err(Attempt::Again(format!(
-                "cut off after {} of {bytes} bytes",
-                sink.done()
-            ))),
-            Some(bytes) if sink.done() > bytes => {
-                Err(odd(format!("got {} bytes instead of {bytes}", sink.done())))
+        let length = response.content_length();
+        let total = announced
+            .bytes
+            .or(length.and_then(|length| length.checked_add(start)));
+        sink.expect(total).map_err(Attempt::Final)?;
+        // Where the server sends all of it again, what is there is skipped; the sha256 tells
+        // whether it differs.
+        let mut skip = had - start;
+        while let Some(piece) = self.client.piece(&mut response, watch).await? {
+            let known = skip.min(piece.len() as u64);
+            skip -= known;
+            sink.put(&piece[known as usize..], watch)
+                .map_err(Attempt::Final)?;
+            if announced.bytes.is_some_and(|bytes| sink.done() > bytes) {
+                break;
             }
+        }
+        let done = sink.done();
+        match total {
+            Some(bytes) if done < bytes && done == had => {
+                Err(odd(format!("it ends after {done} of {bytes} bytes")))
+            }
+            Some(bytes) if done < bytes => Err(Attempt::Again(format!(
+                "cut off after {done} of {bytes} bytes"
+            ))),
+            Some(bytes) if done > bytes => Err(odd(format!("got {done} bytes instead of {bytes}"))),
             _ => Ok(()),
         }
     }
 
-    /// Sends the request and follows redirects. Done here because the hub's headers stand on the
-    /// first answer, and its token must not go to other hosts.
-    fn follow(
-        &self,
-        agent: &Agent,
-        url: &str,
-        from: u64,
-        announced: &mut Announced,
-        watch: &Watch<'_>,
-    ) -> Result<Response<ureq::Body>, Attempt> {
-        let odd = |reason: &str| {
-            Attempt::Final(FetchError::Network {
-                url: url.to_string(),
-                reason: reason.to_string(),
-            })
-        };
-        let mut at: Uri = url.parse().map_err(|_| odd("not a valid address"))?;
-        let home = at.authority().cloned();
-        for _ in 0..=MAX_REDIRECTS {
-            watch.check().map_err(Attempt::Final)?;
-            let mut request = agent.get(at.clone());
-            if from > 0 {
-                request = request.header("Range", format!("bytes={from}-"));
-            }
-            if let Some(token) = self
-                .token
-                .as_ref()
-                .filter(|_| at.authority() == home.as_ref())
-            {
-                request = request.header("Authorization", format!("Bearer {token}"));
-            }
-            let response = request.call().map_err(|error| failure(url, error))?;
-            if at.authority() == home.as_ref() {
-                announced.read_hub(response.headers());
-            }
-            if !response.status().is_redirection() {
-                return Ok(response);
-            }
-            let location = response
-                .headers()
-                .get("location")
-                .and_then(|value| value.to_str().ok());
-            at = redirect(&at, location.ok_or_else(|| odd("redirected to nowhere"))?)
-                .ok_or_else(|| odd("redirected to an address that is not allowed"))?;
+    fn not_found(&self, file: &str) -> FetchError {
+        FetchError::NotFound {
+            repository: self.repository.clone(),
+            revision: self.revision.clone(),
+            file: file.to_string(),
         }
-        Err(odd("redirected too often"))
-    }
-
-    fn agent(&self) -> Agent {
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
-        let mut config = Agent::config_builder()
-            .tls_config(tls)
-            .user_agent(concat!("niteru/", env!("CARGO_PKG_VERSION")))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_resolve(Some(self.timeout))
-            .timeout_connect(Some(self.timeout))
-            .timeout_send_request(Some(self.timeout))
-            .timeout_recv_response(Some(self.timeout))
-            .timeout_per_read(Some(self.timeout));
-        let host = self.endpoint.split("://").last().unwrap_or_default();
-        if ["127.0.0.1", "localhost", "[::1]"]
-            .iter()
-            .any(|local| host.starts_with(local))
-        {
-            config = config.proxy(None);
-        }
-        config.build().into()
     }
 }
 
-struct Request<N> {
-    url: String,
-    not_found: N,
+fn at(repository: &str, revision: &str) -> Repo {
+    let (repository, revision) = (repository.to_string(), revision.to_string());
+    Repo::with_revision(repository, RepoType::Model, revision)
+}
+
+/// What the hub says about a revision.
+struct Description {
+    commit: String,
+    files: BTreeMap<String, Announced>,
+}
+
+/// What the hub says about a file. The sha256 is known of large files only; of small ones the hub
+/// tells a git hash, which is not of use.
+#[derive(Debug, Default)]
+struct Announced {
+    bytes: Option<u64>,
+    sha256: Option<String>,
+}
+
+impl Description {
+    fn read(answer: &[u8]) -> Result<Description, String> {
+        #[derive(Deserialize)]
+        struct Answer {
+            sha: String,
+            siblings: Vec<Sibling>,
+        }
+        #[derive(Deserialize)]
+        struct Sibling {
+            rfilename: String,
+            size: Option<u64>,
+            lfs: Option<Lfs>,
+        }
+        #[derive(Deserialize)]
+        struct Lfs {
+            sha256: String,
+            size: u64,
+        }
+        let answer: Answer = serde_json::from_slice(answer)
+            .map_err(|error| format!("not a description of a revision ({error})"))?;
+        // The commit becomes part of addresses and is recorded.
+        if !hexadecimal(&answer.sha, 40) {
+            return Err(format!("{:?} is not a commit", answer.sha));
+        }
+        let mut files = BTreeMap::new();
+        for Sibling {
+            rfilename,
+            size,
+            lfs,
+        } in answer.siblings
+        {
+            let announced = match lfs {
+                Some(lfs) if !hexadecimal(&lfs.sha256, 64) => {
+                    return Err(format!("{:?} is not a sha256", lfs.sha256));
+                }
+                Some(lfs) => Announced {
+                    bytes: Some(lfs.size),
+                    sha256: Some(lfs.sha256),
+                },
+                None => Announced {
+                    bytes: size,
+                    sha256: None,
+                },
+            };
+            files.insert(rfilename, announced);
+        }
+        Ok(Description {
+            commit: answer.sha,
+            files,
+        })
+    }
+}
+
+fn hexadecimal(text: &str, length: usize) -> bool {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    text.len() == length && text.bytes().all(digit)
 }
 
 /// Why an attempt failed.
 enum Attempt {
     /// Another one may succeed.
     Again(String),
-    /// Another one would not.
+    /// Nothing answers at this address, or its certificate is not trusted: that will not change
+    /// within seconds.
+    Unreachable(String),
+    /// Another one would not help.
     Final(FetchError),
 }
 
-/// What the hub's headers say about a file.
-#[derive(Debug, Default)]
-struct Announced {
-    bytes: Option<u64>,
-    sha256: Option<String>,
-    commit: Option<String>,
+/// Runs requests to their end, with limits of time.
+struct Client {
+    /// Always there until dropped.
+    runtime: Option<Runtime>,
+    patience: Patience,
 }
 
-impl Announced {
-    /// Headers of the hub itself: `x-repo-commit`, and for large files `x-linked-size` and
-    /// `x-linked-etag`, which is the sha256. Small files have a git hash there: not of use.
-    fn read_hub(&mut self, headers: &HeaderMap) {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let hexadecimal = |text: &str, length: usize| {
-            text.len() == length
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Not waited for: looking up a name cannot be interrupted, and may take long.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+impl Client {
+    /// Makes attempts until one succeeds, or another would not help. `name` is what notes call it.
+    fn retry<T>(
+        &self,
+        url: &str,
+        name: &str,
+        watch: &Watch<'_>,
+        mut attempt: impl AsyncFnMut() -> Result<T, Attempt>,
+    ) -> Result<T, FetchError> {
+        let failed = |reason| FetchError::Network {
+            url: url.to_string(),
+            reason,
         };
-        if let Some(commit) = text("x-repo-commit").filter(|commit| hexadecimal(commit, 40)) {
-            self.commit = Some(commit.to_string());
+        let runtime = self
+            .runtime
+            .as_ref()
+            .ok_or_else(|| failed("closed".to_string()))?;
+        let mut pause = self.patience.pause;
+        for last in (1..=ATTEMPTS).map(|number| number == ATTEMPTS) {
+            let reason = match runtime.block_on(attempt()) {
+                Ok(done) => return Ok(done),
+                Err(Attempt::Final(error)) => return Err(error),
+                Err(Attempt::Unreachable(reason)) => return Err(failed(reason)),
+                Err(Attempt::Again(reason)) if last => return Err(failed(reason)),
+                Err(Attempt::Again(reason)) => reason,
+            };
+            watch.tell(FetchEvent::Note(&format!("{name}: {reason}; trying again")));
+            sleep(pause, watch)?;
+            pause *= 2;
         }
-        if let Some(size) = text("x-linked-size").and_then(|size| size.parse().ok()) {
-            self.bytes = Some(size);
-        }
-        let tag = text("x-linked-etag").map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
-        if let Some(tag) = tag.filter(|tag| hexadecimal(tag, 64)) {
-            self.sha256 = Some(tag.to_string());
-        }
+        Err(failed("gave up".to_string()))
     }
 
-    /// The length of what comes, unless the hub has said the file's.
-    fn read_length(&mut self, headers: &HeaderMap, start: u64) {
-        let length = headers
-            .get("content-length")
-            .and_then(|value| value.to_str().ok());
-        if let Some(length) = length.and_then(|length| length.parse::<u64>().ok()) {
-            self.bytes = self.bytes.or(length.checked_add(start));
+    async fn send(&self, request: RequestBuilder, watch: &Watch<'_>) -> Result<Response, Attempt> {
+        self.wait(request.send(), watch).await?.map_err(failure)
+    }
+
+    /// The next piece of the body; `None` at its end.
+    async fn piece(
+        &self,
+        response: &mut Response,
+        watch: &Watch<'_>,
+    ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, Attempt> {
+        self.wait(response.chunk(), watch).await?.map_err(failure)
+    }
+
+    async fn short_body(
+        &self,
+        mut response: Response,
+        watch: &Watch<'_>,
+    ) -> Result<Vec<u8>, Attempt> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.piece(&mut response, watch).await? {
+            body.extend_from_slice(&piece);
+            if body.len() > MAX_DESCRIPTION {
+                return Err(Attempt::Final(FetchError::TooLarge {
+                    file: "the hub's description of the repository".to_string(),
+                    limit: MAX_DESCRIPTION as u64,
+                }));
+            }
+        }
+        Ok(body)
+    }
+
+    /// Waits for what a server does: not longer than the limit, nor than the caller wants.
+    async fn wait<T>(
+        &self,
+        action: impl Future<Output = T>,
+        watch: &Watch<'_>,
+    ) -> Result<T, Attempt> {
+        let mut action = pin!(action);
+        let limit = self.patience.timeout;
+        let end = Instant::now() + limit;
+        loop {
+            watch.check().map_err(Attempt::Final)?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let seconds = limit.as_secs_f32();
+                return Err(Attempt::Again(format!("no answer for {seconds} s")));
+            }
+            if let Ok(done) = tokio::time::timeout(left.min(LOOK), &mut action).await {
+                return Ok(done);
+            }
         }
     }
 }
 
-/// Where a redirect leads: another path of the same server, or a full address; never from https
-/// to plain http.
-fn redirect(from: &Uri, location: &str) -> Option<Uri> {
-    let to: Uri = if location.starts_with('/') && !location.starts_with("//") {
-        format!("{}://{}{location}", from.scheme_str()?, from.authority()?)
-            .parse()
-            .ok()?
-    } else {
-        location.parse().ok()?
-    };
-    let safe = match to.scheme_str()? {
-        "https" => true,
-        "http" => from.scheme_str() == Some("http"),
-        _ => false,
-    };
-    (safe && to.host().is_some()).then_some(to)
+/// Lets answers through that hold what was asked for.
+fn check_status(
+    response: &Response,
+    url: &str,
+    not_found: impl Fn() -> FetchError,
+) -> Result<(), Attempt> {
+    let (url, status) = (url.to_string(), response.status());
+    Err(match status {
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT => return Ok(()),
+        StatusCode::NOT_FOUND => Attempt::Final(not_found()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Attempt::Final(FetchError::Refused {
+            url,
+            status: status.as_u16(),
+        }),
+        _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            Attempt::Again(format!("the server answered {status}"))
+        }
+        _ => Attempt::Final(FetchError::Network {
+            url,
+            reason: format!("the server answered {status}"),
+        }),
+    })
 }
 
-/// Sorts the client's errors: a connection that breaks may hold the next time; an address where
-/// nothing answers, or whose certificate is not trusted, will not change within seconds.
-fn failure(url: &str, error: ureq::Error) -> Attempt {
-    let lasting = match &error {
-        // The second is how a certificate that is not trusted shows.
-        ureq::Error::Io(error) => {
-            matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData
-            )
-        }
-        ureq::Error::Protocol(_) | ureq::Error::Timeout(_) => false,
-        _ => true,
-    };
-    if lasting {
-        let (url, reason) = (url.to_string(), error.to_string());
-        return Attempt::Final(FetchError::Network { url, reason });
+/// Sorts the client's errors.
+fn failure(error: reqwest::Error) -> Attempt {
+    let lasting = error.is_connect() || error.is_builder() || error.is_redirect();
+    let reason = chain(&error.without_url());
+    match lasting {
+        true => Attempt::Unreachable(reason),
+        false => Attempt::Again(reason),
     }
-    Attempt::Again(error.to_string())
+}
+
+/// An error with its causes: the outermost says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let reason = error.to_string();
+        if !text.contains(&reason) {
+            text = format!("{text}: {reason}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// First byte of a partial answer: `content-range: bytes 5-9/10`.
 fn range_start(headers: &HeaderMap) -> Option<u64> {
-    let range = headers.get("content-range")?.to_str().ok()?;
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
     range
         .strip_prefix("bytes ")?
         .split('-')
@@ -432,19 +621,12 @@ fn range_start(headers: &HeaderMap) -> Option<u64> {
         .ok()
 }
 
-fn skip(body: &mut dyn Read, count: u64) -> io::Result<()> {
-    if io::copy(&mut body.take(count), &mut io::sink())? == count {
-        return Ok(());
-    }
-    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "cut off"))
-}
-
 /// Waits, but not longer than the caller wants.
-fn pause(time: Duration, watch: &Watch<'_>) -> Result<(), FetchError> {
-    let end = std::time::Instant::now() + time;
-    while std::time::Instant::now() < end {
+fn sleep(time: Duration, watch: &Watch<'_>) -> Result<(), FetchError> {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
         watch.check()?;
-        std::thread::sleep(Duration::from_millis(20).min(time));
+        std::thread::sleep(LOOK.min(time));
     }
     watch.check()
 }

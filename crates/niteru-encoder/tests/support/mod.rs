@@ -176,9 +176,7 @@ impl Reply {
                 .body(&bytes[from..]),
             None => Reply::new(200).body(bytes),
         };
-        reply
-            .header("x-repo-commit", COMMIT)
-            .header("etag", "\"0123\"")
+        reply.header("etag", "\"0123\"")
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Reply {
@@ -228,19 +226,82 @@ impl FakeHub {
         FakeHub { endpoint, requests }
     }
 
+    /// A hub that answers questions about repositories by `describe`, given what follows
+    /// `/api/models/` in the path, and else as `answer` says. `describe`'s `None` is 404. Only
+    /// what `answer` is asked counts as a request.
+    pub(crate) fn with_repositories(
+        describe: impl Fn(&str) -> Option<serde_json::Value> + Send + 'static,
+        answer: impl Fn(&Request) -> Option<Reply> + Send + 'static,
+    ) -> FakeHub {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let counted = log.clone();
+        let hub = FakeHub::start(move |request| {
+            if let Some(asked) = request.path.strip_prefix("/api/models/") {
+                return Some(match describe(asked) {
+                    Some(description) => Reply::new(200).body(description.to_string().as_bytes()),
+                    None => Reply::new(404).body(b"Repository not found"),
+                });
+            }
+            let mut request = request.clone();
+            request.number = counted.lock().unwrap().len();
+            counted.lock().unwrap().push(request.clone());
+            answer(&request)
+        });
+        FakeHub {
+            requests: log,
+            ..hub
+        }
+    }
+
+    /// A hub whose only repository, `owner/name`, holds `file`, described by `about` besides its
+    /// name.
+    pub(crate) fn with_file(
+        about: serde_json::Value,
+        answer: impl Fn(&Request) -> Option<Reply> + Send + 'static,
+    ) -> FakeHub {
+        let mut file = serde_json::json!({"rfilename": "file"});
+        if let (Some(file), Some(about)) = (file.as_object_mut(), about.as_object()) {
+            file.extend(about.clone());
+        }
+        let description = serde_json::json!({"sha": COMMIT, "siblings": [file]});
+        FakeHub::with_repositories(
+            move |asked| {
+                (asked == "owner/name/revision/main?blobs=true").then(|| description.clone())
+            },
+            answer,
+        )
+    }
+
+    /// A hub with these files under `repository`, at this revision only.
+    pub(crate) fn with_files(
+        repository: &str,
+        revision: &str,
+        files: Vec<(&'static str, Vec<u8>)>,
+    ) -> FakeHub {
+        let revision = revision.replace('/', "%2F");
+        let question = format!("{repository}/revision/{revision}?blobs=true");
+        let prefix = format!("/{repository}/resolve/{COMMIT}/");
+        let siblings: Vec<_> = files
+            .iter()
+            .map(|(name, bytes)| about(name, bytes))
+            .collect();
+        let description = serde_json::json!({"sha": COMMIT, "siblings": siblings});
+        FakeHub::with_repositories(
+            move |asked| (asked == question).then(|| description.clone()),
+            move |request| {
+                let file = request.path.strip_prefix(&prefix);
+                let found = files.iter().find(|(name, _)| Some(*name) == file);
+                Some(match found {
+                    Some((_, bytes)) => Reply::file(request, bytes),
+                    None => Reply::new(404).body(b"Entry not found"),
+                })
+            },
+        )
+    }
+
     /// A hub with the small CLIP model under `repository`, at this revision only.
     pub(crate) fn with_clip(repository: &str, revision: &str) -> FakeHub {
-        let prefix = format!("/{repository}/resolve/{}/", revision.replace('/', "%2F"));
-        FakeHub::start(move |request| {
-            let file = request.path.strip_prefix(&prefix);
-            let found = clip_files()
-                .into_iter()
-                .find(|(name, _)| Some(*name) == file);
-            Some(match found {
-                Some((_, bytes)) => Reply::file(request, &bytes),
-                None => Reply::new(404).body(b"Entry not found"),
-            })
-        })
+        FakeHub::with_files(repository, revision, clip_files())
     }
 
     /// A client of it that does not wait long.
@@ -252,6 +313,16 @@ impl FakeHub {
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+/// What a hub says about a file: of large ones the sha256, of small ones a git hash.
+fn about(name: &str, bytes: &[u8]) -> serde_json::Value {
+    let size = bytes.len();
+    let mut about = serde_json::json!({"rfilename": name, "size": size, "blobId": "0123"});
+    if name.contains("model.") {
+        about["lfs"] = serde_json::json!({"size": size, "sha256": sha256(bytes), "pointerSize": 1});
+    }
+    about
 }
 
 fn read_request(stream: &TcpStream) -> Option<Request> {
