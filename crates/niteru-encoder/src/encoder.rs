@@ -12,7 +12,8 @@ use crate::arch::{
     Threading, Variant, VisionTower,
 };
 use crate::cache::ModelFiles;
-use crate::catalogue::{CatalogueEntry, ModelKind, catalogue};
+use crate::catalogue::{CatalogueEntry, ModelKind, catalogue, reinstall};
+use crate::causes::with_causes;
 use crate::fingerprint::Fingerprint;
 use crate::preprocess::{Pixels, Preprocess, PreprocessError};
 use crate::random::RandomTensors;
@@ -68,6 +69,25 @@ struct TextSide {
     tower: TextTower,
 }
 
+impl TextSide {
+    /// The ids of each text, all of which the tower has an embedding for.
+    fn tokens(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EmbedError> {
+        let tokens: Vec<Vec<u32>> = texts
+            .iter()
+            .map(|text| self.tokenizer.encode(text))
+            .collect::<Result<_, _>>()?;
+        let vocabulary = self.tower.vocabulary();
+        match tokens
+            .iter()
+            .flatten()
+            .find(|&&id| id as usize >= vocabulary)
+        {
+            Some(&id) => Err(EmbedError::Vocabulary { id, vocabulary }),
+            None => Ok(tokens),
+        }
+    }
+}
+
 /// The patch features of one picture: a grid of embedding-like vectors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchFeatures {
@@ -85,7 +105,11 @@ pub struct PatchFeatures {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The weights could not be read, or lack a tensor, or one has another shape.
-    #[error("cannot load the weights of model {model}")]
+    #[error(
+        "cannot load the weights of model {model}: {}; {}",
+        with_causes(source),
+        reinstall(model)
+    )]
     Weights {
         /// The model's name.
         model: String,
@@ -93,7 +117,11 @@ pub enum LoadError {
         source: WeightsError,
     },
     /// The architecture's configuration is missing or wrong.
-    #[error("cannot use the configuration of model {model}")]
+    #[error(
+        "cannot use the configuration of model {model}: {}; {}",
+        with_causes(source),
+        reinstall(model)
+    )]
     Config {
         /// The model's name.
         model: String,
@@ -101,17 +129,34 @@ pub enum LoadError {
         source: ConfigError,
     },
     /// The preprocessing configuration is missing or wrong.
-    #[error("cannot use the preprocessing of model {model}")]
+    #[error(
+        "cannot use the preprocessing of model {model}: {}; {}",
+        with_causes(source),
+        reinstall(model)
+    )]
     Preprocess {
         /// The model's name.
         model: String,
         /// What is wrong with which file.
         source: PreprocessError,
     },
+    /// The tokenizer cannot be used.
+    #[error(
+        "cannot use the tokenizer of model {model}: {}; {}",
+        with_causes(source),
+        reinstall(model)
+    )]
+    Tokenizer {
+        /// The model's name.
+        model: String,
+        /// What is wrong with which file.
+        source: TokenizerError,
+    },
     /// The preprocessing makes another size than the network reads.
     #[error(
-        "model {model}: the preprocessing makes {preprocess} px, the network reads {network} px; \
-         import the model again from a complete folder"
+        "model {model}: preprocessor_config.json makes {preprocess} px, \
+         the network of config.json reads {network} px; {}",
+        reinstall(model)
     )]
     InputSize {
         /// The model's name.
@@ -122,7 +167,7 @@ pub enum LoadError {
         network: usize,
     },
     /// A file that the model needs was not installed with it.
-    #[error("model {model} has no {file}; import it again from a complete folder")]
+    #[error("model {model} has no {file}; {}", reinstall(model))]
     MissingFile {
         /// The model's name.
         model: String,
@@ -151,7 +196,7 @@ pub enum EmbedError {
     /// The text tower could not be loaded.
     #[error("cannot load the text tower")]
     LoadText(#[source] LoadError),
-    /// The tokenizer could not be loaded, or not used on this text.
+    /// The tokenizer could not be used on this text.
     #[error("cannot tokenize")]
     Tokenize(#[from] TokenizerError),
     /// The tokenizer gives an id that the model has no embedding for.
@@ -436,18 +481,7 @@ impl Encoder {
     /// When the model has no text tower, or it cannot be loaded, or a text cannot be tokenized.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let side = self.text_side()?;
-        let tokens: Vec<Vec<u32>> = texts
-            .iter()
-            .map(|text| side.tokenizer.encode(text))
-            .collect::<Result<_, _>>()?;
-        let vocabulary = side.tower.vocabulary();
-        if let Some(&id) = tokens
-            .iter()
-            .flatten()
-            .find(|&&id| id as usize >= vocabulary)
-        {
-            return Err(EmbedError::Vocabulary { id, vocabulary });
-        }
+        let tokens = side.tokens(texts)?;
         let compute = Compute {
             kernels: self.kernels,
             threading: Threading::All,
@@ -482,6 +516,18 @@ impl Encoder {
         Ok(self.text_side()?.tokenizer.encode(text)?)
     }
 
+    /// Loads what is otherwise loaded at the first text, if the model reads texts, and tries it.
+    ///
+    /// # Errors
+    /// As [`Encoder::embed_texts`].
+    pub(crate) fn check_text(&self) -> Result<(), EmbedError> {
+        if self.has_text() {
+            // The empty text shows whether start and end token are added.
+            self.text_side()?.tokens(&["", "a photo of a part"])?;
+        }
+        Ok(())
+    }
+
     fn text_side(&self) -> Result<Arc<TextSide>, EmbedError> {
         let Some(text) = &self.text else {
             let reads_text = |entry: &&CatalogueEntry| entry.kind.has_text();
@@ -507,7 +553,14 @@ impl Encoder {
         };
         let weights = Weights::open(&text.weights).map_err(failed)?;
         let side = Arc::new(TextSide {
-            tokenizer: Tokenizer::open(&text.tokenizer, text.config.max_tokens)?,
+            tokenizer: Tokenizer::open(&text.tokenizer, text.config.max_tokens).map_err(
+                |source| {
+                    EmbedError::LoadText(LoadError::Tokenizer {
+                        model: self.model.clone(),
+                        source,
+                    })
+                },
+            )?,
             tower: TextTower::load(&weights, self.kernels, &text.config).map_err(failed)?,
         });
         *loaded = Some(Arc::clone(&side));

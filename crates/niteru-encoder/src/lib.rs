@@ -20,6 +20,7 @@
 mod arch;
 mod cache;
 mod catalogue;
+mod causes;
 mod encoder;
 mod fetch;
 mod fingerprint;

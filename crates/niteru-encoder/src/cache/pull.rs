@@ -6,7 +6,6 @@ use super::manifest::{Manifest, ManifestFile, Role};
 use super::{ModelCache, ModelError, ModelFiles, check_name, files_error};
 use crate::catalogue::{CatalogueEntry, HubWeights, Source, find_in_catalogue};
 use crate::fetch::{FetchError, FetchEvent, Hub, Member, Pip, Watch, Wheel};
-use crate::weights::Weights;
 
 /// The files of a CLIP repository besides the weights, and their size limits.
 pub(super) const CLIP_FILES: [(Role, &str, u64); 3] = [
@@ -123,7 +122,7 @@ impl ModelCache {
         if let Some(recorded) = recorded {
             unchanged(name, &recorded, &manifest)?;
         }
-        usable(entry, &staging, &manifest)?;
+        usable(&manifest.source, &staging, &manifest)?;
         writer.install(staging, name, &manifest).map_err(failed)?;
         drop(writer);
         self.open(name).map(Pulled::Installed)
@@ -215,32 +214,14 @@ fn unchanged(name: &str, recorded: &Manifest, fetched: &Manifest) -> Result<(), 
     Ok(())
 }
 
-/// Checks that staged files are a model of the catalogue entry's kind.
-pub(super) fn usable(
-    entry: &CatalogueEntry,
-    staging: &Staging,
-    manifest: &Manifest,
-) -> Result<(), ModelError> {
-    let weights = manifest
-        .file(Role::Weights)
-        .map(|file| staging.path().join(&file.name));
-    let checked = weights
-        .ok_or_else(|| "no weights".to_string())
-        .and_then(|weights| {
-            if entry.kind.has_text() {
-                return check::clip(staging.path(), &weights);
-            }
-            let weights = Weights::open(&weights).map_err(|error| error.to_string())?;
-            match check::efficientnet_lite(&weights)? {
-                kind if kind == entry.kind => Ok(()),
-                kind => Err(format!(
-                    "the weights are of {}, not {}",
-                    kind.as_str(),
-                    entry.kind.as_str()
-                )),
-            }
-        });
-    checked.map_err(|reason| unusable(entry.name, &manifest.source, staging, &reason))
+/// Checks that staged files are a model of the kind that their manifest says, and that it loads. `from` is
+/// where they come from, for the error.
+pub(super) fn usable(from: &str, staging: &Staging, manifest: &Manifest) -> Result<(), ModelError> {
+    let checked = match ModelFiles::of(manifest, staging.path()) {
+        None => Err("there are no weights".to_string()),
+        Some(files) => check::kind(&files).and_then(|()| check::loads(&files)),
+    };
+    checked.map_err(|reason| unusable(&manifest.name, from, staging, &reason))
 }
 
 /// The error for staged files; their temporary folder says nothing to a user.

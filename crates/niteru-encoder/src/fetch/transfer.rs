@@ -145,6 +145,11 @@ impl<'a> Sink<'a> {
         self.done
     }
 
+    /// Bytes expected in all, where known.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total
+    }
+
     /// Says how many bytes are expected in all: for progress, and to refuse what is too large
     /// before it is fetched.
     pub(super) fn expect(&mut self, total: Option<u64>) -> Result<(), FetchError> {
