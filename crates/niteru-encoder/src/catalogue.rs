@@ -139,6 +139,15 @@ pub fn find_in_catalogue(name: &str) -> Option<&'static CatalogueEntry> {
     TABLE.iter().find(|entry| entry.name == name)
 }
 
+/// What to run to install a model again, in words; for errors of models that are installed.
+pub(crate) fn reinstall(name: &str) -> String {
+    let get = match find_in_catalogue(name) {
+        Some(_) => format!("pull {name}"),
+        None => format!("import {name} FOLDER-or-FILE"),
+    };
+    format!("to install it again, run: niteru models remove {name}, then: niteru models {get}")
+}
+
 /// Where most repositories keep their weights: both kinds are read.
 const ON_MAIN: &[HubWeights] = &[
     HubWeights {

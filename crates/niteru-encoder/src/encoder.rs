@@ -97,6 +97,25 @@ struct TextSide {
     tower: TextTower,
 }
 
+impl TextSide {
+    /// The ids of each text, all of which the tower has an embedding for.
+    fn tokens(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EmbedError> {
+        let tokens: Vec<Vec<u32>> = texts
+            .iter()
+            .map(|text| self.tokenizer.encode(text))
+            .collect::<Result<_, _>>()?;
+        let vocabulary = self.tower.vocabulary();
+        match tokens
+            .iter()
+            .flatten()
+            .find(|&&id| id as usize >= vocabulary)
+        {
+            Some(&id) => Err(EmbedError::Vocabulary { id, vocabulary }),
+            None => Ok(tokens),
+        }
+    }
+}
+
 /// The patch features of one picture: a grid of embedding-like vectors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchFeatures {
@@ -130,7 +149,7 @@ pub enum EmbedError {
     /// The text tower could not be loaded.
     #[error("cannot load the text tower")]
     LoadText(#[source] LoadError),
-    /// The tokenizer could not be loaded, or not used on this text.
+    /// The tokenizer could not be used on this text.
     #[error("cannot tokenize")]
     Tokenize(#[from] TokenizerError),
     /// The tokenizer gives an id that the model has no embedding for.
@@ -310,18 +329,7 @@ impl Encoder {
     /// When the model has no text tower, or it cannot be loaded, or a text cannot be tokenized.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let side = self.text_side()?;
-        let tokens: Vec<Vec<u32>> = texts
-            .iter()
-            .map(|text| side.tokenizer.encode(text))
-            .collect::<Result<_, _>>()?;
-        let vocabulary = side.tower.vocabulary();
-        if let Some(&id) = tokens
-            .iter()
-            .flatten()
-            .find(|&&id| id as usize >= vocabulary)
-        {
-            return Err(EmbedError::Vocabulary { id, vocabulary });
-        }
+        let tokens = side.tokens(texts)?;
         let compute = Compute {
             kernels: self.kernels,
             threading: Threading::All,
@@ -356,6 +364,18 @@ impl Encoder {
         Ok(self.text_side()?.tokenizer.encode(text)?)
     }
 
+    /// Loads what is otherwise loaded at the first text, if the model reads texts, and tries it.
+    ///
+    /// # Errors
+    /// As [`Encoder::embed_texts`].
+    pub(crate) fn check_text(&self) -> Result<(), EmbedError> {
+        if self.has_text() {
+            // The empty text shows whether start and end token are added.
+            self.text_side()?.tokens(&["", "a photo of a part"])?;
+        }
+        Ok(())
+    }
+
     fn text_side(&self) -> Result<Arc<TextSide>, EmbedError> {
         let Some(text) = &self.text else {
             let reads_text = |entry: &&CatalogueEntry| entry.kind.has_text();
@@ -381,7 +401,14 @@ impl Encoder {
         };
         let load = |parts: &mut Parts<'_>| TextTower::load(parts, &text.config);
         let side = Arc::new(TextSide {
-            tokenizer: Tokenizer::open(&text.tokenizer, text.config.max_tokens)?,
+            tokenizer: Tokenizer::open(&text.tokenizer, text.config.max_tokens).map_err(
+                |source| {
+                    EmbedError::LoadText(LoadError::Tokenizer {
+                        model: self.model.clone(),
+                        source,
+                    })
+                },
+            )?,
             tower: text.loader.load("text", load).map_err(failed)?,
         });
         *loaded = Some(Arc::clone(&side));

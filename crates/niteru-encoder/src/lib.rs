@@ -20,6 +20,7 @@
 mod arch;
 mod cache;
 mod catalogue;
+mod causes;
 mod encoder;
 mod fetch;
 mod fingerprint;
@@ -42,7 +43,8 @@ pub use catalogue::{
 };
 pub use encoder::{EmbedError, Encoder, PatchFeatures};
 pub use fetch::{
-    FetchError, FetchEvent, Hub, HubFile, Member, Pip, SavedFile, Watch, Wheel, WheelFile,
+    FetchError, FetchEvent, Hub, HubFile, HubRevision, Member, Pip, SavedFile, Watch, Wheel,
+    WheelFile,
 };
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use load::{LoadError, LoadOptions};

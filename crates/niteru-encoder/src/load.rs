@@ -6,11 +6,13 @@ use niteru_kernels::{Kernels, Precision};
 
 use crate::arch::{ClipConfig, ConfigError, EfficientNet, PartError, Parts, Variant, VisionTower};
 use crate::cache::ModelFiles;
-use crate::catalogue::ModelKind;
+use crate::catalogue::{ModelKind, reinstall};
+use crate::causes::with_causes;
 use crate::encoder::{Encoder, Identity, LazyText, Network};
 use crate::packed::{PackedFile, PackedKey, PackedWriter};
 use crate::preprocess::{Preprocess, PreprocessError};
 use crate::random::RandomTensors;
+use crate::tokenizer::TokenizerError;
 use crate::weights::{Weights, WeightsError};
 
 /// How a model is loaded.
@@ -46,7 +48,11 @@ impl LoadOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The weights could not be read, or lack a tensor, or one has another shape.
-    #[error("cannot load the weights of model {model}")]
+    #[error(
+        "cannot load the weights of model {model}: {}; {}",
+        with_causes(source),
+        reinstall(model)
+    )]
     Weights {
         /// The model's name.
         model: String,
@@ -54,7 +60,11 @@ pub enum LoadError {
         source: WeightsError,
     },
     /// The architecture's configuration is missing or wrong.
-    #[error("cannot use the configuration of model {model}")]
+    #[error(
+        "cannot use the configuration of model {model}: {}; {}",
+        with_causes(source),
+        reinstall(model)
+    )]
     Config {
         /// The model's name.
         model: String,
@@ -62,17 +72,34 @@ pub enum LoadError {
         source: ConfigError,
     },
     /// The preprocessing configuration is missing or wrong.
-    #[error("cannot use the preprocessing of model {model}")]
+    #[error(
+        "cannot use the preprocessing of model {model}: {}; {}",
+        with_causes(source),
+        reinstall(model)
+    )]
     Preprocess {
         /// The model's name.
         model: String,
         /// What is wrong with which file.
         source: PreprocessError,
     },
+    /// The tokenizer cannot be used.
+    #[error(
+        "cannot use the tokenizer of model {model}: {}; {}",
+        with_causes(source),
+        reinstall(model)
+    )]
+    Tokenizer {
+        /// The model's name.
+        model: String,
+        /// What is wrong with which file.
+        source: TokenizerError,
+    },
     /// The preprocessing makes another size than the network reads.
     #[error(
-        "model {model}: the preprocessing makes {preprocess} px, the network reads {network} px; \
-         import the model again from a complete folder"
+        "model {model}: preprocessor_config.json makes {preprocess} px, \
+         the network of config.json reads {network} px; {}",
+        reinstall(model)
     )]
     InputSize {
         /// The model's name.
@@ -83,7 +110,7 @@ pub enum LoadError {
         network: usize,
     },
     /// A file that the model needs was not installed with it.
-    #[error("model {model} has no {file}; import it again from a complete folder")]
+    #[error("model {model} has no {file}; {}", reinstall(model))]
     MissingFile {
         /// The model's name.
         model: String,

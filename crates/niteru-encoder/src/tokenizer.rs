@@ -88,7 +88,7 @@ impl Tokenizer {
             .map_err(|error| TokenizerError::Text(error.to_string()))?;
         let mut ids = encoding.get_ids().to_vec();
         if ids.is_empty() {
-            let what = "its tokenizer.json adds no start and end token; import the model again";
+            let what = "the tokenizer adds no start and end token";
             return Err(TokenizerError::Text(what.to_string()));
         }
         if ids.len() > self.max_tokens

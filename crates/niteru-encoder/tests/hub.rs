@@ -4,34 +4,20 @@
 
 mod support;
 
-use std::cell::RefCell;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use niteru_encoder::{
-    FetchError, FetchEvent, Hub, HubFile, ModelCache, ModelError, ModelState, Network, Pip, Pulled,
-    Watch,
-};
-use support::{COMMIT, FakeHub, Reply, Request, clip_files, sha256};
-
-const CLIP: &str = "openai/clip-vit-base-patch32";
-
-fn network(hub: &FakeHub) -> Network {
-    Network {
-        hub: hub.client(),
-        pip: Pip {
-            pythons: vec![],
-            ..Pip::default()
-        },
-    }
-}
+use niteru_encoder::{FetchError, Hub, HubFile, Watch};
+use serde_json::{Value, json};
+use support::{COMMIT, FakeHub, Reply, Request, sha256};
 
 /// Fetches `file` of `owner/name` at `main` into a new folder; returns what came and the bytes.
 fn fetch(hub: &Hub, limit: u64) -> (Result<HubFile, FetchError>, Option<Vec<u8>>) {
     let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().join("file");
-    let fetched = hub.fetch("owner/name", "main", "file", &to, limit, &Watch::silent());
-    let bytes = std::fs::read(&to).ok();
+    let quiet = Watch::silent();
+    let fetched = hub
+        .revision("owner/name", "main", folder.path(), &quiet)
+        .and_then(|revision| revision.fetch("file", limit, &quiet));
+    let bytes = std::fs::read(folder.path().join("file")).ok();
     assert_eq!(
         fetched.is_ok(),
         bytes.is_some(),
@@ -40,146 +26,10 @@ fn fetch(hub: &Hub, limit: u64) -> (Result<HubFile, FetchError>, Option<Vec<u8>>
     (fetched, bytes)
 }
 
-/// Nothing but the lock file may be in the cache.
-fn assert_empty(root: &Path) {
-    let left: Vec<_> = std::fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert!(
-        left.iter().all(|name| name == ".lock"),
-        "left behind: {left:?}"
-    );
-}
-
 fn content() -> Vec<u8> {
     (0..100_000u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect()
-}
-
-#[test]
-fn pulls_a_clip_model() {
-    let hub = FakeHub::with_clip(CLIP, "refs/pr/15");
-    let root = tempfile::tempdir().unwrap();
-    let cache = ModelCache::new(root.path().join("models"));
-    let pulled = cache
-        .pull("clip-vit-b-32", &network(&hub), &Watch::silent())
-        .unwrap();
-    assert!(matches!(pulled, Pulled::Installed(_)));
-    let files = pulled.files();
-    assert_eq!(files.weights.file_name().unwrap(), "model.safetensors");
-    for (name, bytes) in clip_files() {
-        assert_eq!(
-            std::fs::read(files.directory.join(name)).unwrap(),
-            bytes,
-            "{name}"
-        );
-    }
-    assert_eq!(files.weights_sha256, sha256(&clip_files()[3].1));
-    let ModelState::Installed(manifest) = cache.status("clip-vit-b-32").unwrap().state else {
-        panic!("not installed")
-    };
-    assert_eq!(manifest.revision.as_deref(), Some(COMMIT));
-    assert_eq!(manifest.licence.as_deref(), Some("MIT"));
-    cache.verify("clip-vit-b-32", &Watch::silent()).unwrap();
-
-    // Pulled again, nothing is fetched.
-    let before = hub.requests().len();
-    let again = cache
-        .pull("clip-vit-b-32", &network(&hub), &Watch::silent())
-        .unwrap();
-    assert!(matches!(again, Pulled::AlreadyThere(_)));
-    assert_eq!(hub.requests().len(), before);
-}
-
-#[test]
-fn takes_the_other_kind_of_weights_where_the_first_is_missing() {
-    let hub = FakeHub::start(|request| {
-        let file = request
-            .path
-            .strip_prefix("/openai/clip-vit-base-patch32/resolve/main/")?;
-        let file = if file == "pytorch_model.bin" {
-            "model.safetensors"
-        } else {
-            file
-        };
-        let found = clip_files().into_iter().find(|(name, _)| *name == file);
-        Some(found.map_or(Reply::new(404), |(_, bytes)| Reply::file(request, &bytes)))
-    });
-    // The first place answers 404 only if the server says so; hanging up is not "not found".
-    let root = tempfile::tempdir().unwrap();
-    let cache = ModelCache::new(root.path());
-    let error = cache
-        .pull("clip-vit-b-32", &network(&hub), &Watch::silent())
-        .unwrap_err();
-    assert!(matches!(error, ModelError::Files { .. }), "{error}");
-    assert_empty(root.path());
-
-    let hub = FakeHub::start(|request| {
-        let Some(file) = request
-            .path
-            .strip_prefix("/openai/clip-vit-base-patch32/resolve/main/")
-        else {
-            return Some(Reply::new(404));
-        };
-        let file = if file == "pytorch_model.bin" {
-            "model.safetensors"
-        } else {
-            file
-        };
-        let found = clip_files().into_iter().find(|(name, _)| *name == file);
-        Some(found.map_or(Reply::new(404), |(_, bytes)| Reply::file(request, &bytes)))
-    });
-    let notes = RefCell::new(Vec::new());
-    let tell = |event: FetchEvent<'_>| {
-        if let FetchEvent::Note(note) = event {
-            notes.borrow_mut().push(note.to_string());
-        }
-    };
-    let pulled = cache
-        .pull(
-            "clip-vit-b-32",
-            &network(&hub),
-            &Watch::new(&tell, &|| false),
-        )
-        .unwrap();
-    assert_eq!(
-        pulled.files().weights.file_name().unwrap(),
-        "pytorch_model.bin"
-    );
-    let notes = notes.into_inner();
-    assert!(
-        notes
-            .iter()
-            .any(|note| note.contains("pytorch_model.bin at main")),
-        "{notes:?}"
-    );
-}
-
-#[test]
-fn a_repository_that_is_not_there_is_named_with_the_way_out() {
-    let hub = FakeHub::with_clip("somebody/else", "main");
-    let root = tempfile::tempdir().unwrap();
-    let cache = ModelCache::new(root.path());
-    let error = cache
-        .pull("clip-vit-b-32", &network(&hub), &Watch::silent())
-        .unwrap_err()
-        .to_string();
-    for part in [
-        "clip-vit-b-32",
-        CLIP,
-        "config.json",
-        "main",
-        "niteru models import clip-vit-b-32 FOLDER",
-    ] {
-        assert!(error.contains(part), "{part:?} is not in {error:?}");
-    }
-    assert_empty(root.path());
-    assert!(matches!(
-        cache.open("clip-vit-b-32"),
-        Err(ModelError::NotInstalled { .. })
-    ));
 }
 
 #[test]
@@ -215,10 +65,11 @@ fn no_server_at_all_fails_at_once() {
 fn survives_what_networks_do() {
     type Answer = fn(&Request) -> Option<Reply>;
     let full = |request: &Request| Some(Reply::file(request, &content()));
-    let rows: Vec<(&str, Answer, usize)> = vec![
-        ("plain", full, 1),
+    let rows: Vec<(&str, Value, Answer, usize)> = vec![
+        ("plain", Value::Null, full, 1),
         (
             "without a length",
+            Value::Null,
             |_| {
                 Some({
                     let mut reply = Reply::new(200);
@@ -230,6 +81,7 @@ fn survives_what_networks_do() {
         ),
         (
             "cut off, then continued",
+            Value::Null,
             |request| {
                 let reply = Reply::file(request, &content());
                 Some(if request.number == 0 {
@@ -242,6 +94,7 @@ fn survives_what_networks_do() {
         ),
         (
             "cut off three times",
+            Value::Null,
             |request| {
                 let reply = Reply::file(request, &content());
                 Some(if request.number < 3 {
@@ -254,6 +107,7 @@ fn survives_what_networks_do() {
         ),
         (
             "cut off, and the range is ignored",
+            Value::Null,
             |request| {
                 let reply = Reply::new(200).body(&content());
                 Some(if request.number == 0 {
@@ -266,11 +120,13 @@ fn survives_what_networks_do() {
         ),
         (
             "hangs up first",
+            Value::Null,
             |request| (request.number > 0).then(|| Reply::file(request, &content())),
             2,
         ),
         (
             "overloaded first",
+            Value::Null,
             |request| {
                 Some(match request.number {
                     0 => Reply::new(503).body(b"later"),
@@ -282,6 +138,7 @@ fn survives_what_networks_do() {
         ),
         (
             "stalls, then continued",
+            Value::Null,
             |request| {
                 let mut reply = Reply::file(request, &content());
                 reply.stall = (request.number == 0).then_some(Duration::from_secs(3));
@@ -291,11 +148,14 @@ fn survives_what_networks_do() {
         ),
         (
             "redirect to another path",
+            Value::Null,
             |request| {
                 Some(match request.path.as_str() {
-                    "/owner/name/resolve/main/file" => Reply::new(307)
-                        .header("location", "/store/1?key=a")
-                        .body(b""),
+                    "/owner/name/resolve/0123456789abcdef0123456789abcdef01234567/file" => {
+                        Reply::new(307)
+                            .header("location", "/store/1?key=a")
+                            .body(b"")
+                    }
                     "/store/1?key=a" => Reply::file(request, &content()),
                     _ => Reply::new(404),
                 })
@@ -304,9 +164,10 @@ fn survives_what_networks_do() {
         ),
         (
             "redirect and cut off",
+            Value::Null,
             |request| {
                 Some(match request.path.as_str() {
-                    "/owner/name/resolve/main/file" => {
+                    "/owner/name/resolve/0123456789abcdef0123456789abcdef01234567/file" => {
                         Reply::new(302).header("location", "/store").body(b"")
                     }
                     _ if request.number == 1 => Reply::file(request, &content()).cut(10),
@@ -317,19 +178,14 @@ fn survives_what_networks_do() {
         ),
         (
             "announced sha256",
-            |request| {
-                let hash = sha256(&content());
-                Some(
-                    Reply::file(request, &content())
-                        .header("x-linked-etag", &format!("\"{hash}\"")),
-                )
-            },
+            json!({"size": 100_000, "lfs": {"size": 100_000, "sha256": sha256(&content())}}),
+            full,
             1,
         ),
     ];
     let mut failures = Vec::new();
-    for (name, answer, requests) in rows {
-        let hub = FakeHub::start(answer);
+    for (name, about, answer, requests) in rows {
+        let hub = FakeHub::with_file(about, answer);
         let (fetched, bytes) = fetch(&hub.client(), 200_000);
         match fetched {
             Ok(file) if bytes.as_ref() == Some(&content()) && file.sha256 == sha256(&content()) => {
@@ -353,41 +209,59 @@ fn survives_what_networks_do() {
 #[test]
 fn refuses_what_is_wrong() {
     type Answer = fn(&Request) -> Option<Reply>;
-    let rows: Vec<(&str, Answer, &str)> = vec![
+    let full = |request: &Request| Some(Reply::file(request, &content()));
+    let rows: Vec<(&str, Value, Answer, &str)> = vec![
         (
             "not there",
+            Value::Null,
             |_| Some(Reply::new(404).body(b"no")),
             "no file in owner/name at revision main",
         ),
         (
             "forbidden",
+            Value::Null,
             |_| Some(Reply::new(403).body(b"no")),
             "HF_TOKEN",
         ),
         (
             "unauthorized",
+            Value::Null,
             |_| Some(Reply::new(401).body(b"no")),
             "status 401",
         ),
-        ("teapot", |_| Some(Reply::new(418).body(b"no")), "418"),
+        (
+            "teapot",
+            Value::Null,
+            |_| Some(Reply::new(418).body(b"no")),
+            "418",
+        ),
         (
             "always overloaded",
+            Value::Null,
             |_| Some(Reply::new(503).body(b"no")),
             "503",
         ),
-        ("always hangs up", |_| None, "owner/name/resolve/main/file"),
+        (
+            "always hangs up",
+            Value::Null,
+            |_| None,
+            "connection closed",
+        ),
         (
             "never sends the end",
+            Value::Null,
             |_| Some(Reply::new(200).body(&content()).cut(1000)),
             "cannot fetch",
         ),
         (
             "too large",
+            Value::Null,
             |request| Some(Reply::file(request, &[0; 300_000])),
             "larger than the limit of 200000",
         ),
         (
             "too large, without a length",
+            Value::Null,
             |_| {
                 Some({
                     let mut reply = Reply::new(200);
@@ -399,33 +273,54 @@ fn refuses_what_is_wrong() {
         ),
         (
             "announced as huge",
-            |request| Some(Reply::file(request, b"x").header("x-linked-size", "99999999999999")),
+            json!({"size": 99_999_999_999_999_u64}),
+            |_| None,
             "larger than",
         ),
         (
             "not the announced content",
-            |request| {
-                Some(Reply::file(request, &content()).header("x-linked-etag", &"0".repeat(64)))
-            },
+            json!({"lfs": {"size": 100_000, "sha256": "0".repeat(64)}}),
+            full,
             "tampered",
         ),
         (
             "shorter than announced",
-            |request| Some(Reply::file(request, &content()).header("x-linked-size", "100001")),
+            json!({"size": 100_001}),
+            full,
             "of 100001 bytes",
         ),
         (
             "longer than announced",
-            |request| Some(Reply::file(request, &content()).header("x-linked-size", "99999")),
+            json!({"size": 99_999}),
+            full,
             "instead of 99999",
         ),
         (
+            "cut off, and there is no more",
+            Value::Null,
+            |request| {
+                Some(match request.number {
+                    0 => Reply::file(request, &content()).cut(1000),
+                    _ => Reply::new(416).body(b"no"),
+                })
+            },
+            "of 100000 bytes",
+        ),
+        (
+            "no part at all",
+            Value::Null,
+            |_| Some(Reply::new(416).body(b"no")),
+            "answered 416",
+        ),
+        (
             "redirect without an address",
+            Value::Null,
             |_| Some(Reply::new(302).body(b"")),
-            "nowhere",
+            "answered 302",
         ),
         (
             "redirect to a file",
+            Value::Null,
             |_| {
                 Some(
                     Reply::new(302)
@@ -433,10 +328,11 @@ fn refuses_what_is_wrong() {
                         .body(b""),
                 )
             },
-            "not allowed",
+            "cannot fetch",
         ),
         (
             "redirect without a scheme",
+            Value::Null,
             |_| {
                 Some(
                     Reply::new(302)
@@ -444,21 +340,26 @@ fn refuses_what_is_wrong() {
                         .body(b""),
                 )
             },
-            "not allowed",
+            "cannot fetch",
         ),
         (
             "redirect in a circle",
+            Value::Null,
             |_| {
                 Some(
                     Reply::new(302)
-                        .header("location", "/owner/name/resolve/main/file")
+                        .header(
+                            "location",
+                            "/owner/name/resolve/0123456789abcdef0123456789abcdef01234567/file",
+                        )
                         .body(b""),
                 )
             },
-            "too often",
+            "too many redirects",
         ),
         (
             "continues elsewhere",
+            Value::Null,
             |request| {
                 Some(match request.number {
                     0 => Reply::file(request, &content()).cut(1000),
@@ -467,12 +368,12 @@ fn refuses_what_is_wrong() {
                         .body(b"12345"),
                 })
             },
-            "206",
+            "another part",
         ),
     ];
     let mut failures = Vec::new();
-    for (name, answer, message) in rows {
-        let hub = FakeHub::start(answer);
+    for (name, about, answer, message) in rows {
+        let hub = FakeHub::with_file(about, answer);
         match fetch(&hub.client(), 200_000).0 {
             Err(error) if error.to_string().contains(message) => (),
             other => failures.push(format!("{name}: {other:?}")),
@@ -481,11 +382,119 @@ fn refuses_what_is_wrong() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// A hub's description of a revision is hostile until checked: no part of it becomes a path.
+#[test]
+fn odd_descriptions_are_refused() {
+    let file = json!([{"rfilename": "file"}]);
+    let lfs = json!([{"rfilename": "file", "lfs": {"size": 1, "sha256": "../../x"}}]);
+    let rows = [
+        ("no commit", json!({"siblings": file}), "sha"),
+        (
+            "a path",
+            json!({"sha": "../../../etc", "siblings": file}),
+            "not a commit",
+        ),
+        (
+            "short",
+            json!({"sha": "0123", "siblings": file}),
+            "not a commit",
+        ),
+        ("no files", json!({"sha": COMMIT}), "siblings"),
+        (
+            "a sha256 that is a path",
+            json!({"sha": COMMIT, "siblings": lfs}),
+            "not a sha256",
+        ),
+        ("a list", json!([1, 2]), "not a description"),
+        (
+            "without the file",
+            json!({"sha": COMMIT, "siblings": []}),
+            "no file in owner/name",
+        ),
+        ("endless", json!(" ".repeat(9 << 20)), "limit of 8388608"),
+    ];
+    let mut failures = Vec::new();
+    for (name, description, message) in rows {
+        let hub = FakeHub::with_repositories(
+            move |_| Some(description.clone()),
+            |request| Some(Reply::file(request, b"content")),
+        );
+        match fetch(&hub.client(), 1000).0 {
+            Err(error) if error.to_string().contains(message) => (),
+            other => failures.push(format!("{name}: {other:?}")),
+        }
+        if !hub.requests().is_empty() {
+            failures.push(format!("{name}: something was fetched"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Only plain names that the hub lists are fetched, whatever it lists.
+#[test]
+fn names_that_are_paths_are_not_fetched() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("inside");
+    std::fs::create_dir(&inside).unwrap();
+    let names = ["../file", "/file", "a/file", "..", "."];
+    let siblings: Vec<_> = names
+        .iter()
+        .map(|name| json!({"rfilename": name}))
+        .collect();
+    let description = json!({"sha": COMMIT, "siblings": siblings});
+    let hub = FakeHub::with_repositories(
+        move |_| Some(description.clone()),
+        |request| Some(Reply::file(request, b"content")),
+    );
+    let quiet = Watch::silent();
+    let revision = hub
+        .client()
+        .revision("owner/name", "main", &inside, &quiet)
+        .unwrap();
+    for name in names {
+        let fetched = revision.fetch(name, 1000, &quiet);
+        assert!(
+            matches!(fetched, Err(FetchError::NotFound { .. })),
+            "{name}: {fetched:?}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&inside).unwrap().count(), 0);
+}
+
+/// A server that accepts connections and never says a word.
+#[test]
+fn a_hanging_server_ends_in_an_error_or_with_the_callers_patience() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let short = (Duration::from_millis(100), Duration::from_millis(1));
+    let hub = Hub::new(&address).with_patience(short.0, short.1);
+    let error = fetch(&hub, 1000).0.unwrap_err().to_string();
+    assert!(error.contains("no answer for 0.1 s"), "{error}");
+
+    // Cancelled in the middle of a long wait.
+    let folder = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    let over = || start.elapsed() > Duration::from_millis(200);
+    let watch = Watch::new(&|_| (), &over);
+    let patient = Hub::new(&address).with_patience(Duration::from_secs(60), Duration::ZERO);
+    let error = patient
+        .revision("owner/name", "main", folder.path(), &watch)
+        .err()
+        .unwrap();
+    assert!(matches!(error, FetchError::Cancelled), "{error}");
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
 #[test]
 fn the_token_goes_to_the_hub_only() {
     let store = FakeHub::start(|request| Some(Reply::file(request, b"content")));
     let target = format!("{}/store", store.endpoint);
-    let hub = FakeHub::start(move |request| {
+    let hub = FakeHub::with_file(Value::Null, move |request| {
         Some(match request.path.as_str() {
             "/moved" => Reply::new(302).header("location", &target).body(b""),
             _ => Reply::new(307).header("location", "/moved").body(b""),
@@ -508,105 +517,4 @@ fn the_token_goes_to_the_hub_only() {
         ]
     );
     assert_eq!(sent(&store), [None]);
-}
-
-#[test]
-fn a_tampered_repair_is_refused_and_changes_nothing() {
-    let root = tempfile::tempdir().unwrap();
-    let cache = ModelCache::new(root.path());
-    let hub = FakeHub::with_clip(CLIP, "refs/pr/15");
-    let files = cache
-        .pull("clip-vit-b-32", &network(&hub), &Watch::silent())
-        .unwrap()
-        .files()
-        .clone();
-
-    // One byte of the weights changes on the disk: the size does not.
-    let mut bytes = std::fs::read(&files.weights).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    std::fs::write(&files.weights, &bytes).unwrap();
-    cache.open("clip-vit-b-32").unwrap();
-    let error = cache
-        .verify("clip-vit-b-32", &Watch::silent())
-        .unwrap_err()
-        .to_string();
-    for part in [
-        "clip-vit-b-32",
-        "model.safetensors",
-        "sha256",
-        "niteru models pull clip-vit-b-32",
-    ] {
-        assert!(error.contains(part), "{part:?} is not in {error:?}");
-    }
-
-    // A hub that now has other weights is not believed.
-    let served = bytes.clone();
-    let other = FakeHub::start(move |request| {
-        let file = request.path.rsplit('/').next()?;
-        let (name, bytes) = clip_files().into_iter().find(|(name, _)| *name == file)?;
-        Some(Reply::file(
-            request,
-            if name == "model.safetensors" {
-                &served
-            } else {
-                &bytes
-            },
-        ))
-    });
-    let error = cache
-        .pull("clip-vit-b-32", &network(&other), &Watch::silent())
-        .unwrap_err();
-    assert!(matches!(error, ModelError::Changed { .. }), "{error}");
-    assert_eq!(std::fs::read(&files.weights).unwrap(), bytes);
-
-    // The true one repairs it.
-    let pulled = cache
-        .pull("clip-vit-b-32", &network(&hub), &Watch::silent())
-        .unwrap();
-    assert!(matches!(pulled, Pulled::Installed(_)));
-    cache.verify("clip-vit-b-32", &Watch::silent()).unwrap();
-}
-
-#[test]
-fn a_hub_with_another_model_is_refused() {
-    let root = tempfile::tempdir().unwrap();
-    let cache = ModelCache::new(root.path());
-    let hub = FakeHub::start(|request| {
-        let file = request.path.rsplit('/').next()?;
-        let (name, bytes) = clip_files().into_iter().find(|(name, _)| *name == file)?;
-        Some(Reply::file(
-            request,
-            if name == "config.json" {
-                br#"{"model_type":"bert"}"#
-            } else {
-                &bytes
-            },
-        ))
-    });
-    let error = cache
-        .pull("clip-vit-l-14", &network(&hub), &Watch::silent())
-        .unwrap_err()
-        .to_string();
-    for part in ["clip-vit-l-14", "openai/clip-vit-large-patch14", "bert"] {
-        assert!(error.contains(part), "{part:?} is not in {error:?}");
-    }
-    assert_empty(root.path());
-}
-
-#[test]
-fn a_cancelled_pull_leaves_nothing() {
-    let root = tempfile::tempdir().unwrap();
-    let cache = ModelCache::new(root.path());
-    let hub = FakeHub::with_clip(CLIP, "refs/pr/15");
-    let seen = std::cell::Cell::new(0);
-    let tell = |_: FetchEvent<'_>| seen.set(seen.get() + 1);
-    let error = cache
-        .pull(
-            "clip-vit-b-32",
-            &network(&hub),
-            &Watch::new(&tell, &|| seen.get() > 3),
-        )
-        .unwrap_err();
-    assert!(error.to_string().contains("cancelled"), "{error}");
-    assert_empty(root.path());
 }

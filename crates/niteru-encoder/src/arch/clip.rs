@@ -134,6 +134,14 @@ impl ClipConfig {
         )
     }
 
+    /// Prefix of each tower's tensor names, and how many layers it has.
+    pub(crate) fn layers(&self) -> [(&'static str, usize); 2] {
+        [
+            ("vision_model", self.vision.layers),
+            ("text_model", self.text.layers),
+        ]
+    }
+
     fn grid(&self) -> usize {
         self.image_side / self.patch
     }

@@ -66,7 +66,9 @@ pub enum ModelError {
         got: String,
     },
     /// Files to install are not a model that Niteru can use.
-    #[error("cannot use {from} as model {name}: {reason}")]
+    #[error(
+        "cannot use {from} as model {name}: {reason}; nothing was installed; bring complete and undamaged files, and run: niteru models import {name} FOLDER-or-FILE"
+    )]
     Unusable {
         /// The model.
         name: String,

@@ -61,6 +61,7 @@ impl ModelCache {
         } else {
             import.file()
         }?;
+        usable(&path.display().to_string(), &staging, &manifest)?;
         writer.install(staging, name, &manifest).map_err(failed)?;
         drop(writer);
         self.open(name)
@@ -102,8 +103,6 @@ impl Import<'_> {
         manifest
             .files
             .push(self.copy(Role::Weights, &from, file, MAX_WEIGHTS)?);
-        check::clip(self.staging.path(), &self.staging.path().join(file))
-            .map_err(|reason| self.unusable(&reason))?;
         Ok(manifest)
     }
 
@@ -138,15 +137,15 @@ impl Import<'_> {
             ));
         }
         let path = self.staging.path().join(&file.name);
-        let kind = Weights::open(&path)
-            .map_err(|error| error.to_string())
-            .and_then(|weights| check::efficientnet_lite(&weights))
-            .map_err(|reason| self.unusable(&reason))?;
+        let kind = match self.entry {
+            Some(entry) => entry.kind,
+            None => Weights::open(&path)
+                .map_err(|error| error.to_string())
+                .and_then(|weights| check::efficientnet_lite(&weights))
+                .map_err(|reason| self.unusable(&reason))?,
+        };
         let mut manifest = self.manifest(kind);
         manifest.files.push(file);
-        if let Some(entry) = self.entry {
-            usable(entry, self.staging, &manifest)?;
-        }
         Ok(manifest)
     }
 

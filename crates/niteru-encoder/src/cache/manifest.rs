@@ -64,8 +64,7 @@ pub struct Manifest {
     pub kind: String,
     /// Where the files came from, in words.
     pub source: String,
-    /// The commit that they were pulled from, or the branch where the hub does not say; `None`
-    /// for packages and imports.
+    /// The commit that they were pulled from; `None` for packages and imports.
     pub revision: Option<String>,
     /// Licence of the weights (SPDX), where the catalogue knows it.
     pub licence: Option<String>,

@@ -62,6 +62,23 @@ impl ModelFiles {
     pub(crate) fn packed(&self) -> PathBuf {
         self.directory.join("packed")
     }
+
+    /// The files that a manifest names, in this folder; `None` when it is of an unknown kind or
+    /// names no weights.
+    fn of(manifest: &Manifest, directory: &Path) -> Option<ModelFiles> {
+        let place = |role| manifest.file(role).map(|file| directory.join(&file.name));
+        let weights = manifest.file(Role::Weights)?;
+        Some(ModelFiles {
+            name: manifest.name.clone(),
+            kind: ModelKind::parse(&manifest.kind)?,
+            weights: directory.join(&weights.name),
+            weights_sha256: weights.sha256.clone(),
+            config: place(Role::Config),
+            preprocessor: place(Role::Preprocessor),
+            tokenizer: place(Role::Tokenizer),
+            directory: directory.to_path_buf(),
+        })
+    }
 }
 
 /// What is known about a model: from the catalogue, from this machine, or both.
@@ -245,25 +262,11 @@ impl ModelCache {
             };
             return Err(damaged(name, &path, reason));
         }
-        let place = |role| manifest.file(role).map(|file| directory.join(&file.name));
-        // `Manifest::read` has checked both.
-        let (Some(kind), Some(weights)) = (
-            ModelKind::parse(&manifest.kind),
-            manifest.file(Role::Weights),
-        ) else {
-            return Err(damaged(name, &path, "is incomplete".to_string()));
-        };
-        let files = ModelFiles {
-            name: name.to_string(),
-            kind,
-            weights: directory.join(&weights.name),
-            weights_sha256: weights.sha256.clone(),
-            config: place(Role::Config),
-            preprocessor: place(Role::Preprocessor),
-            tokenizer: place(Role::Tokenizer),
-            directory,
-        };
-        Ok((files, manifest))
+        // `Manifest::read` has checked that it is complete.
+        match ModelFiles::of(&manifest, &directory) {
+            Some(files) => Ok((files, manifest)),
+            None => Err(damaged(name, &path, "is incomplete".to_string())),
+        }
     }
 
     /// The error for a model that is not there.

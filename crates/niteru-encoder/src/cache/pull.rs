@@ -6,7 +6,6 @@ use super::manifest::{Manifest, ManifestFile, Role};
 use super::{ModelCache, ModelError, ModelFiles, check_name, files_error};
 use crate::catalogue::{CatalogueEntry, HubWeights, Source, find_in_catalogue};
 use crate::fetch::{FetchError, FetchEvent, Hub, Member, Pip, Watch, Wheel};
-use crate::weights::Weights;
 
 /// The files of a CLIP repository besides the weights, and their size limits.
 pub(super) const CLIP_FILES: [(Role, &str, u64); 3] = [
@@ -123,7 +122,7 @@ impl ModelCache {
         if let Some(recorded) = recorded {
             unchanged(name, &recorded, &manifest)?;
         }
-        usable(entry, &staging, &manifest)?;
+        usable(&manifest.source, &staging, &manifest)?;
         writer.install(staging, name, &manifest).map_err(failed)?;
         drop(writer);
         self.open(name).map(Pulled::Installed)
@@ -148,21 +147,15 @@ fn from_hub(
             )));
         }
         match from_revision(hub, repository, *place, staging, watch) {
-            Ok((files, revision)) => {
+            Ok((files, commit)) => {
                 manifest.files = files;
-                manifest.revision = Some(revision);
+                manifest.revision = Some(commit);
                 return Ok(());
             }
-            Err(error @ FetchError::NotFound { .. }) => missing = Some(error),
+            Err(error @ (FetchError::NotFound { .. } | FetchError::NoRevision { .. })) => {
+                missing = Some(error);
+            }
             Err(error) => return Err(error),
-        }
-        for file in CLIP_FILES
-            .iter()
-            .map(|(_, file, _)| *file)
-            .chain([place.file])
-        {
-            // What is not there needs no removing; anything else shows when it is written again.
-            let _ = std::fs::remove_file(staging.path().join(file));
         }
     }
     Err(missing.unwrap_or_else(|| FetchError::NotFound {
@@ -172,8 +165,8 @@ fn from_hub(
     }))
 }
 
-/// Fetches a CLIP repository's files, the small ones first, and sees to it that all are of one
-/// commit; also returns that.
+/// Fetches a CLIP repository's files, the small ones first, all of one commit; also returns that.
+/// Nothing is fetched unless the hub lists them all.
 fn from_revision(
     hub: &Hub,
     repository: &str,
@@ -181,31 +174,23 @@ fn from_revision(
     staging: &Staging,
     watch: &Watch<'_>,
 ) -> Result<(Vec<ManifestFile>, String), FetchError> {
-    let revision = place.revision;
+    let wanted = CLIP_FILES
+        .into_iter()
+        .chain([(Role::Weights, place.file, MAX_WEIGHTS)]);
+    let found = hub.revision(repository, place.revision, staging.path(), watch)?;
+    wanted
+        .clone()
+        .try_for_each(|(_, name, limit)| found.offers(name, limit))?;
     let mut files = Vec::new();
-    let mut commit = None;
-    for (role, name, limit) in
-        CLIP_FILES
-            .into_iter()
-            .chain([(Role::Weights, place.file, MAX_WEIGHTS)])
-    {
+    for (role, name, limit) in wanted {
         watch.tell(FetchEvent::Note(&format!(
-            "fetching {name} of {repository} at {revision}"
+            "fetching {name} of {repository} at {}",
+            place.revision
         )));
-        let to = staging.path().join(name);
-        let file = hub.fetch(repository, revision, name, &to, limit, watch)?;
-        if *commit.get_or_insert_with(|| file.commit.clone()) != file.commit {
-            return Err(FetchError::Network {
-                url: format!("{repository} at {revision}"),
-                reason: "the repository changed meanwhile; try again".to_string(),
-            });
-        }
+        let file = found.fetch(name, limit, watch)?;
         files.push(ManifestFile::new(role, name, file.bytes, file.sha256));
     }
-    Ok((
-        files,
-        commit.flatten().unwrap_or_else(|| revision.to_string()),
-    ))
+    Ok((files, found.commit().to_string()))
 }
 
 /// Compares with what was recorded at the first pull. A file of another name (the other kind of
@@ -229,32 +214,14 @@ fn unchanged(name: &str, recorded: &Manifest, fetched: &Manifest) -> Result<(), 
     Ok(())
 }
 
-/// Checks that staged files are a model of the catalogue entry's kind.
-pub(super) fn usable(
-    entry: &CatalogueEntry,
-    staging: &Staging,
-    manifest: &Manifest,
-) -> Result<(), ModelError> {
-    let weights = manifest
-        .file(Role::Weights)
-        .map(|file| staging.path().join(&file.name));
-    let checked = weights
-        .ok_or_else(|| "no weights".to_string())
-        .and_then(|weights| {
-            if entry.kind.has_text() {
-                return check::clip(staging.path(), &weights);
-            }
-            let weights = Weights::open(&weights).map_err(|error| error.to_string())?;
-            match check::efficientnet_lite(&weights)? {
-                kind if kind == entry.kind => Ok(()),
-                kind => Err(format!(
-                    "the weights are of {}, not {}",
-                    kind.as_str(),
-                    entry.kind.as_str()
-                )),
-            }
-        });
-    checked.map_err(|reason| unusable(entry.name, &manifest.source, staging, &reason))
+/// Checks that staged files are a model of the kind that their manifest says, and that it loads. `from` is
+/// where they come from, for the error.
+pub(super) fn usable(from: &str, staging: &Staging, manifest: &Manifest) -> Result<(), ModelError> {
+    let checked = match ModelFiles::of(manifest, staging.path()) {
+        None => Err("there are no weights".to_string()),
+        Some(files) => check::kind(&files).and_then(|()| check::loads(&files)),
+    };
+    checked.map_err(|reason| unusable(&manifest.name, from, staging, &reason))
 }
 
 /// The error for staged files; their temporary folder says nothing to a user.
@@ -275,6 +242,7 @@ fn with_way_out(entry: &CatalogueEntry, source: FetchError) -> ModelError {
         | FetchError::NoPip { .. }
         | FetchError::Pip { .. }
         | FetchError::NotFound { .. }
+        | FetchError::NoRevision { .. }
         | FetchError::Refused { .. }
         | FetchError::Network { .. }
         | FetchError::TimedOut { .. } => true,

@@ -62,7 +62,15 @@ pub enum FetchError {
         /// The limit.
         limit: u64,
     },
-    /// The hub has no such file, revision or repository.
+    /// The hub has no such repository, or not at this revision.
+    #[error("the hub has no {repository} at revision {revision}")]
+    NoRevision {
+        /// Repository.
+        repository: String,
+        /// Revision.
+        revision: String,
+    },
+    /// The repository has no such file at this revision.
     #[error("the hub has no {file} in {repository} at revision {revision}")]
     NotFound {
         /// Repository.

@@ -7,7 +7,7 @@ mod transfer;
 mod wheel;
 
 pub use error::FetchError;
-pub use hub::{Hub, HubFile};
+pub use hub::{Hub, HubFile, HubRevision};
 pub use wheel::{Member, Pip, SavedFile, Wheel, WheelFile};
 
 pub(crate) use transfer::{copy_hashed, hash_file, io_error, sync_folder, write_hashed};

@@ -117,14 +117,6 @@ pub(super) struct Sink<'a> {
     hash: Sha256,
 }
 
-/// Why [`Sink::take_from`] ended early.
-pub(super) enum Broken {
-    /// The source failed; more may follow from another.
-    Source(io::Error),
-    /// Writing failed, or the action must end for another reason.
-    Final(FetchError),
-}
-
 impl<'a> Sink<'a> {
     pub(super) fn new(
         to: &'a mut dyn Write,
@@ -153,6 +145,11 @@ impl<'a> Sink<'a> {
         self.done
     }
 
+    /// Bytes expected in all, where known.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total
+    }
+
     /// Says how many bytes are expected in all: for progress, and to refuse what is too large
     /// before it is fetched.
     pub(super) fn expect(&mut self, total: Option<u64>) -> Result<(), FetchError> {
@@ -170,33 +167,19 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Takes all that a source has.
-    pub(super) fn take_from(
-        &mut self,
-        source: &mut dyn Read,
-        watch: &Watch<'_>,
-    ) -> Result<(), Broken> {
-        let mut buffer = vec![0; STEP];
-        loop {
-            watch.check().map_err(Broken::Final)?;
-            let count = match source.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Broken::Source(error)),
-            };
-            let part = &buffer[..count];
-            self.done += count as u64;
-            if self.done > self.limit {
-                return Err(Broken::Final(self.too_large()));
-            }
-            self.hash.update(part);
-            self.to
-                .write_all(part)
-                .map_err(|error| Broken::Final(io_error("write", self.path, error)))?;
-            let (file, done, total) = (&*self.name, self.done, self.total);
-            watch.tell(FetchEvent::Progress { file, done, total });
+    /// Takes the next bytes.
+    pub(super) fn put(&mut self, part: &[u8], watch: &Watch<'_>) -> Result<(), FetchError> {
+        self.done += part.len() as u64;
+        if self.done > self.limit {
+            return Err(self.too_large());
         }
+        self.hash.update(part);
+        self.to
+            .write_all(part)
+            .map_err(|error| io_error("write", self.path, error))?;
+        let (file, done, total) = (&*self.name, self.done, self.total);
+        watch.tell(FetchEvent::Progress { file, done, total });
+        watch.check()
     }
 
     pub(super) fn finish(self) -> Written {
@@ -212,10 +195,15 @@ impl<'a> Sink<'a> {
         from: &Path,
         watch: &Watch<'_>,
     ) -> Result<Written, FetchError> {
-        match self.take_from(source, watch) {
-            Ok(()) => Ok(self.finish()),
-            Err(Broken::Final(error)) => Err(error),
-            Err(Broken::Source(error)) => Err(io_error("read", from, error)),
+        let mut buffer = vec![0; STEP];
+        loop {
+            watch.check()?;
+            match source.read(&mut buffer) {
+                Ok(0) => return Ok(self.finish()),
+                Ok(count) => self.put(&buffer[..count], watch)?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                Err(error) => return Err(io_error("read", from, error)),
+            }
         }
     }
 }

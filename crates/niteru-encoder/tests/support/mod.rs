@@ -1,4 +1,4 @@
-//! A small CLIP model, weight files of zeros, and a hub on loopback.
+//! A small CLIP model, weight files of the right shapes, and a hub on loopback.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use niteru_encoder::{Hub, ModelCache};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// A commit, as the hub names them.
@@ -38,43 +39,89 @@ pub(crate) fn names(cache: &ModelCache) -> Vec<String> {
     names
 }
 
-/// A safetensors file of zeros with these tensors.
-pub(crate) fn safetensors(tensors: &[(String, Vec<usize>)]) -> Vec<u8> {
+/// Names and shapes of the tensors of a weight file.
+pub(crate) type Tensors = Vec<(String, Vec<usize>)>;
+
+/// A safetensors file with these tensors; their values go round 0.1 to 0.7.
+pub(crate) fn safetensors(tensors: &Tensors) -> Vec<u8> {
     let mut header = serde_json::Map::new();
     let mut end = 0;
     for (name, shape) in tensors {
         let start = end;
         end += shape.iter().product::<usize>() * 4;
-        let tensor =
-            serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]});
+        let tensor = json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]});
         header.insert(name.clone(), tensor);
     }
     let header = serde_json::to_vec(&header).unwrap();
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header);
-    bytes.resize(bytes.len() + end, 0);
+    let values = (0..end / 4).map(|i| (i % 7 + 1) as f32 / 10.0);
+    bytes.extend(values.flat_map(f32::to_le_bytes));
     bytes
 }
 
-/// Tensors that tell an EfficientNet-Lite: its stem, one convolution per block, and its head.
-pub(crate) fn lite(blocks: usize, head: usize) -> Vec<(String, Vec<usize>)> {
-    let mut tensors = vec![
-        ("_conv_stem.weight".to_string(), vec![32, 3, 3, 3]),
-        ("_conv_head.weight".to_string(), vec![1280, head, 1, 1]),
-        ("_bn1.running_var".to_string(), vec![1280]),
-    ];
-    for block in 0..blocks {
-        tensors.push((
-            format!("_blocks.{block}._project_conv.weight"),
-            vec![1, 1, 1, 1],
-        ));
+/// Tensors of EfficientNet-Lite0 to 2. With another number of blocks, those that tell one.
+pub(crate) fn lite(blocks: usize, head: usize) -> Tensors {
+    // Kernel, expansion and output channels of each stage, and how often it is repeated.
+    let stages: &[(usize, usize, usize, usize)] = match (blocks, head) {
+        (16, 320) => &[
+            (3, 1, 16, 1),
+            (3, 6, 24, 2),
+            (5, 6, 40, 2),
+            (3, 6, 80, 3),
+            (5, 6, 112, 3),
+            (5, 6, 192, 4),
+            (3, 6, 320, 1),
+        ],
+        (21, 320) => &[
+            (3, 1, 16, 1),
+            (3, 6, 24, 3),
+            (5, 6, 40, 3),
+            (3, 6, 80, 4),
+            (5, 6, 112, 4),
+            (5, 6, 192, 5),
+            (3, 6, 320, 1),
+        ],
+        (21, 352) => &[
+            (3, 1, 16, 1),
+            (3, 6, 24, 3),
+            (5, 6, 48, 3),
+            (3, 6, 88, 4),
+            (5, 6, 120, 4),
+            (5, 6, 208, 5),
+            (3, 6, 352, 1),
+        ],
+        _ => &[(3, 1, 1, blocks)],
+    };
+    let mut tensors = Tensors::new();
+    let mut layer = |conv: &str, norm: &str, shape: [usize; 4]| {
+        tensors.push((format!("{conv}.weight"), shape.to_vec()));
+        for part in ["weight", "bias", "running_mean", "running_var"] {
+            tensors.push((format!("{norm}.{part}"), vec![shape[0]]));
+        }
+    };
+    layer("_conv_stem", "_bn0", [32, 3, 3, 3]);
+    let (mut block, mut input) = (0, 32);
+    for &(kernel, expansion, output, repeats) in stages {
+        for _ in 0..repeats {
+            let name = |part: &str| format!("_blocks.{block}.{part}");
+            let wide = input * expansion;
+            if expansion > 1 {
+                layer(&name("_expand_conv"), &name("_bn0"), [wide, input, 1, 1]);
+            }
+            let depthwise = [wide, 1, kernel, kernel];
+            layer(&name("_depthwise_conv"), &name("_bn1"), depthwise);
+            layer(&name("_project_conv"), &name("_bn2"), [output, wide, 1, 1]);
+            (block, input) = (block + 1, output);
+        }
     }
+    layer("_conv_head", "_bn1", [1280, head, 1, 1]);
     tensors
 }
 
 /// Tensors of a CLIP model as small as they come: two layers of width 8, patches of 16 of 32.
-pub(crate) fn clip_tensors() -> Vec<(String, Vec<usize>)> {
-    [
+pub(crate) fn clip_tensors() -> Tensors {
+    let mut tensors: Tensors = [
         ("vision_model.embeddings.class_embedding", vec![8]),
         (
             "vision_model.embeddings.patch_embedding.weight",
@@ -84,38 +131,107 @@ pub(crate) fn clip_tensors() -> Vec<(String, Vec<usize>)> {
             "vision_model.embeddings.position_embedding.weight",
             vec![5, 8],
         ),
-        ("vision_model.encoder.layers.1.mlp.fc2.weight", vec![8, 16]),
         ("visual_projection.weight", vec![4, 8]),
         ("text_model.embeddings.token_embedding.weight", vec![10, 8]),
         (
             "text_model.embeddings.position_embedding.weight",
             vec![7, 8],
         ),
-        ("text_model.encoder.layers.1.mlp.fc2.weight", vec![8, 16]),
         ("text_projection.weight", vec![4, 8]),
     ]
     .map(|(name, shape)| (name.to_string(), shape))
-    .to_vec()
+    .to_vec();
+    let mut affine = |name: String, weight: Vec<usize>| {
+        tensors.push((format!("{name}.bias"), vec![weight[0]]));
+        tensors.push((format!("{name}.weight"), weight));
+    };
+    for norm in [
+        "vision_model.pre_layrnorm",
+        "vision_model.post_layernorm",
+        "text_model.final_layer_norm",
+    ] {
+        affine(norm.to_string(), vec![8]);
+    }
+    for layer in ["vision_model", "text_model"]
+        .iter()
+        .flat_map(|tower| (0..2).map(move |layer| format!("{tower}.encoder.layers.{layer}")))
+    {
+        for part in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+            affine(format!("{layer}.self_attn.{part}"), vec![8, 8]);
+        }
+        affine(format!("{layer}.mlp.fc1"), vec![16, 8]);
+        affine(format!("{layer}.mlp.fc2"), vec![8, 16]);
+        for norm in ["layer_norm1", "layer_norm2"] {
+            affine(format!("{layer}.{norm}"), vec![8]);
+        }
+    }
+    tensors
 }
 
-/// The files of that model.
-pub(crate) fn clip_files() -> Vec<(&'static str, Vec<u8>)> {
-    let config = serde_json::json!({
+/// `config.json` of that model.
+pub(crate) fn clip_config() -> Value {
+    json!({
         "model_type": "clip",
         "projection_dim": 4,
         "text_config": {
             "vocab_size": 10, "max_position_embeddings": 7, "hidden_size": 8,
-            "intermediate_size": 16, "num_hidden_layers": 2,
+            "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
         },
         "vision_config": {
             "image_size": 32, "patch_size": 16, "hidden_size": 8,
-            "intermediate_size": 16, "num_hidden_layers": 2,
+            "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
         },
-    });
+    })
+}
+
+/// `preprocessor_config.json` of that model.
+pub(crate) fn clip_preprocessor() -> Value {
+    json!({
+        "size": {"shortest_edge": 32},
+        "crop_size": {"height": 32, "width": 32},
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.5, 0.5, 0.5],
+    })
+}
+
+/// `tokenizer.json` of that model: words, with a start and an end token.
+pub(crate) fn clip_tokenizer() -> Value {
+    let special = |token: &str, id: u32| {
+        json!({
+            "id": id, "content": token, "special": true, "normalized": false,
+            "single_word": false, "lstrip": false, "rstrip": false,
+        })
+    };
+    let step = |token: &str| json!({"SpecialToken": {"id": token, "type_id": 0}});
+    let text = json!([step("<s>"), {"Sequence": {"id": "A", "type_id": 0}}, step("</s>")]);
+    json!({
+        "version": "1.0",
+        "added_tokens": [special("<s>", 8), special("</s>", 9)],
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": text,
+            "pair": text,
+            "special_tokens": {
+                "<s>": {"id": "<s>", "ids": [8], "tokens": ["<s>"]},
+                "</s>": {"id": "</s>", "ids": [9], "tokens": ["</s>"]},
+            },
+        },
+        "model": {
+            "type": "WordLevel",
+            "unk_token": "?",
+            "vocab": {"?": 0, "a": 1, "photo": 2, "part": 3, "<s>": 8, "</s>": 9},
+        },
+    })
+}
+
+/// The files of that model.
+pub(crate) fn clip_files() -> Vec<(&'static str, Vec<u8>)> {
+    let text = |json: Value| json.to_string().into_bytes();
     vec![
-        ("config.json", serde_json::to_vec(&config).unwrap()),
-        ("preprocessor_config.json", br#"{"size": 32}"#.to_vec()),
-        ("tokenizer.json", br#"{"model": {"type": "BPE"}}"#.to_vec()),
+        ("config.json", text(clip_config())),
+        ("preprocessor_config.json", text(clip_preprocessor())),
+        ("tokenizer.json", text(clip_tokenizer())),
         ("model.safetensors", safetensors(&clip_tensors())),
     ]
 }
@@ -176,9 +292,7 @@ impl Reply {
                 .body(&bytes[from..]),
             None => Reply::new(200).body(bytes),
         };
-        reply
-            .header("x-repo-commit", COMMIT)
-            .header("etag", "\"0123\"")
+        reply.header("etag", "\"0123\"")
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Reply {
@@ -228,19 +342,82 @@ impl FakeHub {
         FakeHub { endpoint, requests }
     }
 
+    /// A hub that answers questions about repositories by `describe`, given what follows
+    /// `/api/models/` in the path, and else as `answer` says. `describe`'s `None` is 404. Only
+    /// what `answer` is asked counts as a request.
+    pub(crate) fn with_repositories(
+        describe: impl Fn(&str) -> Option<Value> + Send + 'static,
+        answer: impl Fn(&Request) -> Option<Reply> + Send + 'static,
+    ) -> FakeHub {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let counted = log.clone();
+        let hub = FakeHub::start(move |request| {
+            if let Some(asked) = request.path.strip_prefix("/api/models/") {
+                return Some(match describe(asked) {
+                    Some(description) => Reply::new(200).body(description.to_string().as_bytes()),
+                    None => Reply::new(404).body(b"Repository not found"),
+                });
+            }
+            let mut request = request.clone();
+            request.number = counted.lock().unwrap().len();
+            counted.lock().unwrap().push(request.clone());
+            answer(&request)
+        });
+        FakeHub {
+            requests: log,
+            ..hub
+        }
+    }
+
+    /// A hub whose only repository, `owner/name`, holds `file`, described by `about` besides its
+    /// name.
+    pub(crate) fn with_file(
+        about: Value,
+        answer: impl Fn(&Request) -> Option<Reply> + Send + 'static,
+    ) -> FakeHub {
+        let mut file = json!({"rfilename": "file"});
+        if let (Some(file), Some(about)) = (file.as_object_mut(), about.as_object()) {
+            file.extend(about.clone());
+        }
+        let description = json!({"sha": COMMIT, "siblings": [file]});
+        FakeHub::with_repositories(
+            move |asked| {
+                (asked == "owner/name/revision/main?blobs=true").then(|| description.clone())
+            },
+            answer,
+        )
+    }
+
+    /// A hub with these files under `repository`, at this revision only.
+    pub(crate) fn with_files(
+        repository: &str,
+        revision: &str,
+        files: Vec<(&'static str, Vec<u8>)>,
+    ) -> FakeHub {
+        let revision = revision.replace('/', "%2F");
+        let question = format!("{repository}/revision/{revision}?blobs=true");
+        let prefix = format!("/{repository}/resolve/{COMMIT}/");
+        let siblings: Vec<_> = files
+            .iter()
+            .map(|(name, bytes)| about(name, bytes))
+            .collect();
+        let description = json!({"sha": COMMIT, "siblings": siblings});
+        FakeHub::with_repositories(
+            move |asked| (asked == question).then(|| description.clone()),
+            move |request| {
+                let file = request.path.strip_prefix(&prefix);
+                let found = files.iter().find(|(name, _)| Some(*name) == file);
+                Some(match found {
+                    Some((_, bytes)) => Reply::file(request, bytes),
+                    None => Reply::new(404).body(b"Entry not found"),
+                })
+            },
+        )
+    }
+
     /// A hub with the small CLIP model under `repository`, at this revision only.
     pub(crate) fn with_clip(repository: &str, revision: &str) -> FakeHub {
-        let prefix = format!("/{repository}/resolve/{}/", revision.replace('/', "%2F"));
-        FakeHub::start(move |request| {
-            let file = request.path.strip_prefix(&prefix);
-            let found = clip_files()
-                .into_iter()
-                .find(|(name, _)| Some(*name) == file);
-            Some(match found {
-                Some((_, bytes)) => Reply::file(request, &bytes),
-                None => Reply::new(404).body(b"Entry not found"),
-            })
-        })
+        FakeHub::with_files(repository, revision, clip_files())
     }
 
     /// A client of it that does not wait long.
@@ -252,6 +429,16 @@ impl FakeHub {
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+/// What a hub says about a file: of large ones the sha256, of small ones a git hash.
+fn about(name: &str, bytes: &[u8]) -> Value {
+    let size = bytes.len();
+    let mut about = json!({"rfilename": name, "size": size, "blobId": "0123"});
+    if name.contains("model.") {
+        about["lfs"] = json!({"size": size, "sha256": sha256(bytes), "pointerSize": 1});
+    }
+    about
 }
 
 fn read_request(stream: &TcpStream) -> Option<Request> {
