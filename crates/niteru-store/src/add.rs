@@ -2,13 +2,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, SyncSender};
 use std::time::Instant;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::collection::{check_identity, check_name, find};
 use crate::home::lock;
-use crate::lookup::{Lookup, Verdict};
+use crate::lookup::{Looked, Lookup, Verdict};
 use crate::metadata_csv::MetadataFile;
 use crate::sink::{Image, Sink, Write};
 use crate::walk::{self, Found};
@@ -16,6 +18,12 @@ use crate::{Candidate, EmbeddedFile, EncoderSeconds, Home, ImageEncoder, StoreEr
 
 /// Total that the counting walk has not found yet.
 const UNKNOWN: u64 = u64::MAX;
+
+/// Files that are found together: their contents are compared in parallel.
+const GROUP: usize = 32;
+
+/// Files that wait for the encoder. Enough for all its threads to start a batch at once.
+const AHEAD: usize = 256;
 
 /// How to add.
 #[derive(Clone, Copy, Default)]
@@ -124,7 +132,8 @@ impl Home {
     /// come at least every 256 files: after a crash, run it again to go on.
     ///
     /// Inside folders, files with the usual image extensions count, hidden ones do not, and
-    /// symbolic links are followed. Images that the collection knows below the paths and whose
+    /// symbolic links are followed. A file that is reached on several ways is one image, shown
+    /// under the path that it was first added by while that leads to it. Images that the collection knows below the paths and whose
     /// files are gone are marked missing, and reported.
     ///
     /// Several threads and processes may add to one collection at once.
@@ -224,13 +233,15 @@ impl Run<'_> {
             if self.options.progress.is_some() {
                 scope.spawn(|| self.count(roots));
             }
-            let mut files = Files {
-                run: self,
-                lookup,
-                found: Box::new(roots.iter().cloned().flat_map(walk::walk)),
-            };
+            // Files are found, and hashed where need be, ahead of the encoder: its threads draw from
+            // one source, and none of them may wait there while another one reads a file.
+            let (found, files) = mpsc::sync_channel(AHEAD);
+            scope.spawn(move || self.find(roots, &lookup, found));
+            let mut files = files.into_iter().take_while(|_| !self.is_stopped());
             let result =
                 encoder.embed_files(&mut files, &mut |file, embedded| self.take(file, embedded));
+            // Ends the finding, where the encoder did not draw everything.
+            drop(files);
             self.finished.store(true, Ordering::Relaxed);
             result
         });
@@ -253,6 +264,53 @@ impl Run<'_> {
         }
     }
 
+    /// Sends the files that the encoder has to look at, and deals with the others.
+    fn find(&self, roots: &[PathBuf], lookup: &Lookup, found: SyncSender<Candidate>) {
+        let mut walk = roots.iter().cloned().flat_map(walk::walk);
+        loop {
+            let started = Instant::now();
+            let group: Vec<Found> = walk.by_ref().take(GROUP).collect();
+            if group.is_empty() {
+                return;
+            }
+            let verdicts = decide(lookup, group);
+            lock(&self.sink).add_find_time(started.elapsed());
+            for verdict in verdicts {
+                let next = match verdict {
+                    Ok(Verdict::Embed(file)) => match found.send(file) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        // The encoder wants no more.
+                        Err(_) => ControlFlow::Break(()),
+                    },
+                    other => self.settle(other),
+                };
+                if next.is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Deals with a file that the encoder does not need to look at.
+    fn settle(&self, verdict: rusqlite::Result<Verdict>) -> ControlFlow<()> {
+        let mut sink = lock(&self.sink);
+        if sink.failure.is_some() || self.options.is_cancelled() {
+            return ControlFlow::Break(());
+        }
+        match verdict {
+            Ok(Verdict::Embed(_)) => {}
+            Ok(Verdict::Unchanged) => sink.unchanged(),
+            Ok(Verdict::Write(write)) => sink.push(write),
+            Ok(Verdict::Skip(path, reason)) => sink.skip_file(path, reason),
+            Err(error) => sink.fail(error),
+        }
+        self.after(&mut sink)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.options.is_cancelled() || lock(&self.sink).failure.is_some()
+    }
+
     /// Takes the encoder's result for a file.
     fn take(
         &self,
@@ -266,7 +324,7 @@ impl Run<'_> {
             .and_then(|e| check(e, dimensions))
         {
             Ok(embedded) => sink.push(Write::Put(Image::embedded(file, &embedded))),
-            Err(reason) => sink.skip_file(file.path, reason),
+            Err(reason) => sink.skip_file(file.place.path, reason),
         }
         self.after(&mut sink)
     }
@@ -287,6 +345,30 @@ impl Run<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// What is to be done with each of the files found, in their order. Contents that must be compared
+/// are read on all threads.
+fn decide(lookup: &Lookup, group: Vec<Found>) -> Vec<rusqlite::Result<Verdict>> {
+    let looked: Vec<rusqlite::Result<Looked>> = group
+        .into_iter()
+        .map(|found| match found {
+            Found::File(file) => lookup.look(file),
+            Found::Unreadable(path, reason) => Ok(Looked::Settled(Verdict::Skip(path, reason))),
+        })
+        .collect();
+    let hashes: Vec<Option<[u8; 32]>> = looked
+        .par_iter()
+        .map(|looked| looked.as_ref().ok().and_then(Looked::hash))
+        .collect();
+    looked
+        .into_iter()
+        .zip(hashes)
+        .map(|(looked, hash)| match looked? {
+            Looked::Settled(verdict) => Ok(verdict),
+            Looked::Compare { file, known } => lookup.compare(file, known.as_ref(), hash),
+        })
+        .collect()
 }
 
 /// An error with its causes, in one line.
@@ -318,41 +400,4 @@ fn check(embedded: EmbeddedFile, dimensions: usize) -> Result<EmbeddedFile, Stri
         return Err("its embedding has no direction (all zeros, NaN or infinite)".into());
     }
     Ok(embedded)
-}
-
-/// The files that the encoder has to look at; the others are dealt with on the way.
-struct Files<'r, 'a> {
-    run: &'r Run<'a>,
-    lookup: Lookup,
-    found: Box<dyn Iterator<Item = Found> + Send + 'r>,
-}
-
-impl Iterator for Files<'_, '_> {
-    type Item = Candidate;
-
-    fn next(&mut self) -> Option<Candidate> {
-        loop {
-            let started = Instant::now();
-            let stop = |sink: &Sink<'_>| sink.failure.is_some() || self.run.options.is_cancelled();
-            let step = self.found.next().map(|found| match found {
-                Found::File(file) => self.lookup.classify(file),
-                Found::Unreadable(path, reason) => Ok(Verdict::Skip(path, reason)),
-            });
-            let mut sink = lock(&self.run.sink);
-            sink.add_find_time(started.elapsed());
-            if stop(&sink) {
-                return None;
-            }
-            match step? {
-                Ok(Verdict::Embed(file)) => return Some(file),
-                Ok(Verdict::Unchanged) => sink.unchanged(),
-                Ok(Verdict::Write(write)) => sink.push(write),
-                Ok(Verdict::Skip(path, reason)) => sink.skip_file(path, reason),
-                Err(error) => sink.fail(error),
-            }
-            if self.run.after(&mut sink).is_break() {
-                return None;
-            }
-        }
-    }
 }

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 
 use crate::error::Failure;
+use crate::known::id_at;
 use crate::paths;
 use crate::{EncoderIdentity, Home, Metadata, StoreError};
 
@@ -44,7 +45,7 @@ pub struct CollectionSummary {
 pub struct Image {
     /// Never changes, and is never given to another image.
     pub id: u64,
-    /// Absolute. In JSON, what is not UTF-8 in it appears as U+FFFD.
+    /// Absolute; the way by which the file was first added, while that leads to it. In JSON, what is not UTF-8 in it appears as U+FFFD.
     #[serde(serialize_with = "paths::serialize")]
     pub path: PathBuf,
     /// Of the file's contents when it was embedded, in hexadecimal.
@@ -172,32 +173,33 @@ impl Collection<'_> {
     /// # Errors
     /// [`StoreError::NoImage`], and those of the database.
     pub fn image(&self, id: u64) -> Result<Image, StoreError> {
-        let sql = format!("{SELECT_IMAGE} WHERE collection = ? AND id = ?");
-        self.one_image(&sql, &sql_id(id), &id)
+        let found = self.home.read(|tx| self.read_image(tx, sql_id(id)))?;
+        found.ok_or_else(|| self.no_image(&id))
     }
 
-    /// The image at that path; a relative one counts from the working directory.
+    /// The image whose file is at that path, or where that path leads through symbolic links; a
+    /// relative one counts from the working directory.
     ///
     /// # Errors
     /// [`StoreError::NoImage`], and those of the database.
     pub fn image_at(&self, path: &Path) -> Result<Image, StoreError> {
         let absolute = paths::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        let sql = format!("{SELECT_IMAGE} WHERE collection = ? AND path = ?");
-        let stored = paths::to_bytes(&absolute).unwrap_or_default();
-        self.one_image(&sql, &stored, &path.display())
+        let target = absolute.canonicalize().ok();
+        let found = self.home.read(|tx| {
+            for path in std::iter::once(absolute).chain(target) {
+                if let Some(id) = id_at(tx, self.id, &path)? {
+                    return self.read_image(tx, id);
+                }
+            }
+            Ok(None)
+        })?;
+        found.ok_or_else(|| self.no_image(&path.display()))
     }
 
-    fn one_image(
-        &self,
-        sql: &str,
-        key: &dyn rusqlite::ToSql,
-        shown: &dyn std::fmt::Display,
-    ) -> Result<Image, StoreError> {
-        let found = self.home.read(|tx| {
-            let found = tx.query_row(sql, params![self.id, key], image).optional()?;
-            found.map(|image| with_metadata(tx, image)).transpose()
-        })?;
-        found.ok_or_else(|| self.no_image(shown))
+    fn read_image(&self, tx: &Transaction<'_>, id: i64) -> Result<Option<Image>, Failure> {
+        let sql = format!("{SELECT_IMAGE} WHERE collection = ? AND id = ?");
+        let found = tx.query_row(&sql, params![self.id, id], image).optional()?;
+        found.map(|image| with_metadata(tx, image)).transpose()
     }
 
     /// The stored embedding of an image, unit length up to the rounding to f16.

@@ -1,10 +1,11 @@
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use niteru_encoder::{EmbedOptions, Encoder};
 use serde::Serialize;
 
 use crate::error::Source;
+use crate::known::Place;
 
 /// What makes embeddings for a collection.
 ///
@@ -95,14 +96,14 @@ pub struct EncoderIdentity {
 /// A file to embed.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    pub(crate) path: PathBuf,
+    pub(crate) place: Place,
     pub(crate) bytes: u64,
     pub(crate) modified: Option<i64>,
 }
 
 impl AsRef<Path> for Candidate {
     fn as_ref(&self) -> &Path {
-        &self.path
+        &self.place.path
     }
 }
 

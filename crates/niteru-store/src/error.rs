@@ -59,6 +59,19 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
+    /// A write to the home failed; what SQLite does not tell apart: a quota or a limit on the size of
+    /// files, a full disk that was noticed late, a broken disk.
+    #[error(
+        "cannot write {} ({source}): its disk, a quota or the limit on the size of files (ulimit -f) \
+         may be reached; make room, then run the same command again",
+        path.display()
+    )]
+    Write {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// Another process kept the database locked for longer than writers wait.
     #[error("{} is locked by another process: try again when it has finished", path.display())]
     Busy {

@@ -55,7 +55,8 @@ impl Home {
     ///
     /// # Errors
     /// [`StoreError::Open`], [`StoreError::NotAHome`], [`StoreError::Newer`],
-    /// [`StoreError::Corrupt`], [`StoreError::DiskFull`], [`StoreError::Busy`].
+    /// [`StoreError::Corrupt`], [`StoreError::DiskFull`], [`StoreError::Write`],
+    /// [`StoreError::Busy`].
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         let directory = directory.as_ref();
         let cannot_open = |source: std::io::Error| {
@@ -173,8 +174,23 @@ pub(crate) fn database_error(database: &Path, source: rusqlite::Error) -> StoreE
             path,
             source: source.into(),
         },
+        Some(ErrorCode::SystemIoFailure) if is_write(&source) => StoreError::Write { path, source },
         _ => StoreError::Database { path, source },
     }
+}
+
+/// Whether an input or output error is one of writing. Memory that processes share is a file, too.
+fn is_write(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{
+        SQLITE_IOERR_FSYNC, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE,
+    };
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(
+            SQLITE_IOERR_WRITE | SQLITE_IOERR_FSYNC | SQLITE_IOERR_TRUNCATE | SQLITE_IOERR_SHMSIZE
+        )
+    )
 }
 
 /// Locks, also after a panic elsewhere: nothing behind these locks is left half-changed by one.

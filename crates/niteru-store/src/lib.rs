@@ -30,6 +30,7 @@ mod encoder;
 mod error;
 mod evaluate;
 mod home;
+mod known;
 mod lookup;
 mod metadata;
 mod metadata_csv;

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::Candidate;
+use crate::known::Known;
 use crate::paths;
 use crate::sink::{Image, Write};
 
@@ -23,18 +24,22 @@ pub(crate) enum Verdict {
     Skip(PathBuf, String),
 }
 
+/// A file between the two looks at the database, without and with its contents.
+pub(crate) enum Looked {
+    /// Its contents do not matter.
+    Settled(Verdict),
+    /// Its contents may be known.
+    Compare {
+        file: Candidate,
+        known: Option<Known>,
+    },
+}
+
 /// Looks files up in the database, on a connection of its own.
 pub(crate) struct Lookup {
     connection: Connection,
     collection: String,
     fingerprint: String,
-}
-
-struct Known {
-    sha256: [u8; 32],
-    bytes: i64,
-    modified: Option<i64>,
-    missing: bool,
 }
 
 impl Lookup {
@@ -46,64 +51,61 @@ impl Lookup {
         }
     }
 
-    pub(crate) fn classify(&self, file: Candidate) -> Result<Verdict, rusqlite::Error> {
-        let Some(stored) = paths::to_bytes(&file.path) else {
+    /// Decides about a file by its path, size and time, where these are enough.
+    pub(crate) fn look(&self, file: Candidate) -> rusqlite::Result<Looked> {
+        if paths::to_bytes(&file.place.path).is_none() {
             let reason = "its path is not Unicode, which this system cannot store".into();
-            return Ok(Verdict::Skip(file.path, reason));
-        };
-        let known = self.known(stored)?;
-        let bytes = i64::try_from(file.bytes).unwrap_or(i64::MAX);
-        let mut hash = None;
-        if let Some(known) = known
-            && known.bytes == bytes
+            return Ok(Looked::Settled(Verdict::Skip(file.place.path, reason)));
+        }
+        let bytes = stored_length(&file);
+        let known = self.known(&file)?.filter(|known| known.bytes == bytes);
+        if let Some(known) = &known
+            && file.modified.is_some()
+            && file.modified == known.modified
         {
-            if file.modified.is_some() && file.modified == known.modified {
-                return Ok(match known.missing {
-                    false => Verdict::Unchanged,
-                    true => Verdict::Write(Write::Touch {
-                        file,
-                        sha256: known.sha256,
-                    }),
-                });
-            }
-            // A file that cannot be read is the encoder's to report.
-            hash = sha256(&file.path).ok();
-            if hash == Some(known.sha256) {
-                return Ok(Verdict::Write(Write::Touch {
-                    file,
-                    sha256: known.sha256,
-                }));
-            }
+            let as_stored = !known.missing && *known.place_for(&file) == known.place;
+            return Ok(Looked::Settled(match as_stored {
+                true => Verdict::Unchanged,
+                false => touch(file, known.sha256),
+            }));
         }
-        // Contents are hashed here only if some stored image has the same length.
-        if hash.is_none() && self.has_twin_candidate(bytes)? {
-            hash = sha256(&file.path).ok();
+        // Reading a file is worth it only if some stored image has the same length.
+        if known.is_some() || self.has_twin_candidate(bytes)? {
+            return Ok(Looked::Compare { file, known });
         }
-        match hash {
-            Some(sha256) => Ok(match self.twin(&file, bytes, sha256)? {
-                Some(image) => Verdict::Write(Write::Put(image)),
-                None => Verdict::Embed(file),
-            }),
-            None => Ok(Verdict::Embed(file)),
-        }
+        Ok(Looked::Settled(Verdict::Embed(file)))
     }
 
-    fn known(&self, path: &[u8]) -> rusqlite::Result<Option<Known>> {
-        self.connection
-            .prepare_cached(
-                "SELECT i.sha256, i.bytes, i.modified, i.missing
-                 FROM images i JOIN collections c ON c.id = i.collection
-                 WHERE c.name = ? AND i.path = ?",
-            )?
-            .query_row(params![self.collection, path], |row| {
-                Ok(Known {
-                    sha256: row.get(0)?,
-                    bytes: row.get(1)?,
-                    modified: row.get(2)?,
-                    missing: row.get(3)?,
-                })
-            })
-            .optional()
+    /// Decides about a file whose contents have this hash. `None`: it could not be read.
+    pub(crate) fn compare(
+        &self,
+        file: Candidate,
+        known: Option<&Known>,
+        hash: Option<[u8; 32]>,
+    ) -> rusqlite::Result<Verdict> {
+        // A file that cannot be read is the encoder's to report.
+        let Some(sha256) = hash else {
+            return Ok(Verdict::Embed(file));
+        };
+        if known.is_some_and(|known| known.sha256 == sha256) {
+            return Ok(touch(file, sha256));
+        }
+        Ok(match self.twin(&file, sha256)? {
+            Some(image) => Verdict::Write(Write::Put(image)),
+            None => Verdict::Embed(file),
+        })
+    }
+
+    fn known(&self, file: &Candidate) -> rusqlite::Result<Option<Known>> {
+        let collection = self
+            .connection
+            .prepare_cached("SELECT id FROM collections WHERE name = ?")?
+            .query_row([&self.collection], |row| row.get(0))
+            .optional()?;
+        match collection {
+            Some(collection) => Known::find(&self.connection, collection, file),
+            None => Ok(None),
+        }
     }
 
     fn has_twin_candidate(&self, bytes: i64) -> rusqlite::Result<bool> {
@@ -113,12 +115,8 @@ impl Lookup {
     }
 
     /// The image row for contents that the same encoder has embedded before.
-    fn twin(
-        &self,
-        file: &Candidate,
-        bytes: i64,
-        sha256: [u8; 32],
-    ) -> rusqlite::Result<Option<Image>> {
+    fn twin(&self, file: &Candidate, sha256: [u8; 32]) -> rusqlite::Result<Option<Image>> {
+        let bytes = stored_length(file);
         self.connection
             .prepare_cached(
                 "SELECT i.width, i.height, e.vector
@@ -139,6 +137,24 @@ impl Lookup {
             })
             .optional()
     }
+}
+
+impl Looked {
+    /// The hash of the contents, where it matters and the file can be read.
+    pub(crate) fn hash(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Settled(_) => None,
+            Self::Compare { file, .. } => sha256(file.as_ref()).ok(),
+        }
+    }
+}
+
+fn touch(file: Candidate, sha256: [u8; 32]) -> Verdict {
+    Verdict::Write(Write::Touch { file, sha256 })
+}
+
+fn stored_length(file: &Candidate) -> i64 {
+    i64::try_from(file.bytes).unwrap_or(i64::MAX)
 }
 
 /// The sha256 of a file's contents.

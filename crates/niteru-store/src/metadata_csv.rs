@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::Encoding;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::StoreError;
 use crate::add::{AddOptions, MetadataReport};
 use crate::collection::next_change;
 use crate::error::Failure;
+use crate::known::id_at;
 use crate::paths;
 use crate::sink::Sink;
 
@@ -372,14 +373,10 @@ fn find_image(
         .iter()
         .filter_map(|candidate| candidate.canonicalize().ok());
     for path in candidates.iter().cloned().chain(resolved) {
-        let (Some(collection), Some(stored)) = (collection, paths::to_bytes(&path)) else {
+        let Some(collection) = collection else {
             continue;
         };
-        let found = tx
-            .prepare_cached("SELECT id FROM images WHERE collection = ? AND path = ?")?
-            .query_row(params![collection, stored], |row| row.get(0))
-            .optional()?;
-        if let Some(image) = found {
+        if let Some(image) = id_at(tx, collection, &path)? {
             return Ok(Ok((collection, image)));
         }
     }

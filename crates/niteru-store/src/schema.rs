@@ -13,7 +13,10 @@ const APPLICATION_ID: i64 = 0x4E49_5445;
 
 /// Each brings the format one version further; `user_version` counts them. Never edit one that
 /// was released, append another.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1-collections.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1-collections.sql"),
+    include_str!("schema/2-links.sql"),
+];
 
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(60);

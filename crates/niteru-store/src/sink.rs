@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use crate::collection::{check_identity, find, next_change, vector_blob};
 use crate::error::Failure;
+use crate::known::{Known, Place};
 use crate::lookup::Lookup;
 use crate::{
     AddProgress, AddReport, Candidate, EmbeddedFile, EncoderIdentity, Home, Skipped, StoreError,
@@ -237,7 +238,7 @@ impl<'a> Sink<'a> {
             Outcome::Overtaken => {
                 let (Write::Put(Image { file, .. }) | Write::Touch { file, .. }) = write;
                 let reason = "removed or changed by another process meanwhile: add it again";
-                self.skip(file.path, reason.into());
+                self.skip(file.place.path, reason.into());
             }
         }
     }
@@ -249,20 +250,12 @@ impl<'a> Sink<'a> {
         };
         let started = Instant::now();
         for root in roots.iter().filter(|root| root.is_absolute()) {
-            let Some(stored) = paths::to_bytes(root) else {
-                continue;
-            };
-            let mut any = self
-                .mark_page_missing(collection, stored, stored, true)?
-                .any;
-            let (mut from, to) = paths::below(stored);
-            loop {
-                let page = self.mark_page_missing(collection, &from, &to, false)?;
-                any |= page.any;
-                let Some(last) = page.last else { break };
-                // The smallest byte string after the last one.
-                from = last;
-                from.push(0);
+            let mut any = false;
+            // Known images may have been reached by another way to the same place.
+            let target = root.canonicalize().ok().filter(|target| target != root);
+            for folder in std::iter::once(root).chain(&target) {
+                any |= self.mark_missing_below(collection, folder, "path")?;
+                any |= self.mark_missing_below(collection, folder, "target")?;
             }
             // A path that is gone is no error when the images that it held are now known as gone.
             if any && is_gone(root) {
@@ -273,32 +266,63 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
+    /// Looks at the known images whose `column` is the folder or lies below it. Returns whether
+    /// there are any.
+    fn mark_missing_below(
+        &mut self,
+        collection: i64,
+        folder: &Path,
+        column: &str,
+    ) -> Result<bool, StoreError> {
+        let Some(stored) = paths::to_bytes(folder) else {
+            return Ok(false);
+        };
+        let sql = format!(
+            "SELECT id, path, missing, {column} FROM images
+             WHERE collection = ?1 AND {column} >= ?2 AND ({column} < ?3 OR (?4 AND {column} = ?3))
+             ORDER BY {column}, id LIMIT ?5"
+        );
+        let mut any = self
+            .mark_page_missing(&sql, collection, stored, stored, true)?
+            .any;
+        let (mut from, to) = paths::below(stored);
+        loop {
+            let page = self.mark_page_missing(&sql, collection, &from, &to, false)?;
+            any |= page.any;
+            let Some(last) = page.last else {
+                return Ok(any);
+            };
+            // The smallest byte string after the last one.
+            from = last;
+            from.push(0);
+        }
+    }
+
     /// Looks at the known images from one stored path up to another.
     fn mark_page_missing(
         &mut self,
+        sql: &str,
         collection: i64,
         from: &[u8],
         to: &[u8],
         inclusive: bool,
     ) -> Result<Page, StoreError> {
-        let sql = "SELECT id, path, missing FROM images
-                   WHERE collection = ? AND path >= ? AND (path < ? OR (? AND path = ?))
-                   ORDER BY path LIMIT ?";
-        let known: Vec<(i64, Vec<u8>, bool)> = self.home.read(|tx| {
+        type Row = (i64, Vec<u8>, bool, Vec<u8>);
+        let known: Vec<Row> = self.home.read(|tx| {
             let mut statement = tx.prepare_cached(sql)?;
-            let parameters = params![collection, from, to, inclusive, to, PAGE as i64];
+            let parameters = params![collection, from, to, inclusive, PAGE as i64];
             let rows = statement.query_map(parameters, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })?;
-        let last = (known.len() == PAGE).then(|| known.last().map(|(_, path, _)| path.clone()));
+        let last = (known.len() == PAGE).then(|| known.last().map(|row| row.3.clone()));
         let page = Page {
             any: !known.is_empty(),
             last: last.flatten(),
         };
         let mut gone: Vec<(i64, PathBuf)> = Vec::new();
-        for (id, path, missing) in known {
+        for (id, path, missing, _) in known {
             let path = paths::from_bytes(path);
             if !missing && is_gone(&path) {
                 gone.push((id, path));
@@ -390,44 +414,44 @@ fn put(
         vector,
         reused,
     } = image;
-    let path = paths::to_bytes(&file.path).unwrap_or_default();
-    let known: Option<(i64, [u8; 32])> = tx
-        .prepare_cached("SELECT id, sha256 FROM images WHERE collection = ? AND path = ?")?
-        .query_row(params![collection, path], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    if let Some((_, known)) = &known
-        && known == sha256
-    {
+    let known = Known::find(tx, collection, file)?;
+    if known.as_ref().is_some_and(|known| known.sha256 == *sha256) {
         return touch(tx, collection, file, sha256);
     }
+    let place = match &known {
+        Some(known) => known.place_for(file),
+        None => &file.place,
+    };
+    let (path, target) = stored_place(place);
     let change = next_change(tx)?;
     let bytes = i64::try_from(file.bytes).unwrap_or(i64::MAX);
-    let id = if let Some((id, _)) = known {
+    let id = if let Some(known) = &known {
         tx.prepare_cached(
-            "UPDATE images SET sha256 = ?, bytes = ?, modified = ?, width = ?, height = ?,
-                               missing = 0, change = ? WHERE id = ?",
+            "UPDATE images SET path = ?, target = ?, sha256 = ?, bytes = ?, modified = ?,
+                               width = ?, height = ?, missing = 0, change = ? WHERE id = ?",
         )?
         .execute(params![
+            path,
+            target,
             sha256,
             bytes,
             file.modified,
             width,
             height,
             change,
-            id
+            known.id
         ])?;
-        id
+        known.id
     } else {
         tx.prepare_cached(
-            "INSERT INTO images (collection, path, sha256, bytes, modified, width, height, added,
-                                 change)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO images (collection, path, target, sha256, bytes, modified, width, height,
+                                 added, change)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             collection,
             path,
+            target,
             sha256,
             bytes,
             file.modified,
@@ -450,32 +474,34 @@ fn put(
     })
 }
 
-/// Remembers the time of an image whose contents are as they were.
+/// Remembers the time, and the place, of an image whose contents are as they were.
 fn touch(
     tx: &Transaction<'_>,
     collection: i64,
     file: &Candidate,
     sha256: &[u8; 32],
 ) -> Result<Outcome, Failure> {
-    let path = paths::to_bytes(&file.path).unwrap_or_default();
-    let known: Option<(i64, bool)> = tx
-        .prepare_cached(
-            "UPDATE images SET modified = ? WHERE collection = ? AND path = ? AND sha256 = ?
-             RETURNING id, missing",
-        )?
-        .query_row(params![file.modified, collection, path, sha256], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let Some((id, missing)) = known else {
+    let known = Known::find(tx, collection, file)?.filter(|known| known.sha256 == *sha256);
+    let Some(known) = known else {
         return Ok(Outcome::Overtaken);
     };
-    if missing {
+    let place = known.place_for(file);
+    let (path, target) = stored_place(place);
+    tx.prepare_cached("UPDATE images SET modified = ?, path = ?, target = ? WHERE id = ?")?
+        .execute(params![file.modified, path, target, known.id])?;
+    if known.missing || *place != known.place {
         let change = next_change(tx)?;
         tx.prepare_cached("UPDATE images SET missing = 0, change = ? WHERE id = ?")?
-            .execute(params![change, id])?;
+            .execute(params![change, known.id])?;
     }
     Ok(Outcome::Unchanged)
+}
+
+/// The stored form of a place. A target that cannot be stored is left out: the path is enough.
+fn stored_place(place: &Place) -> (&[u8], Option<&[u8]>) {
+    let path = paths::to_bytes(&place.path).unwrap_or_default();
+    let target = place.target.as_deref().and_then(paths::to_bytes);
+    (path, target)
 }
 
 /// Milliseconds since 1970.

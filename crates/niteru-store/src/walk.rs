@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use niteru_imaging::is_image_path;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::known::Place;
 use crate::{Candidate, Skipped};
 
 /// A file changed more recently than this may change again without its time showing it.
@@ -27,13 +28,19 @@ pub(crate) enum Found {
 /// Symbolic links are followed; one that leads back to a folder it lies in is left out. Hidden
 /// files and folders (names with a leading dot) are left out, unless they are the path itself.
 pub(crate) fn walk(root: PathBuf) -> impl Iterator<Item = Found> + Send {
+    let mut targets = Targets::default();
     entries(&root).filter_map(move |entry| match entry {
         Ok(entry) => {
             if !is_image(&entry) {
                 return None;
             }
             match entry.metadata() {
-                Ok(metadata) => Some(Found::File(candidate(entry.into_path(), &metadata))),
+                Ok(metadata) => {
+                    let target = targets.of(&entry);
+                    let path = entry.into_path();
+                    let place = Place { path, target };
+                    Some(Found::File(candidate(place, &metadata)))
+                }
                 Err(error) => Some(unreadable(&root, error)),
             }
         }
@@ -49,7 +56,7 @@ pub fn image_files(
     roots: impl IntoIterator<Item = PathBuf, IntoIter: Send>,
 ) -> impl Iterator<Item = Result<PathBuf, Skipped>> + Send {
     roots.into_iter().flat_map(walk).map(|found| match found {
-        Found::File(candidate) => Ok(candidate.path),
+        Found::File(candidate) => Ok(candidate.place.path),
         Found::Unreadable(path, reason) => Err(Skipped { path, reason }),
     })
 }
@@ -84,10 +91,41 @@ fn is_image(entry: &DirEntry) -> bool {
     file && (entry.depth() == 0 || is_image_path(entry.path()))
 }
 
-fn candidate(path: PathBuf, metadata: &Metadata) -> Candidate {
+/// Finds where paths lead. Files of one folder come one after the other, so that its own target is
+/// looked up once for all of them.
+#[derive(Default)]
+struct Targets {
+    folder: PathBuf,
+    folder_target: Option<PathBuf>,
+}
+
+impl Targets {
+    /// Where the entry's path leads, if that is another path.
+    fn of(&mut self, entry: &DirEntry) -> Option<PathBuf> {
+        let path = entry.path();
+        // How a user has written the root may differ in case, too, where case does not count.
+        let target = if entry.path_is_symlink() || entry.depth() == 0 {
+            path.canonicalize().ok()
+        } else {
+            self.of_folder(path.parent()?)
+                .map(|folder| folder.join(entry.file_name()))
+        };
+        target.filter(|target| target != path)
+    }
+
+    fn of_folder(&mut self, folder: &Path) -> Option<&Path> {
+        if self.folder != folder {
+            self.folder = folder.to_path_buf();
+            self.folder_target = folder.canonicalize().ok();
+        }
+        self.folder_target.as_deref()
+    }
+}
+
+fn candidate(place: Place, metadata: &Metadata) -> Candidate {
     let modified = metadata.modified().ok().and_then(stored_time);
     Candidate {
-        path,
+        place,
         bytes: metadata.len(),
         modified,
     }

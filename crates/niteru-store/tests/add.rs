@@ -5,9 +5,13 @@ mod support;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use niteru_store::{AddOptions, AddProgress, StoreError};
+use niteru_store::{
+    AddOptions, AddProgress, Candidate, EncoderIdentity, EncoderSeconds, ImageEncoder, OnResult,
+    Source, StoreError,
+};
 use support::{FakeEncoder, Place, age, counts, name};
 
 #[test]
@@ -109,6 +113,59 @@ fn known_contents_are_not_embedded_again() {
         .unwrap();
     assert_eq!(counts(&report), [3, 0, 0, 0, 0]);
     assert_eq!(encoder.embedded(), 3, "another encoder");
+}
+
+/// Draws no file before so many others are dealt with.
+struct Patient {
+    encoder: FakeEncoder,
+    others: u64,
+    done: AtomicU64,
+}
+
+impl ImageEncoder for Patient {
+    fn identity(&self) -> EncoderIdentity {
+        self.encoder.identity()
+    }
+
+    fn embed_files(
+        &self,
+        files: &mut (dyn Iterator<Item = Candidate> + Send),
+        on_result: &mut OnResult<'_>,
+    ) -> Result<EncoderSeconds, Source> {
+        let started = Instant::now();
+        while self.done.load(Ordering::Relaxed) < self.others {
+            if started.elapsed() > Duration::from_secs(30) {
+                return Err("the source of files had to be drawn from".into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.encoder.embed_files(files, on_result)
+    }
+}
+
+#[test]
+fn contents_are_compared_while_no_thread_draws_files() {
+    let place = Place::new();
+    place.write("known/0.jpg", "FAKE 1");
+    place.add();
+    for i in 1..100 {
+        place.write(&format!("known/{i}.jpg"), "FAKE 1");
+    }
+    place.write("new.jpg", "FAKE 0 1");
+    let encoder = Patient {
+        encoder: FakeEncoder::default(),
+        others: 100,
+        done: AtomicU64::new(0),
+    };
+    let progress = |now: &AddProgress| encoder.done.store(now.done, Ordering::Relaxed);
+    let mut options = AddOptions::default();
+    options.progress = Some(&progress);
+    let report = place
+        .home
+        .add("things", &[place.pictures()], &encoder, options)
+        .unwrap();
+    assert_eq!(counts(&report), [100, 0, 1, 0, 0]);
+    assert_eq!((report.reused, encoder.encoder.embedded()), (99, 1));
 }
 
 #[test]
@@ -213,7 +270,11 @@ fn links_loops_and_folders_without_permission() {
     let locked = std::fs::read_dir(&closed).is_err();
     let report = place.add();
     std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o700)).unwrap();
-    assert_eq!(report.added, 3);
+    assert_eq!(
+        (report.added, report.unchanged),
+        (2, 1),
+        "the link leads to a picture that is known"
+    );
     let reasons: Vec<_> = report
         .skipped
         .iter()

@@ -23,6 +23,44 @@ impl Outcome {
     }
 }
 
+/// Results could not be printed. A type of its own: a reader of stdout that goes away is no failure,
+/// any other pipe that breaks is one.
+#[derive(Debug)]
+pub(crate) struct StdoutError(io::Error);
+
+impl StdoutError {
+    /// Whether nobody reads any more, as after `head`.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl From<io::Error> for StdoutError {
+    fn from(error: io::Error) -> StdoutError {
+        StdoutError(error)
+    }
+}
+
+impl fmt::Display for StdoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot print the result")
+    }
+}
+
+impl std::error::Error for StdoutError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+fn print(
+    write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>,
+) -> Result<(), StdoutError> {
+    let mut stdout = io::stdout().lock();
+    write(&mut stdout)?;
+    Ok(stdout.flush()?)
+}
+
 /// What the user asked to see.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -41,18 +79,16 @@ impl Output {
     }
 
     /// Prints one JSON document on a line.
-    pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        serde_json::to_writer(&mut stdout, value)?;
-        writeln!(stdout)?;
-        stdout.flush()
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), StdoutError> {
+        print(|stdout| {
+            serde_json::to_writer(&mut *stdout, value)?;
+            writeln!(stdout)
+        })
     }
 
     /// Prints a result for people.
-    pub(crate) fn text(&self, text: impl fmt::Display) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{text}")?;
-        stdout.flush()
+    pub(crate) fn text(&self, text: impl fmt::Display) -> Result<(), StdoutError> {
+        print(|stdout| writeln!(stdout, "{text}"))
     }
 
     /// Prints a message that is not a result.

@@ -38,6 +38,8 @@ figure { margin: 0; background: #fff; border: 1px solid #d8dee4; border-radius: 
 figure img { width: 100%; height: 10.5rem; object-fit: contain; background: #eef0f2; display: block; }
 figcaption { padding: .55rem .7rem .7rem; font-size: .85rem; overflow-wrap: anywhere; }
 figcaption b { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
+:lang(ja) { word-break: auto-phrase; }
+figure .absent { height: 10.5rem; display: grid; place-items: center; background: #eef0f2; color: #57606a; }
 .rank { float: right; color: #57606a; }
 .query { max-width: 14rem; border-color: #0969da; border-width: 2px; margin-bottom: .9rem; }
 .bar { height: 5px; background: #e6e9ec; border-radius: 3px; margin: .3rem 0 .4rem; }
@@ -46,13 +48,33 @@ figcaption b { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .6rem; margin: .35rem 0 0; color: #57606a; }
 dt { font-weight: 500; } dd { margin: 0; }
 pre { background: #1b1f24; color: #e6edf3; padding: .9rem 1rem; border-radius: 10px; overflow-x: auto; }
+@media (max-width: 40rem) {
+  main { padding: 1.25rem .8rem 3rem; }
+  .panel { padding: .6rem; }
+  table.matrix { border-spacing: 2px; }
+  table.matrix th { font-size: .62rem; padding: .1rem; max-width: 4.4rem; }
+  table.matrix th img { width: 52px; height: 52px; }
+  table.matrix td { width: 3.9rem; height: 3.9rem; font-size: .9rem; }
+  .scale i { width: 5rem; }
+  .scale span { white-space: nowrap; }
+  .results { grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; }
+  dl { grid-template-columns: 1fr; }
+  dt { font-size: .75rem; margin-top: .2rem; }
+  .results figure img, .results .absent { height: 8rem; }
+}
+/* Numbers are white on dark cells: unreadable where a printer leaves backgrounds out. */
+table.matrix td, .scale i, .bar, .bar i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 @media print { body { background: #fff; } figure, .panel { break-inside: avoid; } }
 ";
 
 /// The words of a report in one language.
 struct Words {
     language: &'static str,
-    made_with: &'static str,
+    /// Before and after the version.
+    made_with: [&'static str; 2],
+    /// Before and after the collection's name.
+    results_of: [&'static str; 2],
+    demo: &'static str,
     model: &'static str,
     matrix: &'static str,
     matrix_help: &'static str,
@@ -61,14 +83,20 @@ struct Words {
     search: &'static str,
     search_help: &'static str,
     query: &'static str,
-    rank: &'static str,
+    /// Before and after the number.
+    rank: [&'static str; 2],
+    absent: &'static str,
     none: &'static str,
     next: &'static str,
+    own_images: &'static str,
+    which_alike: &'static str,
 }
 
 const ENGLISH: Words = Words {
     language: "en",
-    made_with: "Made on this computer with Niteru",
+    made_with: ["Made on this computer with Niteru ", ""],
+    results_of: ["Search in ", ""],
+    demo: "Niteru demo",
     model: "model",
     matrix: "How alike are they?",
     matrix_help: "Each number is the cosine similarity of two images: 1.000 is the same image, and a \
@@ -79,14 +107,19 @@ const ENGLISH: Words = Words {
     search_help: "The images of the collection, the most similar first. Look at the order and at the \
                   gaps between the numbers: how high a number must be differs from query to query.",
     query: "Looked for",
-    rank: "rank",
+    rank: ["rank ", ""],
+    absent: "no picture",
     none: "Nothing in the collection is as similar as was asked for.",
     next: "What to try next",
+    own_images: "your own images",
+    which_alike: "which of them look like this one?",
 };
 
 const JAPANESE: Words = Words {
     language: "ja",
-    made_with: "このパソコンの Niteru で作成しました",
+    made_with: ["このパソコンの Niteru ", " で作成しました"],
+    results_of: ["「", "」の検索結果"],
+    demo: "Niteru デモ",
     model: "モデル",
     matrix: "どれくらい似ていますか",
     matrix_help: "数字は 2 枚の画像のコサイン類似度です。1.000 は同じ画像で、大きいほど似ています。\
@@ -97,9 +130,12 @@ const JAPANESE: Words = Words {
     search_help: "コレクションの画像を、似ている順に並べています。順番と数字の差に注目してください。\
                   「似ている」といえる数字の大きさは、検索する画像によって変わります。",
     query: "検索した画像",
-    rank: "順位",
+    rank: ["", " 位"],
+    absent: "画像なし",
     none: "指定した類似度以上の画像はありませんでした。",
     next: "次に試すこと",
+    own_images: "お手元の画像を追加",
+    which_alike: "この画像に似ているのはどれ？",
 };
 
 impl Language {
@@ -117,6 +153,11 @@ impl Language {
             Language::Ja => &JAPANESE,
         }
     }
+}
+
+/// A value between the two words that a language puts around it.
+fn around([before, after]: [&str; 2], value: impl std::fmt::Display) -> String {
+    format!("{before}{value}{after}")
 }
 
 /// A picture in a report with its name.
@@ -176,8 +217,36 @@ pub(crate) struct Found {
     pub(crate) metadata: Vec<(String, String)>,
 }
 
+/// A command to try next.
+pub(crate) struct NextStep {
+    pub(crate) command: String,
+    pub(crate) note: Option<Note>,
+}
+
+/// What a command to try next is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Note {
+    OwnImages,
+    WhichAlike,
+}
+
+impl NextStep {
+    /// The command with what it is for, on one line.
+    pub(crate) fn line(&self, language: Language) -> String {
+        let words = language.words();
+        let note = match self.note {
+            None => return self.command.clone(),
+            Some(Note::OwnImages) => words.own_images,
+            Some(Note::WhichAlike) => words.which_alike,
+        };
+        // A shell takes what follows as a comment, should it be copied along.
+        format!("{}   # {note}", self.command)
+    }
+}
+
 /// A report under construction.
 pub(crate) struct Report {
+    language: Language,
     words: &'static Words,
     title: String,
     model: String,
@@ -185,11 +254,29 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(language: Option<Language>, title: &str, model: &str) -> Report {
-        let words = language.unwrap_or_else(Language::of_system).words();
+    /// A report about a search in a collection.
+    pub(crate) fn of_search(language: Option<Language>, collection: &str, model: &str) -> Report {
+        Report::new(language, model, |words| {
+            around(words.results_of, collection)
+        })
+    }
+
+    /// The demo's report.
+    pub(crate) fn of_demo(language: Option<Language>, model: &str) -> Report {
+        Report::new(language, model, |words| words.demo.into())
+    }
+
+    fn new(
+        language: Option<Language>,
+        model: &str,
+        title: impl FnOnce(&Words) -> String,
+    ) -> Report {
+        let language = language.unwrap_or_else(Language::of_system);
+        let words = language.words();
         Report {
+            language,
             words,
-            title: title.into(),
+            title: title(words),
             model: model.into(),
             sections: Vec::new(),
         }
@@ -248,8 +335,9 @@ impl Report {
                 @for result in results {
                     figure {
                         (result.image.image())
+                        @if result.image.thumbnail.is_none() { div.absent { (words.absent) } }
                         figcaption {
-                            span.rank { (words.rank) " " (result.rank) }
+                            span.rank { (around(words.rank, result.rank)) }
                             b { (format!("{:.3}", result.similarity)) }
                             div.bar {
                                 i style=(format!("width:{:.1}%", result.similarity.clamp(0.0, 1.0) * 100.0)) {}
@@ -268,19 +356,18 @@ impl Report {
     }
 
     /// Adds the commands to try next.
-    pub(crate) fn next(&mut self, commands: &[String]) {
-        let words = self.words;
+    pub(crate) fn next(&mut self, steps: &[NextStep]) {
+        let lines: Vec<String> = steps.iter().map(|step| step.line(self.language)).collect();
         self.sections
-            .push(html! { h2 { (words.next) } pre { (commands.join("\n")) } });
+            .push(html! { h2 { (self.words.next) } pre { (lines.join("\n")) } });
     }
 
     /// Writes the report; an older one of that name is replaced only when this one is complete.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let words = self.words;
         let facts = format!(
-            "{} {} · {}: {}",
-            words.made_with,
-            env!("CARGO_PKG_VERSION"),
+            "{} · {}: {}",
+            around(words.made_with, env!("CARGO_PKG_VERSION")),
             words.model,
             self.model
         );
@@ -320,14 +407,13 @@ pub(crate) fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let write = || -> Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(data)?;
+        let mut temporary = tempfile::Builder::new();
+        // Temporary files are private by default; a report is like any file that the user writes,
+        // and the umask says who may read those.
         #[cfg(unix)]
-        {
-            use std::{fs, os::unix::fs::PermissionsExt};
-            // A temporary file is private; a report is like any file the user writes.
-            fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644))?;
-        }
+        temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = temporary.tempfile_in(folder)?;
+        file.write_all(data)?;
         file.persist(path)?;
         Ok(())
     };

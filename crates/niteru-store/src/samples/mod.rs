@@ -273,19 +273,16 @@ fn write_renamed(path: &Path, contents: &[u8]) -> Result<(), SamplesError> {
         source,
     };
     let parent = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".sample-")
-        .tempfile_in(parent)
-        .map_err(failed)?;
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix(".sample-");
+    // Temporary files are private by default; photos are like any file that the user writes, and
+    // the umask says who may read those.
+    #[cfg(unix)]
+    temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = temporary.tempfile_in(parent).map_err(failed)?;
     file.write_all(contents)
         .and_then(|()| file.as_file().sync_all())
         .map_err(failed)?;
-    #[cfg(unix)]
-    {
-        // Temporary files are private; photos are to be opened by any viewer.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(mode).map_err(failed)?;
-    }
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
 }

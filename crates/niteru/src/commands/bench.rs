@@ -22,6 +22,10 @@ const MIN_ROUNDS: usize = 5;
 /// Photos that a measurement reads at the most; more would only measure the disk.
 const MAX_IMAGES: usize = 256;
 
+/// Most bytes of photos, encoded and decoded, that wait in memory for the stages to be measured
+/// alone. At least one photo does, whatever its size.
+const MAX_BYTES: usize = 256 << 20;
+
 /// The contract of `--json`. Times are medians; those of stages are for one image on one thread.
 #[derive(Serialize)]
 struct Measured {
@@ -79,29 +83,26 @@ pub(super) fn embed(context: &Context, args: &BenchEmbedArgs) -> Result<Outcome>
 
 fn measure(encoder: &Encoder, files: &[PathBuf], args: &BenchEmbedArgs) -> Result<Measured> {
     let limits = Limits::default();
-    let bytes: Vec<Vec<u8>> = files
-        .iter()
-        .map(|file| fs::read(file).with_context(|| format!("cannot read {}", file.display())))
-        .collect::<Result<_>>()?;
-    let pictures: Vec<Picture> = bytes
-        .iter()
-        .map(|bytes| Picture::decode(bytes, &limits))
-        .collect::<Result<_, _>>()?;
+    let photos = load(files, &limits, MAX_BYTES)?;
     let batch = args.batch.get();
     let pixels: Vec<Pixels> = (0..batch)
-        .map(|i| encoder.preprocess().apply(&pictures[i % pictures.len()]))
+        .map(|i| {
+            encoder
+                .preprocess()
+                .apply(&photos[i % photos.len()].picture)
+        })
         .collect();
 
     // Each stage gets a share of the time; the network, which varies most between peers, half.
     let total = Duration::from_secs_f64(args.seconds);
     let forward = median(total / 2, || drop(encoder.embed_pixels(&pixels)));
-    let mut next = (0..pictures.len()).cycle();
+    let mut next = (0..photos.len()).cycle();
     let mut index = || next.next().unwrap_or_default();
     let decode = median(total / 8, || {
-        drop(Picture::decode(&bytes[index()], &limits))
+        drop(Picture::decode(&photos[index()].encoded, &limits))
     });
     let preprocess = median(total / 8, || {
-        drop(encoder.preprocess().apply(&pictures[index()]))
+        drop(encoder.preprocess().apply(&photos[index()].picture))
     });
     let options = EmbedOptions {
         batch: args.batch,
@@ -135,6 +136,28 @@ fn measure(encoder: &Encoder, files: &[PathBuf], args: &BenchEmbedArgs) -> Resul
             forward_batch: milliseconds(forward),
         },
     })
+}
+
+/// A photo in memory.
+struct Photo {
+    encoded: Vec<u8>,
+    picture: Picture,
+}
+
+/// The first files, as many as `max_bytes` hold together, and at least one.
+fn load(files: &[PathBuf], limits: &Limits, max_bytes: usize) -> Result<Vec<Photo>> {
+    let mut photos = Vec::new();
+    let mut bytes = 0;
+    for file in files {
+        let encoded = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let picture = Picture::decode(&encoded, limits)?;
+        bytes += encoded.len() + picture.pixels().len();
+        if bytes > max_bytes && !photos.is_empty() {
+            break;
+        }
+        photos.push(Photo { encoded, picture });
+    }
+    Ok(photos)
 }
 
 /// The median time of a call, after one that is not counted.
@@ -209,4 +232,27 @@ fn describe(m: &Measured) -> String {
         ms.forward,
         ms.forward_batch
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn photos_in_memory_are_bounded_by_their_bytes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let files = made_up_photos(folder.path(), 1).expect("photos");
+        let one = fs::metadata(&files[0]).expect("a photo").len() as usize + 640 * 480 * 3;
+        let cases = [
+            (0, 1),
+            (one, 1),
+            (2 * one - 1, 1),
+            (2 * one, 2),
+            (5 * one, 5),
+        ];
+        for (max_bytes, expected) in cases {
+            let photos = load(&files, &Limits::default(), max_bytes).expect("photos");
+            assert_eq!(photos.len(), expected, "{max_bytes} bytes, one has {one}");
+        }
+    }
 }

@@ -8,9 +8,9 @@ use niteru_store::{Home, SamplesReport, StoreError};
 use serde::Serialize;
 
 use super::{Context, add, compare, models, search, shown};
-use crate::args::DemoArgs;
+use crate::args::{DemoArgs, Language};
 use crate::output::Outcome;
-use crate::report::{Report, Shown};
+use crate::report::{NextStep, Note, Report, Shown};
 
 /// The collection that the demo makes.
 const COLLECTION: &str = "demo";
@@ -133,7 +133,8 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         html.display()
     ))?;
     for command in next {
-        context.output.text(format!("  {command}"))?;
+        let line = command.line(Language::En);
+        context.output.text(format!("  {line}"))?;
     }
     Ok(Outcome::skipped(!added.skipped.is_empty()))
 }
@@ -172,7 +173,7 @@ fn make_room(home: &Home, encoder: &Encoder, samples: &Path) -> Result<()> {
 }
 
 /// Commands to try, as they can be typed where this one was.
-fn next_commands(context: &Context, folder: &Path) -> Vec<String> {
+fn next_commands(context: &Context, folder: &Path) -> Vec<NextStep> {
     let mut program = quoted(
         &std::env::args()
             .next()
@@ -182,12 +183,19 @@ fn next_commands(context: &Context, folder: &Path) -> Vec<String> {
         program += &format!(" --home {}", quoted(&shown(context.home_path())));
     }
     let photo = quoted(&shown(&folder.join("things").join("coffee.png")));
+    let step = |arguments: &str, note| NextStep {
+        command: format!("{program} {arguments}"),
+        note,
+    };
     vec![
-        format!("{program} search {COLLECTION} {photo} --html result.html"),
-        format!("{program} eval retrieval {COLLECTION} --label kind"),
-        format!("{program} add parts FOLDER        (your own images)"),
-        format!("{program} search parts PHOTO      (which of them look like this one?)"),
-        format!("{program} --help"),
+        step(
+            &format!("search {COLLECTION} {photo} --html result.html"),
+            None,
+        ),
+        step(&format!("eval retrieval {COLLECTION} --label kind"), None),
+        step("add parts FOLDER", Some(Note::OwnImages)),
+        step("search parts PHOTO", Some(Note::WhichAlike)),
+        step("--help", None),
     ]
 }
 
@@ -206,9 +214,9 @@ fn write_report(
     four: &[PathBuf],
     matrix: &[Vec<f32>],
     results: &[niteru_store::SearchResult],
-    next: &[String],
+    next: &[NextStep],
 ) -> Result<()> {
-    let mut report = Report::new(args.report.lang, "Niteru demo", model);
+    let mut report = Report::of_demo(args.report.lang, model);
     let images: Vec<Shown> = four.iter().map(|path| Shown::open(path)).collect();
     report.matrix(&images, matrix);
     report.search(&images[..1], &search::found(results));

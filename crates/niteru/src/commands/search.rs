@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
         args.min_similarity,
     )?;
     if let Some(file) = &args.html {
-        let mut report = Report::new(args.report.lang, &args.collection, encoder.model());
+        let mut report = Report::of_search(args.report.lang, &args.collection, encoder.model());
         let mut query = Vec::new();
         query.extend(args.image.as_deref().map(Shown::open));
         query.extend(args.text.clone().map(Shown::named));

@@ -117,7 +117,10 @@ fn add_search_list_remove() {
     assert_eq!(niteru.run(search).code, Some(0));
     let page = std::fs::read_to_string(html).unwrap();
     assert!(
-        page.contains("部品.png") && page.contains("似ている") && page.contains("data:image/jpeg")
+        page.contains("「parts」の検索結果")
+            && page.contains("部品.png")
+            && page.contains("似ている")
+            && page.contains("data:image/jpeg")
     );
     assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
 

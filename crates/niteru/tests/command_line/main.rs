@@ -5,5 +5,7 @@
 
 mod cli;
 mod collections;
+#[cfg(unix)]
+mod limits;
 mod quality;
 mod support;
