@@ -22,6 +22,9 @@ pub struct LoadOptions {
     pub kernels: Kernels,
     /// The precision of its matrices.
     pub precision: Precision,
+    /// Whether JPEG files are decoded in full, also where they are much larger than the network
+    /// needs.
+    pub exact_decode: bool,
     /// Whether the packed form of the weights is taken from the model's folder, and kept there
     /// when it is not there yet (where the folder can be written): from the second time on a model
     /// is ready at once.
@@ -34,7 +37,15 @@ impl LoadOptions {
         LoadOptions {
             kernels,
             precision: Precision::F32,
+            exact_decode: false,
             keep_packed: true,
+        }
+    }
+
+    fn decoding(&self, preprocess: Preprocess) -> Preprocess {
+        match self.exact_decode {
+            true => preprocess.with_exact_decode(),
+            false => preprocess,
         }
     }
 
@@ -150,7 +161,7 @@ impl Encoder {
             model,
             weights_sha256: "random".to_string(),
             architecture: config.describe(),
-            preprocess: Preprocess::clip(config.image_side as u32),
+            preprocess: options.decoding(Preprocess::clip(config.image_side as u32)),
             precision: options.precision,
         };
         let network = Network::Clip(Box::new(tower));
@@ -176,7 +187,7 @@ fn load_efficientnet(
         model: files.name.clone(),
         weights_sha256: files.weights_sha256.clone(),
         architecture,
-        preprocess: Preprocess::efficientnet_lite(variant.side),
+        preprocess: options.decoding(Preprocess::efficientnet_lite(variant.side)),
         precision: options.precision,
     };
     let network = Network::EfficientNet(Box::new(network));
@@ -224,7 +235,7 @@ fn load_clip(files: &ModelFiles, options: &LoadOptions) -> Result<Encoder, LoadE
         model,
         weights_sha256: files.weights_sha256.clone(),
         architecture,
-        preprocess,
+        preprocess: options.decoding(preprocess),
         precision: options.precision,
     };
     let text = LazyText::new(loader, tokenizer, config);

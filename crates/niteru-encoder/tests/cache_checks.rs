@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use niteru_encoder::{EmbedError, Encoder, Watch};
+use niteru_encoder::{EmbedError, Encoder, LoadOptions, Watch};
 use niteru_imaging::Picture;
 use niteru_kernels::Kernels;
 use serde_json::{Value, json};

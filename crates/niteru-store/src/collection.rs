@@ -290,7 +290,7 @@ pub(crate) fn find(
     name: &str,
 ) -> rusqlite::Result<Option<(i64, EncoderIdentity)>> {
     tx.prepare_cached(
-        "SELECT c.id, e.model, e.fingerprint, e.dimensions
+        "SELECT c.id, e.model, e.fingerprint, e.dimensions, e.precision, e.exact_decode
          FROM collections c JOIN encoders e ON e.id = c.encoder WHERE c.name = ?",
     )?
     .query_row([name], |row| {
@@ -302,6 +302,8 @@ pub(crate) fn find(
                 model,
                 fingerprint,
                 dimensions,
+                precision: row.get(4)?,
+                exact_decode: row.get(5)?,
             },
         ))
     })
@@ -318,9 +320,9 @@ pub(crate) fn check_identity(
     }
     Err(StoreError::OtherModel {
         collection: collection.into(),
-        collection_model: own.model.clone(),
+        collection_model: own.to_string(),
         collection_fingerprint: own.fingerprint.clone(),
-        model: other.model.clone(),
+        model: other.to_string(),
         fingerprint: other.fingerprint.clone(),
     })
 }

@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use niteru_encoder::{EmbedOptions, Encoder};
+use niteru_encoder::{EmbedOptions, Encoder, JpegDecode};
 use serde::Serialize;
 
 use crate::error::Source;
@@ -75,6 +75,8 @@ impl From<&Encoder> for EncoderIdentity {
             model: encoder.model().to_string(),
             fingerprint: encoder.fingerprint().to_string(),
             dimensions: encoder.dimensions(),
+            precision: encoder.precision().to_string(),
+            exact_decode: encoder.preprocess().jpeg_decode() == JpegDecode::Exact,
         }
     }
 }
@@ -91,6 +93,18 @@ pub struct EncoderIdentity {
     pub fingerprint: String,
     /// Length of its embeddings.
     pub dimensions: usize,
+    /// The precision that it computes in: `f32`, `bf16` or `int8`.
+    pub precision: String,
+    /// Whether images are decoded in full, also where they are much larger than the model's input.
+    pub exact_decode: bool,
+}
+
+impl std::fmt::Display for EncoderIdentity {
+    /// The model and how it computes, in words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let exact = if self.exact_decode { ", exact decoding" } else { "" };
+        write!(f, "{} ({}{exact})", self.model, self.precision)
+    }
 }
 
 /// A file to embed.

@@ -16,6 +16,7 @@ const APPLICATION_ID: i64 = 0x4E49_5445;
 const MIGRATIONS: &[&str] = &[
     include_str!("schema/1-collections.sql"),
     include_str!("schema/2-links.sql"),
+    include_str!("schema/3-precision.sql"),
 ];
 
 /// How long a writer waits for another one.

@@ -143,6 +143,10 @@ pub(crate) struct NumbersArgs {
     /// auto, f32, bf16 or int8 [default: the collection's, else auto: bf16 where this CPU is faster with it and it is as good, else f32]
     #[arg(long, value_name = "PRECISION")]
     pub(crate) precision: Option<PrecisionChoice>,
+
+    /// Decode every JPEG in full, also where it is much larger than what the model sees
+    #[arg(long)]
+    pub(crate) exact_decode: bool,
 }
 
 #[derive(Args, Debug)]
@@ -209,12 +213,34 @@ pub(crate) enum ModelsCommand {
         /// The folder or file
         path: PathBuf,
     },
+    /// Compare the precisions on photos: how far each is from f32, and how fast
+    #[command(after_help = "Examples:\n  niteru models check clip-vit-b-32 --images photos/\n\n\
+                      The automatic choice of precision takes what this finds into account.")]
+    Check(ModelsCheckArgs),
     /// Remove a model from this computer
     #[command(after_help = "Examples:\n  niteru models remove clip-vit-l-14")]
     Remove {
         /// The model's name
         name: String,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ModelsCheckArgs {
+    /// An installed model
+    pub(crate) name: String,
+
+    /// A folder of photos like those that the model is for
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: PathBuf,
+
+    /// Use at most so many
+    #[arg(long, value_name = "N", default_value = "500")]
+    pub(crate) limit: NonZeroUsize,
+
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = up_to_1024)]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Args, Debug)]

@@ -72,6 +72,8 @@ impl ImageEncoder for FakeEncoder {
             model: self.model.into(),
             fingerprint: format!("{:x<64}", self.model),
             dimensions: self.dimensions,
+            precision: "f32".into(),
+            exact_decode: true,
         }
     }
 

@@ -9,7 +9,7 @@ use niteru_encoder::{EmbedOptions, Encoder};
 use niteru_store::{AddOptions, AddProgress, AddReport, FileEncoder, Home, Skipped, StoreError};
 
 use super::{Context, count, shown};
-use crate::args::{AddArgs, ModelArgs};
+use crate::args::AddArgs;
 use crate::output::Outcome;
 
 /// Most vanished files that are listed for people; JSON lists all.
@@ -17,7 +17,7 @@ const LISTED: usize = 20;
 
 pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
     let home = context.home()?;
-    let encoder = encoder_of(context, &home, &args.collection, &args.model)?;
+    let encoder = context.encoder_of(&home, &args.collection, &args.model)?;
     let report = add(
         context,
         &home,
@@ -37,22 +37,6 @@ pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
         .as_ref()
         .is_some_and(|csv| csv.applied < csv.rows);
     Ok(Outcome::skipped(!report.skipped.is_empty() || csv_skipped))
-}
-
-/// The model that was named, else the collection's, else the default.
-pub(super) fn encoder_of(
-    context: &Context,
-    home: &Home,
-    collection: &str,
-    args: &ModelArgs,
-) -> Result<Encoder> {
-    let own = match home.collection(collection) {
-        Ok(collection) => Some(collection.identity().model.clone()),
-        Err(StoreError::NoCollection { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let model = args.model.as_deref().or(own.as_deref());
-    context.encoder(model, &args.numbers, args.threads)
 }
 
 /// Adds with a progress bar, and tells of every input that was skipped.

@@ -13,7 +13,7 @@ use niteru_store::image_files;
 use serde::Serialize;
 
 use super::{Context, kernels, use_threads};
-use crate::args::BenchEmbedArgs;
+use crate::args::{BenchEmbedArgs, ModelArgs};
 use crate::output::Outcome;
 
 /// Rounds that are measured at the least, whatever the time.
@@ -64,7 +64,14 @@ pub(super) fn embed(context: &Context, args: &BenchEmbedArgs) -> Result<Outcome>
             };
             Encoder::random_clip_vit_b_32(&options.with_precision(precision))?
         }
-        None => context.encoder(args.model.as_deref(), &args.numbers, args.threads)?,
+        None => {
+            let model = ModelArgs {
+                model: args.model.clone(),
+                numbers: args.numbers.clone(),
+                threads: args.threads,
+            };
+            context.encoder(None, &model)?
+        }
     };
     // Dropped, and so removed, at the end.
     let made_up = tempfile::tempdir().context("cannot make a temporary folder")?;

@@ -37,11 +37,7 @@ pub(crate) struct SkippedImage {
 }
 
 pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Outcome> {
-    let encoder = context.encoder(
-        args.model.model.as_deref(),
-        &args.model.numbers,
-        args.model.threads,
-    )?;
+    let encoder = context.encoder(None, &args.model)?;
     let mut paths = Vec::new();
     let mut embeddings = Vec::new();
     let mut skipped = Vec::new();

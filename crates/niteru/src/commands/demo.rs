@@ -62,7 +62,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     }
     let samples = fetch_samples(context)?;
     let home = context.home()?;
-    let encoder = context.encoder(Some(model), &args.model.numbers, args.model.threads)?;
+    let encoder = context.encoder(None, &args.model)?;
 
     let (folder, csv) = (&samples.folder, &samples.metadata);
     make_room(&home, &encoder, folder)?;

@@ -21,11 +21,7 @@ struct Line<'a> {
 }
 
 pub(super) fn run(context: &Context, args: &EmbedArgs) -> Result<Outcome> {
-    let encoder = context.encoder(
-        args.model.model.as_deref(),
-        &args.model.numbers,
-        args.model.threads,
-    )?;
+    let encoder = context.encoder(None, &args.model)?;
     if !args.text.is_empty() {
         let texts: Vec<&str> = args.text.iter().map(String::as_str).collect();
         for (text, embedding) in texts.iter().zip(encoder.embed_texts(&texts)?) {

@@ -9,6 +9,7 @@ mod embed;
 mod eval;
 mod images;
 mod models;
+mod models_check;
 mod search;
 
 use std::num::NonZeroUsize;
@@ -16,11 +17,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::CommandFactory;
-use niteru_encoder::{DEFAULT_MODEL, Encoder, LoadOptions, ModelCache};
+use niteru_encoder::{DEFAULT_MODEL, Encoder, LoadOptions, ModelCache, PrecisionChoice};
 use niteru_kernels::Kernels;
-use niteru_store::Home;
+use niteru_store::{EncoderIdentity, Home, StoreError};
 
-use crate::args::{BenchCommand, Cli, Command, EvalCommand, NumbersArgs};
+use crate::args::{BenchCommand, Cli, Command, EvalCommand, ModelArgs};
 use crate::output::{Outcome, Output};
 
 /// What every command needs.
@@ -91,19 +92,43 @@ impl Context {
         ModelCache::new(self.home.join("models"))
     }
 
-    /// Loads an installed model, the default one when none is named, for so many threads.
+    /// Loads an installed model. What was not asked for is as the collection's embeddings were made,
+    /// if there is one, else the default.
     pub(crate) fn encoder(
         &self,
-        model: Option<&str>,
-        numbers: &NumbersArgs,
-        threads: Option<NonZeroUsize>,
+        own: Option<&EncoderIdentity>,
+        args: &ModelArgs,
     ) -> Result<Encoder> {
-        use_threads(threads)?;
+        use_threads(args.threads)?;
+        let model = args.model.as_deref();
+        let model = model.or(own.map(|own| own.model.as_str()));
         let files = self.models().open(model.unwrap_or(DEFAULT_MODEL))?;
-        let options = LoadOptions::new(kernels()?);
-        let precision = numbers.precision.unwrap_or_default();
-        let precision = precision.resolve(&files, options.kernels)?;
-        Ok(Encoder::load(&files, &options.with_precision(precision))?)
+        let kernels = kernels()?;
+        let precision = match (args.numbers.precision, own) {
+            (Some(asked), _) => asked,
+            (None, Some(own)) => own.precision.parse()?,
+            (None, None) => PrecisionChoice::Auto,
+        };
+        let options = LoadOptions {
+            precision: precision.resolve(&files, kernels)?,
+            exact_decode: args.numbers.exact_decode || own.is_some_and(|own| own.exact_decode),
+            ..LoadOptions::new(kernels)
+        };
+        Ok(Encoder::load(&files, &options)?)
+    }
+
+    /// Loads the model that is to add to a collection, which may not be there yet.
+    pub(crate) fn encoder_of(
+        &self,
+        home: &Home,
+        collection: &str,
+        args: &ModelArgs,
+    ) -> Result<Encoder> {
+        match home.collection(collection) {
+            Ok(collection) => self.encoder(Some(collection.identity()), args),
+            Err(StoreError::NoCollection { .. }) => self.encoder(None, args),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

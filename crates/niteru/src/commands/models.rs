@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use niteru_encoder::{FetchEvent, Manifest, ModelState, ModelStatus, Network, Pulled, Role, Watch};
 use serde::Serialize;
 
-use super::{Context, shown};
+use super::{Context, models_check, shown};
 use crate::args::ModelsCommand;
 use crate::output::{Outcome, Output};
 
@@ -54,6 +54,7 @@ pub(super) fn run(context: &Context, command: ModelsCommand) -> Result<Outcome> 
             with_progress(&context.output, |watch| cache.import(&name, &path, watch))?;
             show(context, &cache.status(&name)?)?;
         }
+        ModelsCommand::Check(args) => return models_check::run(context, &args),
         ModelsCommand::Remove { name } => {
             cache.remove(&name, &Watch::silent())?;
             if context.output.is_json() {

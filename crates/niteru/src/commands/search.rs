@@ -9,7 +9,7 @@ use niteru_store::{Collection, Query, SearchResult};
 use serde::Serialize;
 
 use super::Context;
-use crate::args::SearchArgs;
+use crate::args::{ModelArgs, SearchArgs};
 use crate::output::Outcome;
 use crate::report::{Found, Report, Shown};
 
@@ -24,11 +24,12 @@ struct Searched<'a> {
 pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     let home = context.home()?;
     let collection = home.collection(&args.collection)?;
-    let encoder = context.encoder(
-        Some(&collection.identity().model),
-        &args.numbers,
-        args.threads,
-    )?;
+    let model = ModelArgs {
+        model: None,
+        numbers: args.numbers.clone(),
+        threads: args.threads,
+    };
+    let encoder = context.encoder(Some(collection.identity()), &model)?;
     let embedding = query_embedding(&encoder, args)?;
     let results = search(
         &collection,
