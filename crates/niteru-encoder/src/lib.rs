@@ -43,6 +43,6 @@ pub use fetch::{
 };
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use pipeline::{EmbedOptions, Embedded, StageTimes};
-pub use preprocess::{Pixels, Preprocess, PreprocessError};
+pub use preprocess::{JpegDecode, Pixels, Preprocess, PreprocessError};
 pub use tokenizer::TokenizerError;
 pub use weights::{Dtype, Tensor, Weights, WeightsError};

@@ -77,7 +77,13 @@ pub(crate) fn decode(
             true => (height, width),
             false => (width, height),
         };
-        return Ok(Picture::new_reduced(columns, rows, rgb, full, scale.divisor()));
+        return Ok(Picture::new_reduced(
+            columns,
+            rows,
+            rgb,
+            full,
+            scale.divisor(),
+        ));
     }
     decoder.set_options(options.set_strict_mode(true));
     let rgb = decoder.decode().map_err(|error| explain(&error, &scan))?;

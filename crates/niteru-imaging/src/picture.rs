@@ -228,13 +228,7 @@ impl Picture {
     }
 
     fn resize_window(&self, width: u32, height: u32, window: Window, filter: Filter) -> Picture {
-        let pixels = resize::resize(
-            &self.pixels,
-            self.source(),
-            (width, height),
-            window,
-            filter,
-        );
+        let pixels = resize::resize(&self.pixels, self.source(), (width, height), window, filter);
         Picture::new(window.width, window.height, pixels)
     }
 

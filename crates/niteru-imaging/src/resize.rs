@@ -264,8 +264,7 @@ mod tests {
                         columns: f64::from(width),
                         rows: f64::from(height),
                     };
-                    let resize =
-                        |set| resize_with(set, &pixels, source, to, window, filter);
+                    let resize = |set| resize_with(set, &pixels, source, to, window, filter);
                     assert!(
                         resize(best) == resize(Instructions::Scalar),
                         "{filter:?} {width} x {height} to {to:?}"

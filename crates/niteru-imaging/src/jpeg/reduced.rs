@@ -86,7 +86,10 @@ pub(super) fn decode(bytes: &[u8], scale: Scale) -> Option<(u32, u32, Vec<u8>)> 
         }
     }
     let divisor = scale.divisor() as usize;
-    let (width, height) = (frame.width.div_ceil(divisor), frame.height.div_ceil(divisor));
+    let (width, height) = (
+        frame.width.div_ceil(divisor),
+        frame.height.div_ceil(divisor),
+    );
     let pixels = plane::rgb(&planes, width, height);
     Some((width as u32, height as u32, pixels))
 }

@@ -207,7 +207,9 @@ fn frame(segment: &[u8], progressive: bool) -> Option<Frame> {
     let (across, down) = (components[0].across, components[0].down);
     for (at, own) in components.iter().enumerate() {
         // Then each sample of a component covers a whole number of pixels.
-        let whole = |all: usize, part: usize| matches!(all, 1 | 2 | 4) && matches!(part, 1 | 2 | 4) && part <= all;
+        let whole = |all: usize, part: usize| {
+            matches!(all, 1 | 2 | 4) && matches!(part, 1 | 2 | 4) && part <= all
+        };
         let twice = components[..at].iter().any(|other| other.id == own.id);
         if !whole(across, own.across) || !whole(down, own.down) || twice {
             return None;

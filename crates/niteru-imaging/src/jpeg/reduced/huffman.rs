@@ -3,7 +3,7 @@
 use super::bits::Bits;
 
 /// Bits that one look into a table resolves.
-const LOOK: u32 = 11;
+const LOOK: u32 = 12;
 const ENTRIES: usize = 1 << LOOK;
 /// In [`Table::pass`]: the block ends here.
 const END: u16 = 0x80;

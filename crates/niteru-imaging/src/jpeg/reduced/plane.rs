@@ -4,7 +4,12 @@ use super::Scale;
 use super::header::{Component, Frame};
 
 /// Coefficients in zigzag order that a block of up to 4 × 4 samples needs.
-pub(super) const WANTED: usize = 25;
+const WANTED: usize = 25;
+
+/// The first coefficients of a block in zigzag order: those that a plane wants, and room to make
+/// clearing them a few vector stores.
+pub(super) type Coefficients = [i16; 32];
+
 /// Where each of them stands in a block of 4 × 4; 16 for those that such a block has not.
 const PLACES: [usize; WANTED] = [
     0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 16, 13, 10, 7, 16, 16, 16, 11, 14, 16, 16, 16, 16, 16, 15,
@@ -56,14 +61,20 @@ impl Plane {
         }
     }
 
-    /// Fills the block from its first `wanted` coefficients, which are in zigzag order.
+    /// Fills the block from its first `wanted` coefficients; `flat` when all but the mean are 0.
     #[inline(always)]
-    pub(super) fn put(&mut self, block: (usize, usize), coefficients: &[i16]) {
+    pub(super) fn put(&mut self, block: (usize, usize), coefficients: &Coefficients, flat: bool) {
         let stride = self.blocks.0 * self.side;
         let at = block.1 * self.side * stride + block.0 * self.side;
         let value = |at: usize| i32::from(coefficients[at]) * self.quantisation[at];
         match self.side {
             1 => self.samples[at] = sample(value(0)),
+            side if flat => {
+                let level = sample(value(0));
+                for y in 0..side {
+                    self.samples[at + y * stride..][..side].fill(level);
+                }
+            }
             2 => {
                 let (mean, across, down, both) = (value(0), value(1), value(2), value(4));
                 let rows = [
@@ -128,7 +139,9 @@ fn inverse_4(block: &[f32; 17]) -> [[u8; 4]; 4] {
     let down = points(row(0), row(1), row(2), row(3));
     let column = |x: usize| std::array::from_fn(|y| down[y][x]);
     let columns = points(column(0), column(1), column(2), column(3));
-    std::array::from_fn(|y| std::array::from_fn(|x| (columns[x][y] + 128.5) as u8))
+    // Adding 2²³ leaves the rounded number in the lowest bits, which vectorises where `as` does not.
+    let byte = |value: f32| ((value + 128.0).clamp(0.0, 255.0) + 8_388_608.0).to_bits() as u8;
+    std::array::from_fn(|y| std::array::from_fn(|x| byte(columns[x][y])))
 }
 
 /// RGB pixels, `width × height` of them, from one plane (grey) or three (YCbCr).

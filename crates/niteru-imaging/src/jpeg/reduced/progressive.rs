@@ -10,7 +10,7 @@ use super::bits::Bits;
 use super::header::{Frame, Header, Scan};
 use super::huffman::Table;
 use super::intervals;
-use super::plane::Plane;
+use super::plane::{Coefficients, Plane};
 
 /// What the scans so far say of one component.
 struct Blocks {
@@ -110,50 +110,61 @@ impl Picture {
         frame: &Frame,
         scan: &Scan,
     ) -> Option<()> {
+        // A refinement needs no table, but the full decoder wants it to be there.
+        for &(_, dc, _) in &scan.components {
+            header.dc.get(dc)?.as_ref()?;
+        }
         // Alone, a component has only the blocks that hold picture, in plain rows.
         let alone = scan.components.len() == 1;
         let units = match &scan.components[..] {
             &[(only, ..)] => frame.own_blocks(only),
             _ => frame.units(),
         };
-        intervals(bytes, at, units.0 * units.1, header.restart, |bits, numbers| {
-            let mut means = [0i32; 3];
-            for unit in numbers {
-                let (x, y) = (unit % units.0, unit / units.0);
-                for &(component, dc, _) in &scan.components {
-                    let sampling = &frame.components[component];
-                    let (across, down) = match alone {
-                        true => (1, 1),
-                        false => (sampling.across, sampling.down),
-                    };
-                    let blocks = &mut self.0[component];
-                    for block in 0..across * down {
-                        let (x, y) = (x * across + block % across, y * down + block / across);
-                        let at = (y * blocks.across + x) * blocks.wanted;
-                        if scan.high > 0 {
-                            bits.refill()?;
-                            blocks.values[at] |= (bits.take(1) as i16) << scan.low;
-                            continue;
+        intervals(
+            bytes,
+            at,
+            units.0 * units.1,
+            header.restart,
+            |bits, numbers| {
+                let mut means = [0i32; 3];
+                for unit in numbers {
+                    let (x, y) = (unit % units.0, unit / units.0);
+                    for &(component, dc, _) in &scan.components {
+                        let sampling = &frame.components[component];
+                        let (across, down) = match alone {
+                            true => (1, 1),
+                            false => (sampling.across, sampling.down),
+                        };
+                        let blocks = &mut self.0[component];
+                        for block in 0..across * down {
+                            let (x, y) = (x * across + block % across, y * down + block / across);
+                            let at = (y * blocks.across + x) * blocks.wanted;
+                            if scan.high > 0 {
+                                bits.refill()?;
+                                blocks.values[at] |= (bits.take(1) as i16) << scan.low;
+                                continue;
+                            }
+                            let mean = &mut means[component];
+                            *mean += header.dc.get(dc)?.as_ref()?.difference(bits)?;
+                            // Checked, for the full decoder may see such a value as damage.
+                            let value = i32::checked_mul(*mean, 1 << scan.low)?;
+                            blocks.values[at] = i16::try_from(value).ok()?;
                         }
-                        let mean = &mut means[component];
-                        *mean += header.dc.get(dc)?.as_ref()?.difference(bits)?;
-                        // Checked, for the full decoder may see such a value as damage.
-                        let value = i32::checked_mul(*mean, 1 << scan.low)?;
-                        blocks.values[at] = i16::try_from(value).ok()?;
                     }
                 }
-            }
-            Some(())
-        })
+                Some(())
+            },
+        )
     }
 
     /// Fills the planes.
     pub(super) fn finish(&self, planes: &mut [Plane]) {
         for (blocks, plane) in self.0.iter().zip(planes) {
-            let mut coefficients = [0i16; super::plane::WANTED];
+            let mut coefficients: Coefficients = [0; _];
             for (at, values) in blocks.values.chunks_exact(blocks.wanted).enumerate() {
                 coefficients[..blocks.wanted].copy_from_slice(values);
-                plane.put((at % blocks.across, at / blocks.across), &coefficients);
+                let place = (at % blocks.across, at / blocks.across);
+                plane.put(place, &coefficients, blocks.known[at] == 0);
             }
         }
     }
@@ -268,7 +279,11 @@ impl Band {
                     return None;
                 }
                 let place = zeros.trailing_zeros() as usize;
-                self.correct(*known & self.bits_from(at) & ((1 << place) - 1), values, bits)?;
+                self.correct(
+                    *known & self.bits_from(at) & ((1 << place) - 1),
+                    values,
+                    bits,
+                )?;
                 if new != 0 {
                     *known |= 1 << place;
                     if let Some(to) = values.get_mut(place) {
