@@ -50,6 +50,6 @@ pub use fingerprint::{Fingerprint, FingerprintError};
 pub use load::{LoadError, LoadOptions};
 pub use pipeline::{EmbedOptions, Embedded, StageTimes};
 pub use precision::{LEAST_COSINE, OnPhoto, PrecisionChoice, PrecisionReport, check_precisions};
-pub use preprocess::{Pixels, Preprocess, PreprocessError};
+pub use preprocess::{JpegDecode, Pixels, Preprocess, PreprocessError};
 pub use tokenizer::TokenizerError;
 pub use weights::{Dtype, Tensor, Weights, WeightsError};

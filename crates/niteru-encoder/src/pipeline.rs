@@ -211,17 +211,18 @@ fn prepare(
     let bytes = Picture::read(path, limits)?;
     let sha256 = Sha256::digest(&bytes).into();
     lap(&mut times.read);
-    let picture = Picture::decode(&bytes, limits);
+    let picture = encoder.preprocess().decode(&bytes, limits);
     lap(&mut times.decode);
     let picture = picture.map_err(|error| error.in_file(path))?;
     let pixels = encoder.preprocess().apply(&picture);
     lap(&mut times.preprocess);
+    let (width, height) = picture.full_size();
     let embedded = Embedded {
         embedding: Vec::new(),
         sha256,
         bytes: bytes.len() as u64,
-        width: picture.width(),
-        height: picture.height(),
+        width,
+        height,
     };
     Ok((embedded, pixels))
 }

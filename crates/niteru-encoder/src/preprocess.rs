@@ -5,11 +5,28 @@
 
 use std::path::{Path, PathBuf};
 
-use niteru_imaging::{Filter, Picture};
+use niteru_imaging::{DecodeError, Filter, Limits, Picture};
 use serde::Deserialize;
 
 /// Largest network input side that a configuration may ask for, in pixels.
 const MAX_INPUT_SIDE: u32 = 4096;
+
+/// A reduced picture keeps this many times the sides that it is resized to.
+///
+/// Measured by `tests/reduced_decode.rs`: at 2.75 embeddings are within cosine 0.9997 of those of the
+/// full picture on average; a photo whose embedding hangs on single levels came out at 0.998. At
+/// 1.5 photos come down to 0.996.
+const KEPT: f64 = 2.75;
+
+/// How JPEG files are decoded that are larger than the network needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JpegDecode {
+    /// At 1/2, 1/4 or 1/8 of the sides where enough pixels remain, in a fraction of the time. The
+    /// embedding is that of the full picture to cosine 0.999, give or take a rare photo at 0.998.
+    Reduced,
+    /// Every pixel, as Pillow decodes it.
+    Exact,
+}
 
 /// How pictures become network inputs. Part of a model's fingerprint.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +34,7 @@ pub struct Preprocess {
     resize: Resize,
     crop: u32,
     filter: Filter,
+    decode: JpegDecode,
     /// Value of a normalised channel for each 8-bit value.
     table: Box<[[f32; 256]; 3]>,
 }
@@ -96,6 +114,7 @@ impl Preprocess {
             },
             crop: side,
             filter: Filter::Bicubic,
+            decode: JpegDecode::Reduced,
             table: table(|value, _| (value - 127.0) / 128.0),
         }
     }
@@ -111,6 +130,7 @@ impl Preprocess {
             },
             crop: side,
             filter: Filter::Bicubic,
+            decode: JpegDecode::Reduced,
             table: table(|value, c| ((value / 255.0) - mean[c]) / std[c]),
         }
     }
@@ -142,9 +162,46 @@ impl Preprocess {
         self.crop as usize
     }
 
+    /// The same preprocessing, with every JPEG file decoded in full. [`JpegDecode::Reduced`] is what
+    /// the constructors set.
+    #[must_use]
+    pub fn with_exact_decode(self) -> Preprocess {
+        Preprocess {
+            decode: JpegDecode::Exact,
+            ..self
+        }
+    }
+
+    /// How JPEG files are decoded.
+    pub fn jpeg_decode(&self) -> JpegDecode {
+        self.decode
+    }
+
+    /// Decodes a file's bytes for [`Preprocess::apply`], no larger than it needs where
+    /// [`Preprocess::jpeg_decode`] allows. [`Picture::full_size`] tells the size in the file.
+    ///
+    /// # Errors
+    /// As for [`Picture::decode`].
+    pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
+        match self.decode {
+            JpegDecode::Exact => Picture::decode(bytes, limits),
+            JpegDecode::Reduced => Picture::decode_at_least(bytes, limits, self.least_side()),
+        }
+    }
+
+    /// Pixels that the shorter side of a reduced picture keeps at least.
+    fn least_side(&self) -> u32 {
+        let side = match self.resize {
+            Resize::ShortestSide { side, .. } => side,
+            Resize::Exact { width, height } => width.max(height),
+        };
+        (f64::from(side) * KEPT).ceil() as u32
+    }
+
     /// Prepares one picture.
     pub fn apply(&self, picture: &Picture) -> Pixels {
-        let (width, height) = self.resized(picture.width(), picture.height());
+        let (width, height) = picture.full_size();
+        let (width, height) = self.resized(width, height);
         let offset = |length: u32| (i64::from(length) - i64::from(self.crop)).div_euclid(2);
         let (x, y) = (offset(width), offset(height));
         let cropped = picture.resize_crop(width, height, x, y, self.crop, self.crop, self.filter);
@@ -188,8 +245,13 @@ impl Preprocess {
             Filter::Bicubic => "bicubic",
             Filter::Lanczos => "lanczos",
         };
+        let decode = match self.decode {
+            JpegDecode::Reduced => format!(", jpeg reduced to {KEPT} times"),
+            // As before there was a choice: what was made then stays comparable.
+            JpegDecode::Exact => String::new(),
+        };
         format!(
-            "{filter}, {resize}, centre crop {}, channels {}",
+            "{filter}, {resize}, centre crop {}, channels {}{decode}",
             self.crop,
             ends.join(" ")
         )
@@ -322,6 +384,7 @@ impl Config {
             resize,
             crop,
             filter,
+            decode: JpegDecode::Reduced,
             table,
         })
     }

@@ -28,7 +28,7 @@ pub fn is_image_path(path: &Path) -> bool {
 }
 
 pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Picture, DecodeError> {
-    decode(&read(path, limits)?, limits)
+    decode(&read(path, limits)?, limits, None)
 }
 
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError> {
@@ -46,7 +46,12 @@ pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, DecodeError>
     Ok(bytes)
 }
 
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
+/// Where `least` is given, the picture may be reduced as far as both sides keep that many pixels.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    least: Option<u32>,
+) -> Result<Picture, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
@@ -56,7 +61,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeErr
     // The closure only borrows the bytes and builds its own state, so nothing half-changed is
     // seen after a panic.
     let result = catch_unwind(AssertUnwindSafe(|| match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits),
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits, least),
         ImageFormat::Tiff => decode_tiff(bytes, limits),
         // The container says how long it is; the decoder calls a cut one corrupt.
         ImageFormat::WebP if webp_ends_early(bytes) => Err(DecodeError::Truncated {

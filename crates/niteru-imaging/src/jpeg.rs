@@ -1,4 +1,7 @@
-//! JPEG through zune-jpeg, made strict about files that end early.
+//! JPEG through zune-jpeg, made strict about files that end early; at reduced scale through
+//! [`reduced`], where the file is one of the usual kinds.
+
+mod reduced;
 
 use image::metadata::Orientation;
 use zune_core::bytestream::ZCursor;
@@ -8,10 +11,16 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
 use crate::{DecodeError, Limits, Picture, orient};
+use reduced::Scale;
 
 const FORMAT: &str = "JPEG";
 
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
+/// The picture; where `least` is given, it may be reduced as far as both sides keep that many pixels.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    least: Option<u32>,
+) -> Result<Picture, DecodeError> {
     let scan = Scan::of(bytes);
     // The sides are checked below with our own limits and message. Strict only about the picture
     // itself: stray bytes between headers, which some cameras write, harm nothing.
@@ -54,6 +63,27 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeErr
     // blocks, and would fill what is missing of the last one with grey.
     if !scan.complete {
         return Err(DecodeError::Truncated { format: FORMAT });
+    }
+    let usual = matches!(
+        decoder.input_colorspace(),
+        Some(ColorSpace::YCbCr | ColorSpace::Luma)
+    );
+    let scale = least.and_then(|least| Scale::keeping(width.min(height), least));
+    if let Some(scale) = scale.filter(|_| usual)
+        && let Some((columns, rows, rgb)) = reduced::decode(bytes, scale)
+    {
+        let (columns, rows, rgb) = orient::upright(columns, rows, rgb, orientation);
+        let full = match orient::swaps_sides(orientation) {
+            true => (height, width),
+            false => (width, height),
+        };
+        return Ok(Picture::new_reduced(
+            columns,
+            rows,
+            rgb,
+            full,
+            scale.divisor(),
+        ));
     }
     decoder.set_options(options.set_strict_mode(true));
     let rgb = decoder.decode().map_err(|error| explain(&error, &scan))?;

@@ -1,12 +1,15 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::resize::{self, Filter, Window};
+use crate::resize::{self, Filter, Source, Window};
 use crate::{DecodeError, Limits, SizeError, decode};
 
 /// An 8-bit RGB image, upright, row-major, 3 bytes a pixel, alpha already laid over white.
 ///
 /// Both sides are at least 1.
+///
+/// A picture from [`Picture::decode_at_least`] may be *reduced*: smaller than the image in the file,
+/// whose size [`Picture::full_size`] tells.
 ///
 /// ```
 /// use niteru_imaging::{Filter, Picture};
@@ -20,6 +23,17 @@ pub struct Picture {
     width: u32,
     height: u32,
     pixels: Vec<u8>,
+    /// `None` where the picture is the whole of itself.
+    reduced: Option<Reduced>,
+}
+
+/// What a reduced picture is a smaller version of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Reduced {
+    /// Width and height in full.
+    full: (u32, u32),
+    /// Full pixels a side for each pixel. The last of a row or column may stand for fewer.
+    divisor: u32,
 }
 
 impl fmt::Debug for Picture {
@@ -54,7 +68,24 @@ impl Picture {
     /// # Errors
     /// The file is empty, no image, over the limits, cut off, damaged or of an unsupported kind.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
-        decode::decode(bytes, limits)
+        decode::decode(bytes, limits, None)
+    }
+
+    /// As [`Picture::decode`], but a JPEG file may come out at 1/2, 1/4 or 1/8 of its sides, as long
+    /// as the shorter one keeps `least` pixels. That takes a small part of the time.
+    ///
+    /// The picture remembers its size in full, and [`Picture::resize`] takes the same part of the
+    /// image to each pixel as it would from the full picture. Other formats, and JPEG files of
+    /// unusual kinds, are decoded in full. What [`Picture::decode`] refuses is refused alike.
+    ///
+    /// # Errors
+    /// As for [`Picture::decode`], with the same limits on the size in full.
+    pub fn decode_at_least(
+        bytes: &[u8],
+        limits: &Limits,
+        least: u32,
+    ) -> Result<Picture, DecodeError> {
+        decode::decode(bytes, limits, Some(least))
     }
 
     /// A picture from `width × height × 3` bytes, row by row, red first.
@@ -73,11 +104,7 @@ impl Picture {
                 got: pixels.len() as u64,
             });
         }
-        Ok(Picture {
-            width,
-            height,
-            pixels,
-        })
+        Ok(Picture::new(width, height, pixels))
     }
 
     /// For callers inside the crate that made the buffer from the size.
@@ -87,6 +114,32 @@ impl Picture {
             width,
             height,
             pixels,
+            reduced: None,
+        }
+    }
+
+    /// A picture whose sides are those of `full`, divided by `divisor` and rounded up.
+    pub(crate) fn new_reduced(
+        width: u32,
+        height: u32,
+        pixels: Vec<u8>,
+        full: (u32, u32),
+        divisor: u32,
+    ) -> Picture {
+        debug_assert_eq!(width, full.0.div_ceil(divisor));
+        debug_assert_eq!(height, full.1.div_ceil(divisor));
+        Picture {
+            reduced: Some(Reduced { full, divisor }),
+            ..Picture::new(width, height, pixels)
+        }
+    }
+
+    /// Width and height of the upright image in the file that this picture was decoded from, which
+    /// [`Picture::decode_at_least`] may have reduced. Any other picture's own width and height.
+    pub fn full_size(&self) -> (u32, u32) {
+        match self.reduced {
+            Some(reduced) => reduced.full,
+            None => (self.width, self.height),
         }
     }
 
@@ -113,6 +166,9 @@ impl Picture {
     /// Resizes to exactly `width × height` (a side of 0 counts as 1), byte for byte as Pillow's
     /// `Image.resize` on an RGB image: antialiased when shrinking, horizontal pass first, 8-bit
     /// between the passes, weights in 22-bit fixed point.
+    ///
+    /// A reduced picture is resized as what it stands for: its pixels at the right and lower edge,
+    /// which may be part of the image only, count as such.
     pub fn resize(&self, width: u32, height: u32, filter: Filter) -> Picture {
         let (width, height) = (width.max(1), height.max(1));
         self.resize_window(
@@ -172,14 +228,19 @@ impl Picture {
     }
 
     fn resize_window(&self, width: u32, height: u32, window: Window, filter: Filter) -> Picture {
-        let pixels = resize::resize(
-            &self.pixels,
-            (self.width, self.height),
-            (width, height),
-            window,
-            filter,
-        );
+        let pixels = resize::resize(&self.pixels, self.source(), (width, height), window, filter);
         Picture::new(window.width, window.height, pixels)
+    }
+
+    fn source(&self) -> Source {
+        let (width, height) = self.full_size();
+        let divisor = f64::from(self.reduced.map_or(1, |reduced| reduced.divisor));
+        Source {
+            width: self.width,
+            height: self.height,
+            columns: f64::from(width) / divisor,
+            rows: f64::from(height) / divisor,
+        }
     }
 
     /// The part whose upper left corner is at (`x`, `y`); what lies outside is black, as the centre
@@ -234,6 +295,7 @@ impl Picture {
             width,
             height,
             pixels: vec![0; width as usize * height as usize * 3],
+            reduced: None,
         }
     }
 }

@@ -37,6 +37,17 @@ pub(crate) struct Window {
     pub(crate) height: u32,
 }
 
+/// The size of what is resized.
+#[derive(Clone, Copy)]
+pub(crate) struct Source {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// How many of the columns, from the left, hold picture. The last may do so in part.
+    pub(crate) columns: f64,
+    /// How many of the rows, from the top.
+    pub(crate) rows: f64,
+}
+
 impl Filter {
     fn support(self) -> f64 {
         match self {
@@ -120,10 +131,10 @@ impl Instructions {
     }
 }
 
-/// `pixels` of `from` = (width, height), resized to `to`; only `window` of the result.
+/// `pixels` of `from`, resized to `to` = (width, height); only `window` of the result.
 pub(crate) fn resize(
     pixels: &[u8],
-    from: (u32, u32),
+    from: Source,
     to: (u32, u32),
     window: Window,
     filter: Filter,
@@ -134,7 +145,7 @@ pub(crate) fn resize(
 fn resize_with(
     instructions: Instructions,
     pixels: &[u8],
-    from: (u32, u32),
+    from: Source,
     to: (u32, u32),
     window: Window,
     filter: Filter,
@@ -144,15 +155,16 @@ fn resize_with(
     if filter == Filter::Nearest {
         return nearest(pixels, from, to, columns, rows);
     }
-    let width = from.0 as usize;
-    let vertical = (from.1 != to.1).then(|| Weights::new(from.1, to.1, rows.clone(), filter));
+    let width = from.width as usize;
+    let vertical = (from.rows != f64::from(to.1))
+        .then(|| Weights::new(from.height, from.rows, to.1, rows.clone(), filter));
     // Only the rows that the vertical pass will read.
     let needed = match &vertical {
         Some(weights) => weights.span(),
         None => rows.start as usize..rows.end as usize,
     };
     let source = &pixels[needed.start * width * 3..needed.end * width * 3];
-    let narrow = if from.0 == to.0 {
+    let narrow = if from.columns == f64::from(to.0) {
         let part = columns.start as usize * 3..columns.end as usize * 3;
         if part.len() == width * 3 && vertical.is_some() {
             None
@@ -166,7 +178,7 @@ fn resize_with(
             )
         }
     } else {
-        let weights = Weights::new(from.0, to.0, columns, filter);
+        let weights = Weights::new(from.width, from.columns, to.0, columns, filter);
         Some(instructions.horizontal_pass(source, width, &weights))
     };
     let Some(weights) = vertical else {
@@ -178,24 +190,24 @@ fn resize_with(
 
 fn nearest(
     pixels: &[u8],
-    from: (u32, u32),
+    from: Source,
     to: (u32, u32),
     columns: Range<u32>,
     rows: Range<u32>,
 ) -> Vec<u8> {
-    let columns = nearest_inputs(from.0, to.0, columns);
-    let rows = nearest_inputs(from.1, to.1, rows);
+    let columns = nearest_inputs(from.width, from.columns, to.0, columns);
+    let rows = nearest_inputs(from.height, from.rows, to.1, rows);
     let (source, _) = pixels.as_chunks::<3>();
     let mut out = Vec::with_capacity(columns.len() * rows.len() * 3);
     for row in rows {
-        let row = &source[row * from.0 as usize..][..from.0 as usize];
+        let row = &source[row * from.width as usize..][..from.width as usize];
         out.extend(columns.iter().flat_map(|&column| row[column]));
     }
     out
 }
 
-fn nearest_inputs(input: u32, out: u32, wanted: Range<u32>) -> Vec<usize> {
-    let scale = f64::from(input) / f64::from(out);
+fn nearest_inputs(input: u32, extent: f64, out: u32, wanted: Range<u32>) -> Vec<usize> {
+    let scale = extent / f64::from(out);
     wanted
         .map(|at| (((f64::from(at) + 0.5) * scale) as usize).min(input as usize - 1))
         .collect()
@@ -246,8 +258,13 @@ mod tests {
                         width: to.0 - to.0 / 3,
                         height: to.1 - to.1 / 3,
                     };
-                    let resize =
-                        |set| resize_with(set, &pixels, (width, height), to, window, filter);
+                    let source = Source {
+                        width,
+                        height,
+                        columns: f64::from(width),
+                        rows: f64::from(height),
+                    };
+                    let resize = |set| resize_with(set, &pixels, source, to, window, filter);
                     assert!(
                         resize(best) == resize(Instructions::Scalar),
                         "{filter:?} {width} x {height} to {to:?}"

@@ -102,7 +102,11 @@ pub struct EncoderIdentity {
 impl std::fmt::Display for EncoderIdentity {
     /// The model and how it computes, in words.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let exact = if self.exact_decode { ", exact decoding" } else { "" };
+        let exact = if self.exact_decode {
+            ", exact decoding"
+        } else {
+            ""
+        };
         write!(f, "{} ({}{exact})", self.model, self.precision)
     }
 }

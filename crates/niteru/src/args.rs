@@ -214,8 +214,10 @@ pub(crate) enum ModelsCommand {
         path: PathBuf,
     },
     /// Compare the precisions on photos: how far each is from f32, and how fast
-    #[command(after_help = "Examples:\n  niteru models check clip-vit-b-32 --images photos/\n\n\
-                      The automatic choice of precision takes what this finds into account.")]
+    #[command(
+        after_help = "Examples:\n  niteru models check clip-vit-b-32 --images photos/\n\n\
+                      The automatic choice of precision takes what this finds into account."
+    )]
     Check(ModelsCheckArgs),
     /// Remove a model from this computer
     #[command(after_help = "Examples:\n  niteru models remove clip-vit-l-14")]

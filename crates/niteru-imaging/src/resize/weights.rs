@@ -16,9 +16,15 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    /// For outputs `wanted` of the `out` that `input` pixels are resized to.
-    pub(super) fn new(input: u32, out: u32, wanted: Range<u32>, filter: Filter) -> Weights {
-        let scale = f64::from(input) / f64::from(out);
+    /// For outputs `wanted` of the `out` that the first `extent` of `input` pixels are resized to.
+    pub(super) fn new(
+        input: u32,
+        extent: f64,
+        out: u32,
+        wanted: Range<u32>,
+        filter: Filter,
+    ) -> Weights {
+        let scale = extent / f64::from(out);
         let filter_scale = scale.max(1.0);
         let support = filter.support() * filter_scale;
         let mut weights = Weights {

@@ -106,7 +106,11 @@ fn measure(encoder: &Encoder, files: &[PathBuf], args: &BenchEmbedArgs) -> Resul
     let mut next = (0..photos.len()).cycle();
     let mut index = || next.next().unwrap_or_default();
     let decode = median(total / 8, || {
-        drop(Picture::decode(&photos[index()].encoded, &limits))
+        drop(
+            encoder
+                .preprocess()
+                .decode(&photos[index()].encoded, &limits),
+        )
     });
     let preprocess = median(total / 8, || {
         drop(encoder.preprocess().apply(&photos[index()].picture))

@@ -67,18 +67,26 @@ pub(super) fn run(context: &Context, args: &ModelsCheckArgs) -> Result<Outcome> 
     }
     let bar = context.output.images_bar();
     let passes = Precision::ALL.len() as u64;
-    context.output.show_total(&bar, passes * photos.len() as u64);
+    context
+        .output
+        .show_total(&bar, passes * photos.len() as u64);
     let options = EmbedOptions {
         threads: args.threads,
         ..EmbedOptions::default()
     };
-    let reports = check_precisions(&files, kernels, &photos, &options, &mut |_, photo, error| {
-        bar.inc(1);
-        if let Some(error) = error {
-            bar.suspend(|| skip(shown(photo), error.to_string()));
-        }
-        ControlFlow::Continue(())
-    })?;
+    let reports = check_precisions(
+        &files,
+        kernels,
+        &photos,
+        &options,
+        &mut |_, photo, error| {
+            bar.inc(1);
+            if let Some(error) = error {
+                bar.suspend(|| skip(shown(photo), error.to_string()));
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
     bar.finish_and_clear();
     if photos.len() == skipped.len() {
         bail!("no usable image below {}", args.images.display());

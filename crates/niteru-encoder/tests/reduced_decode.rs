@@ -1,0 +1,80 @@
+//! How far JPEG decoding at reduced scale moves embeddings.
+//!
+//! With `NITERU_TEST_PHOTOS` set to a folder of JPEG files, they are measured, not the samples:
+//! `NITERU_TEST_PHOTOS=photos cargo test -p niteru-encoder --test reduced_decode -- --nocapture`
+
+// A helper that cannot do its work fails the test it is called from.
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+
+use niteru_encoder::{Encoder, ModelCache};
+use niteru_imaging::{Filter, Limits, Picture};
+use niteru_kernels::Kernels;
+
+/// Least cosine to the embedding of the full picture, of any photo and on average.
+const MIN_COSINE: f64 = 0.998;
+const MIN_MEAN_COSINE: f64 = 0.999;
+
+/// A little over four times what a reduced picture keeps for EfficientNet-Lite0, so that a quarter
+/// is just allowed: the hardest case.
+const SHORT_SIDE: u32 = 2820;
+
+fn sample_photos() -> Option<Vec<(PathBuf, Vec<u8>)>> {
+    let entries = std::fs::read_dir(niteru_testkit::shared("data/coco/images")?).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let enlarge = |path: PathBuf| {
+        let picture = Picture::open(&path, &Limits::default()).unwrap();
+        let (width, height) = (picture.width(), picture.height());
+        let scaled = |side: u32| side * SHORT_SIDE / width.min(height);
+        let large = picture.resize(scaled(width), scaled(height), Filter::Bicubic);
+        (path, large.to_jpeg(90).unwrap())
+    };
+    Some(paths.into_iter().step_by(16).map(enlarge).collect())
+}
+
+fn given_photos(folder: PathBuf) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let photos = paths.map(|path| (path.clone(), std::fs::read(path).unwrap()));
+    photos.collect()
+}
+
+#[test]
+fn embeddings_are_those_of_the_full_picture() {
+    let Some(models) = niteru_testkit::test_home("models") else {
+        return;
+    };
+    let photos = match std::env::var_os("NITERU_TEST_PHOTOS") {
+        Some(folder) => given_photos(folder.into()),
+        None => match sample_photos() {
+            Some(photos) => photos,
+            None => return,
+        },
+    };
+    let files = ModelCache::new(models).open("efficientnet-lite0").unwrap();
+    let encoder = Encoder::load(&files, Kernels::detect()).unwrap();
+    let embed = |picture: &Picture| {
+        let pixels = encoder.preprocess().apply(picture);
+        encoder.embed_pixels(&[pixels]).pop().unwrap().unwrap()
+    };
+    let limits = Limits::default();
+    let (mut sum, mut worst) = (0.0, 1f64);
+    for (path, bytes) in &photos {
+        let full = Picture::decode(bytes, &limits).unwrap();
+        let reduced = encoder.preprocess().decode(bytes, &limits).unwrap();
+        assert!(reduced.width() < full.width(), "{}", path.display());
+        let both = embed(&full).into_iter().zip(embed(&reduced));
+        let cosine: f64 = both.map(|(a, b)| f64::from(a) * f64::from(b)).sum();
+        println!("{} {reduced:?}: {cosine:.6}", path.display());
+        sum += cosine;
+        worst = worst.min(cosine);
+    }
+    let mean = sum / photos.len() as f64;
+    println!("{} photos: mean {mean:.6}, worst {worst:.6}", photos.len());
+    assert!(
+        worst >= MIN_COSINE && mean >= MIN_MEAN_COSINE,
+        "{worst} {mean}"
+    );
+}

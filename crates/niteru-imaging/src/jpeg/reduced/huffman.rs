@@ -1,0 +1,187 @@
+//! Huffman tables that can pass over several coefficients at one look.
+
+use super::bits::Bits;
+
+/// Bits that one look into a table resolves.
+const LOOK: u32 = 12;
+const ENTRIES: usize = 1 << LOOK;
+/// In [`Table::pass`]: the block ends here.
+const END: u16 = 0x80;
+/// In [`Table::pass`]: look at one symbol only. No block has room for this many coefficients.
+const ONE: u16 = 64;
+
+/// What the codes of a table stand for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The number of bits of a difference.
+    Dc,
+    /// A run of zeros and the number of bits of a coefficient.
+    Ac,
+}
+
+/// One Huffman table.
+#[derive(Clone)]
+pub(super) struct Table {
+    /// By the next bits: `length << 8 | symbol` of the first code, 0 where it is longer.
+    one: Box<[u16; ENTRIES]>,
+    /// By the next bits: `coefficients << 8 | bits` of all the codes in them, with the bits that
+    /// follow each of them. [`END`] is added to the coefficients when the last code ends the block.
+    pass: Box<[u16; ENTRIES]>,
+    /// By length: the first code of a greater length, aligned to 16 bits.
+    limits: [u32; 17],
+    /// By length: what to add to a code to get its symbol's place.
+    offsets: [i32; 17],
+    symbols: Vec<u8>,
+}
+
+impl Table {
+    /// From the number of codes of each length, 1 to 16 bits, and their symbols in this order.
+    ///
+    /// `None` where that is no prefix code, or a symbol has no meaning in an 8-bit picture.
+    pub(super) fn new(class: Class, counts: &[u8; 16], symbols: &[u8]) -> Option<Table> {
+        if class == Class::Dc && symbols.iter().any(|&bits| bits > 11) {
+            return None;
+        }
+        let mut table = Table {
+            one: Box::new([0; ENTRIES]),
+            pass: Box::new([0; ENTRIES]),
+            limits: [0; 17],
+            offsets: [0; 17],
+            symbols: symbols.to_vec(),
+        };
+        let (mut code, mut place) = (0u32, 0usize);
+        for length in 1..=16u32 {
+            let count = u32::from(counts[length as usize - 1]);
+            table.offsets[length as usize] = place as i32 - code as i32;
+            for _ in 0..count {
+                let symbol = *symbols.get(place)?;
+                if length <= LOOK {
+                    let spare = LOOK - length;
+                    let from = (code << spare) as usize;
+                    table.one[from..from + (1 << spare)]
+                        .fill((length as u16) << 8 | u16::from(symbol));
+                }
+                code += 1;
+                place += 1;
+                // A code of ones alone is not allowed, so that fill bits are no symbol.
+                if code >= 1 << length {
+                    return None;
+                }
+            }
+            table.limits[length as usize] = code << (16 - length);
+            code <<= 1;
+        }
+        if place != symbols.len() {
+            return None;
+        }
+        if class == Class::Ac {
+            for bits in 0..ENTRIES {
+                table.pass[bits] = table.passed(bits);
+            }
+        }
+        Some(table)
+    }
+
+    /// The entry of [`Table::pass`] for these bits.
+    fn passed(&self, window: usize) -> u16 {
+        let (mut bits, mut coefficients) = (0, 0);
+        while bits < LOOK {
+            let one = self.one[(window << bits) & (ENTRIES - 1)];
+            let (length, symbol) = (u32::from(one >> 8), one as u8);
+            let known = one != 0 && bits + length <= LOOK;
+            let (run, size) = (symbol >> 4, u32::from(symbol & 15));
+            match (run, size) {
+                _ if !known => break,
+                (0, 0) => return (END + coefficients) << 8 | (bits + length) as u16,
+                (15, 0) | (_, 1..=10) if coefficients + u16::from(run) < ONE => {
+                    coefficients += u16::from(run) + 1;
+                    bits += length + size;
+                }
+                _ => break,
+            }
+        }
+        if bits == 0 {
+            return ONE << 8;
+        }
+        coefficients << 8 | bits as u16
+    }
+
+    /// The next symbol. At least 16 bits must be available.
+    #[inline(always)]
+    pub(super) fn symbol(&self, bits: &mut Bits<'_>) -> Option<u8> {
+        let one = self.one[bits.peek::<LOOK>()];
+        if one != 0 {
+            bits.consume(u32::from(one >> 8));
+            return Some(one as u8);
+        }
+        self.long_symbol(bits)
+    }
+
+    #[cold]
+    fn long_symbol(&self, bits: &mut Bits<'_>) -> Option<u8> {
+        let code = bits.peek::<16>() as u32;
+        let length = (LOOK as usize + 1..=16).find(|&length| code < self.limits[length])?;
+        bits.consume(length as u32);
+        let place = (code >> (16 - length)) as i32 + self.offsets[length];
+        self.symbols.get(usize::try_from(place).ok()?).copied()
+    }
+
+    /// The difference of a DC coefficient.
+    #[inline(always)]
+    pub(super) fn difference(&self, bits: &mut Bits<'_>) -> Option<i32> {
+        bits.refill()?;
+        Some(match self.symbol(bits)? {
+            0 => 0,
+            size => bits.extend(u32::from(size)),
+        })
+    }
+
+    /// Reads coefficients from zigzag number `at` on, up to `wanted` (exclusive) or the end of the
+    /// block, whichever comes first. Returns the number of the next one; 64 when the block is over.
+    #[inline(always)]
+    pub(super) fn coefficients(
+        &self,
+        bits: &mut Bits<'_>,
+        mut at: usize,
+        wanted: usize,
+        mut store: impl FnMut(usize, i32),
+    ) -> Option<usize> {
+        while at < wanted {
+            bits.refill()?;
+            let symbol = self.symbol(bits)?;
+            let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+            match size {
+                0 if run == 0 => return Some(64),
+                0 if run == 15 && at + 16 <= 64 => at += 16,
+                1..=10 if at + run < 64 => {
+                    at += run;
+                    store(at, bits.extend(size));
+                    at += 1;
+                }
+                _ => return None,
+            }
+        }
+        Some(at)
+    }
+
+    /// Passes over the coefficients of a block from zigzag number `at` ≥ 1 on.
+    #[inline(always)]
+    pub(super) fn pass_rest(&self, bits: &mut Bits<'_>, mut at: usize) -> Option<()> {
+        while at < 64 {
+            bits.refill()?;
+            let pass = self.pass[bits.peek::<LOOK>()];
+            let next = at + usize::from(pass >> 8);
+            if next <= 64 {
+                at = next;
+                bits.consume(u32::from(pass & 0xff));
+            } else if (usize::from(END)..usize::from(END) + 64).contains(&next) {
+                bits.consume(u32::from(pass & 0xff));
+                return Some(());
+            } else {
+                // Some of these codes belong to the next block, or one is long.
+                at = self.coefficients(bits, at, at + 1, |_, _| {})?;
+            }
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,210 @@
+//! JPEG at reduced scale: close to the full picture, and as strict about damage.
+
+use std::path::Path;
+
+use niteru_imaging::{Filter, Limits, Picture};
+
+/// Largest mean difference, in levels, after both are resized to a quarter of the reduced sides.
+const MEAN_DIFFERENCE: f64 = 3.0;
+/// The same for the fixtures, of which few pixels remain.
+const TINY_DIFFERENCE: f64 = 7.0;
+
+fn fixtures() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "jpg"))
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?.to_owned();
+            Some((name, std::fs::read(&path).ok()?))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn mean_difference(a: &Picture, b: &Picture) -> f64 {
+    let sum: u64 = a
+        .pixels()
+        .iter()
+        .zip(b.pixels())
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
+    sum as f64 / a.pixels().len() as f64
+}
+
+/// What differs between the picture in full and at 1/`divisor`.
+fn compare(bytes: &[u8], divisor: u32, most: f64) -> Result<(), String> {
+    let limits = Limits::default();
+    let full = Picture::decode(bytes, &limits).map_err(|e| e.to_string())?;
+    let (width, height) = (full.width(), full.height());
+    let least = width.min(height) / divisor;
+    let reduced = Picture::decode_at_least(bytes, &limits, least).map_err(|e| e.to_string())?;
+    if reduced.full_size() != (width, height) {
+        return Err(format!("full size {:?}", reduced.full_size()));
+    }
+    let size = (width.div_ceil(divisor), height.div_ceil(divisor));
+    if (reduced.width(), reduced.height()) != size {
+        return Err(format!("expected {size:?}, got {reduced:?}"));
+    }
+    let to = ((width / divisor / 4).max(1), (height / divisor / 4).max(1));
+    let resize = |picture: &Picture| picture.resize(to.0, to.1, Filter::Bicubic);
+    let difference = mean_difference(&resize(&full), &resize(&reduced));
+    if difference > most {
+        return Err(format!("differs by {difference:.2} on average"));
+    }
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_file_is_close_to_the_full_picture() {
+    let usual = ["sampling-", "progressive.", "grey.", "restart.", "exif-"];
+    let mut wrong = vec![];
+    let mut cases = 0;
+    for (name, bytes) in fixtures() {
+        if !usual.iter().any(|start| name.starts_with(start)) {
+            continue;
+        }
+        for divisor in [2, 4, 8] {
+            cases += 1;
+            if let Err(why) = compare(&bytes, divisor, TINY_DIFFERENCE) {
+                wrong.push(format!("{name} at 1/{divisor}: {why}"));
+            }
+        }
+    }
+    assert_eq!(cases, 14 * 3);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn odd_sides_keep_the_image_in_place() {
+    let mut wrong = vec![];
+    for (width, height) in [
+        (641, 483),
+        (96, 97),
+        (127, 255),
+        (64, 64),
+        (1000, 33),
+        (8, 9),
+    ] {
+        let wave = |at: u32, period: f32| (128.0 + 100.0 * (at as f32 / period).sin()) as u8;
+        let pixels = (0..width * height)
+            .flat_map(|at| {
+                let (x, y) = (at % width, at / width);
+                [wave(x, 37.0), wave(y, 29.0), wave(x + 2 * y, 61.0)]
+            })
+            .collect();
+        let picture = Picture::from_rgb(width, height, pixels).unwrap();
+        let bytes = picture.to_jpeg(92).unwrap();
+        for divisor in [2, 4, 8] {
+            if let Err(why) = compare(&bytes, divisor, MEAN_DIFFERENCE) {
+                wrong.push(format!("{width} x {height} at 1/{divisor}: {why}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn unusual_kinds_are_decoded_in_full() {
+    for (name, bytes) in fixtures() {
+        if ["cmyk.jpg", "ycck.jpg"].contains(&name.as_str()) {
+            let full = Picture::decode(&bytes, &Limits::default()).unwrap();
+            let same = Picture::decode_at_least(&bytes, &Limits::default(), 1).unwrap();
+            assert!(same == full, "{name}");
+        }
+    }
+}
+
+#[test]
+fn enough_pixels_remain() {
+    let picture = Picture::from_rgb(800, 640, vec![77; 800 * 640 * 3]).unwrap();
+    let bytes = picture.to_jpeg(90).unwrap();
+    let cases = [
+        (0, 80),
+        (80, 80),
+        (81, 160),
+        (160, 160),
+        (161, 320),
+        (320, 320),
+        (321, 640),
+        (5000, 640),
+    ];
+    for (least, height) in cases {
+        let found = Picture::decode_at_least(&bytes, &Limits::default(), least).unwrap();
+        assert_eq!(found.height(), height, "at least {least}");
+    }
+}
+
+/// The file with some of its bytes changed, dropped or cut off.
+fn damaged(file: &[u8], state: &mut u64) -> Vec<u8> {
+    let mut below = |end: usize| {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((*state >> 33) as usize) % end.max(1)
+    };
+    let mut bytes = file.to_vec();
+    match below(6) {
+        0 => bytes.truncate(below(file.len())),
+        1 => {
+            let from = below(file.len());
+            bytes.drain(from..(from + below(40)).min(file.len()));
+        }
+        _ => {
+            for _ in 0..1 + below(4) {
+                let at = below(file.len());
+                bytes[at] = match below(4) {
+                    0 => 0xff,
+                    1 => 0,
+                    2 => bytes[at] ^ (1 << below(8)),
+                    _ => below(256) as u8,
+                };
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn damage_is_refused_as_in_full() {
+    let limits = Limits {
+        max_pixels: 1_000_000,
+        ..Limits::default()
+    };
+    let rounds = std::env::var("NITERU_FUZZ_ROUNDS").map_or(1500, |text| text.parse().unwrap());
+    let mut wrong = vec![];
+    let (mut decoded, mut refused, mut reduced) = (0, 0, 0);
+    for (name, file) in fixtures() {
+        if file.len() < 100 {
+            continue;
+        }
+        let mut state = file.len() as u64;
+        for round in 0..rounds {
+            let bytes = damaged(&file, &mut state);
+            let full = Picture::decode(&bytes, &limits).map_err(|e| e.to_string());
+            let small = Picture::decode_at_least(&bytes, &limits, 1).map_err(|e| e.to_string());
+            match (full, small) {
+                (Ok(full), Ok(small)) => {
+                    decoded += 1;
+                    reduced += usize::from(full.width() != small.width());
+                    if (full.width(), full.height()) != small.full_size() {
+                        wrong.push(format!("{name} round {round}: {full:?}, {small:?}"));
+                    }
+                }
+                (Err(full), Err(small)) if full == small => refused += 1,
+                other => wrong.push(format!("{name} round {round}: {other:?}")),
+            }
+        }
+    }
+    println!("{decoded} decoded, {reduced} of them reduced, {refused} refused");
+    assert!(
+        wrong.is_empty(),
+        "{} {:#?}",
+        wrong.len(),
+        &wrong[..wrong.len().min(20)]
+    );
+    assert!(reduced > 1000 && refused > 1000, "{reduced} {refused}");
+}
