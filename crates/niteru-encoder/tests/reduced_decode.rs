@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use niteru_encoder::{Encoder, ModelCache};
+use niteru_encoder::{Encoder, LoadOptions, ModelCache};
 use niteru_imaging::{Filter, Limits, Picture};
 use niteru_kernels::Kernels;
 
@@ -54,7 +54,7 @@ fn embeddings_are_those_of_the_full_picture() {
         },
     };
     let files = ModelCache::new(models).open("efficientnet-lite0").unwrap();
-    let encoder = Encoder::load(&files, Kernels::detect()).unwrap();
+    let encoder = Encoder::load(&files, &LoadOptions::new(Kernels::detect())).unwrap();
     let embed = |picture: &Picture| {
         let pixels = encoder.preprocess().apply(picture);
         encoder.embed_pixels(&[pixels]).pop().unwrap().unwrap()

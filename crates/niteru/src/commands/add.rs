@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 use niteru_encoder::{EmbedOptions, Encoder};
-use niteru_store::{AddOptions, AddProgress, AddReport, FileEncoder, Home, Skipped, StoreError};
+use niteru_store::{AddOptions, AddProgress, AddReport, FileEncoder, Home, Skipped};
 
 use super::{Context, count, shown};
 use crate::args::AddArgs;
