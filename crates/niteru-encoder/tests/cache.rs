@@ -41,6 +41,8 @@ fn a_clip_folder_is_imported_verified_and_removed() {
             "config.json",
             "model.json",
             "model.safetensors",
+            // Loaded to see whether it can be, and kept so.
+            "packed",
             "preprocessor_config.json",
             "tokenizer.json"
         ]

@@ -59,7 +59,7 @@ fn broken_homes_are_refused_in_words() {
                     .execute_batch("PRAGMA user_version = 99")
                     .unwrap();
             },
-            &["niteru.sqlite3", "format 99", "up to 2", "update niteru"],
+            &["niteru.sqlite3", "format 99", "up to 3", "update niteru"],
         ),
         (
             "no database",

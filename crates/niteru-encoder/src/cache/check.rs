@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use niteru_kernels::Kernels;
+use niteru_kernels::{Kernels, Precision};
 
 use super::ModelFiles;
 use crate::arch::ClipConfig;
@@ -70,8 +70,7 @@ pub(super) fn loads(files: &ModelFiles) -> Result<(), String> {
         let text = with_causes(error);
         text.strip_suffix(&way_out).unwrap_or(&text).to_string()
     };
-    let encoder = Encoder::load(files, &LoadOptions::new(Kernels::detect()))
-        .map_err(|error| reason(&error))?;
+    let encoder = Encoder::load(files, &usual_options()).map_err(|error| reason(&error))?;
     encoder.check_text().map_err(|error| match error {
         EmbedError::Tokenize(error) => format!("tokenizer.json: {}", reason(&error)),
         error => reason(&error),
@@ -80,6 +79,16 @@ pub(super) fn loads(files: &ModelFiles) -> Result<(), String> {
         Some(config) => all_layers(config, &files.weights),
         None => Ok(()),
     }
+}
+
+/// How the model will most likely be loaded, so that its packed form is ready by then.
+fn usual_options() -> LoadOptions {
+    let kernels = Kernels::detect();
+    let precision = match kernels.prefers_bf16() {
+        true => Precision::Bf16,
+        false => Precision::F32,
+    };
+    LoadOptions::new(kernels).with_precision(precision)
 }
 
 /// Checks that the configuration names all layers that the weights have; loading only asks for
