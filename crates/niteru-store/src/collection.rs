@@ -32,6 +32,11 @@ pub struct CollectionSummary {
     pub fingerprint: String,
     /// Length of its embeddings.
     pub dimensions: usize,
+    /// The precision that its embeddings are computed in.
+    pub precision: String,
+    /// Whether its images are decoded in full, also where they are much larger than the model's
+    /// input.
+    pub exact_decode: bool,
     /// Number of images, the missing ones included.
     pub images: u64,
     /// Number of images whose files were gone when last looked for.
@@ -74,7 +79,8 @@ impl Home {
             let mut statement = tx.prepare_cached(
                 "SELECT c.name, e.model, e.fingerprint, e.dimensions, c.created,
                         (SELECT count(*) FROM images i WHERE i.collection = c.id),
-                        (SELECT count(*) FROM images i WHERE i.collection = c.id AND i.missing = 1)
+                        (SELECT count(*) FROM images i WHERE i.collection = c.id AND i.missing = 1),
+                        e.precision, e.exact_decode
                  FROM collections c JOIN encoders e ON e.id = c.encoder ORDER BY c.name",
             )?;
             let rows = statement.query_map([], |row| {
@@ -86,6 +92,8 @@ impl Home {
                     created: row.get(4)?,
                     images: row.get::<_, i64>(5)?.cast_unsigned(),
                     missing: row.get::<_, i64>(6)?.cast_unsigned(),
+                    precision: row.get(7)?,
+                    exact_decode: row.get(8)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)

@@ -7,5 +7,6 @@ mod cli;
 mod collections;
 #[cfg(unix)]
 mod limits;
+mod precision;
 mod quality;
 mod support;
