@@ -20,8 +20,11 @@ const MIN_MEAN_COSINE: f64 = 0.9995;
 /// is just allowed: the hardest case.
 const SHORT_SIDE: u32 = 3080;
 
-/// What is done to the levels of a sample: photos of all kinds, and those near white.
-const LOOKS: [(&str, fn(u8) -> u8); 3] = [
+/// A name, and what is done to the levels of a sample.
+type Look = (&'static str, fn(u8) -> u8);
+
+/// Photos of all kinds, and those near white.
+const LOOKS: [Look; 3] = [
     ("plain", |level| level),
     ("near white", |level| 128 + level / 2),
     ("pale", |level| 216 + level / 16),
