@@ -294,24 +294,27 @@ pub(super) fn rgb(planes: &[Plane], width: usize, height: usize) -> (Vec<u8>, Ve
         for (plane, row) in planes.iter().zip(&mut rows) {
             plane.row(y, row, &mut scratch);
         }
-        let [luma, blue, red] = &rows;
-        let targets = levels
-            .as_chunks_mut::<3>()
-            .0
-            .iter_mut()
-            .zip(rests.as_chunks_mut::<3>().0);
-        if planes.len() == 1 {
-            for ((levels, rests), &grey) in targets.zip(luma) {
-                (*levels, *rests) = split([grey; 3]);
-            }
-        } else {
-            let samples = luma.iter().zip(blue).zip(red);
-            for ((levels, rests), ((&y, &cb), &cr)) in targets.zip(samples) {
-                (*levels, *rests) = split(colour(y, cb, cr));
-            }
+        // Colour by colour, and only then pixel by pixel: the first part vectorises.
+        match planes.len() {
+            1 => (rows[1], rows[2]) = (rows[0].clone(), rows[0].clone()),
+            _ => colours(&mut rows),
+        }
+        let [red, green, blue] = &rows;
+        let targets = levels.as_chunks_mut::<3>().0.iter_mut();
+        let targets = targets.zip(rests.as_chunks_mut::<3>().0);
+        let values = red.iter().zip(green).zip(blue);
+        for ((levels, rests), ((&red, &green), &blue)) in targets.zip(values) {
+            (*levels, *rests) = split([red, green, blue]);
         }
     }
     (levels, rests)
+}
+
+/// Turns a row of luma, blue and red differences into one of red, green and blue.
+fn colours([luma, blue, red]: &mut [Vec<f32>; 3]) {
+    for ((y, cb), cr) in luma.iter_mut().zip(blue).zip(red) {
+        [*y, *cb, *cr] = colour(*y, *cb, *cr);
+    }
 }
 
 /// JFIF's conversion, with the means of the full decoder's rounding: it rounds what whole levels of
