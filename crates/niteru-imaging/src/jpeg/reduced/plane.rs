@@ -318,22 +318,20 @@ fn colours([luma, blue, red]: &mut [Vec<f32>; 3]) {
 }
 
 /// JFIF's conversion, with the means of the full decoder's rounding: it rounds what whole levels of
-/// colour add, so that in smooth parts of a picture all pixels are off alike. Between two levels the
-/// pixels are taken to have either.
+/// colour add, so that in smooth parts of a picture all pixels are off alike. The farther a mean is
+/// from a whole level, the more its pixels differ, and the less of that is left.
 #[inline(always)]
 fn colour(y: f32, cb: f32, cr: f32) -> [f32; 3] {
-    let (cb, cr) = (cb / ONE - 128.0, cr / ONE - 128.0);
-    let (cb0, cr0) = (floor(cb), floor(cr));
-    let (cb_part, cr_part) = (cb - cb0, cr - cr0);
-    let between = |low: f32, high: f32, part: f32| low + (high - low) * part;
-    let red = |cr: f32| round(1.402 * cr);
-    let blue = |cb: f32| round(1.772 * cb);
-    let green = |cb: f32, cr: f32| round(-0.344_136 * cb - 0.714_136 * cr);
-    let green_at = |cr: f32| between(green(cb0, cr), green(cb0 + 1.0, cr), cb_part);
+    let (cb, cr) = (cb * (1.0 / ONE) - 128.0, cr * (1.0 / ONE) - 128.0);
+    let (whole_cb, whole_cr) = (round(cb), round(cr));
+    let alike = |value: f32, whole: f32| 1.0 - 2.0 * (value - whole).abs();
+    let (alike_cb, alike_cr) = (alike(cb, whole_cb), alike(cr, whole_cr));
+    let off = |sum: f32| round(sum) - sum;
+    let green = |cb: f32, cr: f32| -0.344_136 * cb - 0.714_136 * cr;
     [
-        y + ONE * between(red(cr0), red(cr0 + 1.0), cr_part),
-        y + ONE * between(green_at(cr0), green_at(cr0 + 1.0), cr_part),
-        y + ONE * between(blue(cb0), blue(cb0 + 1.0), cb_part),
+        y + ONE * (1.402 * cr + alike_cr * off(1.402 * whole_cr)),
+        y + ONE * (green(cb, cr) + alike_cb * alike_cr * off(green(whole_cb, whole_cr))),
+        y + ONE * (1.772 * cb + alike_cb * off(1.772 * whole_cb)),
     ]
 }
 
@@ -342,12 +340,6 @@ fn colour(y: f32, cb: f32, cr: f32) -> [f32; 3] {
 fn round(value: f32) -> f32 {
     // 1.5 × 2²³: the sum has no bits for a fraction.
     (value + 12_582_912.0) - 12_582_912.0
-}
-
-#[inline(always)]
-fn floor(value: f32) -> f32 {
-    // Samples have fractions of 256ths at least, or halves of them where they are interpolated.
-    round(value - 0.499)
 }
 
 /// The nearest levels, and what is above (or below) them in 256ths, plus 128.
