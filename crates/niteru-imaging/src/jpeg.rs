@@ -10,6 +10,7 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
+use crate::picture::Reduced;
 use crate::{DecodeError, Limits, Picture, orient};
 use reduced::Scale;
 
@@ -70,20 +71,27 @@ pub(crate) fn decode(
     );
     let scale = least.and_then(|least| Scale::keeping(width.min(height), least));
     if let Some(scale) = scale.filter(|_| usual)
-        && let Some((columns, rows, rgb)) = reduced::decode(bytes, scale)
+        && let Some(decoded) = reduced::decode(bytes, scale)
     {
-        let (columns, rows, rgb) = orient::upright(columns, rows, rgb, orientation);
+        let reduced::Decoded {
+            width: columns,
+            height: rows,
+            levels,
+            rests,
+        } = decoded;
+        let (_, _, rests) = orient::upright(columns, rows, rests, orientation);
+        let (columns, rows, levels) = orient::upright(columns, rows, levels, orientation);
         let full = match orient::swaps_sides(orientation) {
             true => (height, width),
             false => (width, height),
         };
-        return Ok(Picture::new_reduced(
-            columns,
-            rows,
-            rgb,
+        let divisor = scale.divisor();
+        let reduced = Reduced {
             full,
-            scale.divisor(),
-        ));
+            divisor,
+            rests,
+        };
+        return Ok(Picture::new_reduced(columns, rows, levels, reduced));
     }
     decoder.set_options(options.set_strict_mode(true));
     let rgb = decoder.decode().map_err(|error| explain(&error, &scan))?;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::resize::{self, Filter, Source, Window};
+use crate::resize::{self, Filter, Means, Source, Window};
 use crate::{DecodeError, Limits, SizeError, decode};
 
 /// An 8-bit RGB image, upright, row-major, 3 bytes a pixel, alpha already laid over white.
@@ -28,12 +28,17 @@ pub struct Picture {
 }
 
 /// What a reduced picture is a smaller version of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Reduced {
+///
+/// Each of its pixels is the mean of `divisor × divisor` full ones.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Reduced {
     /// Width and height in full.
-    full: (u32, u32),
+    pub(crate) full: (u32, u32),
     /// Full pixels a side for each pixel. The last of a row or column may stand for fewer.
-    divisor: u32,
+    pub(crate) divisor: u32,
+    /// For each byte of the pixels: what it was rounded by, in 256ths of a level, plus 128. Of the
+    /// many full pixels whose mean it is, the mean is finer than a level.
+    pub(crate) rests: Vec<u8>,
 }
 
 impl fmt::Debug for Picture {
@@ -118,18 +123,18 @@ impl Picture {
         }
     }
 
-    /// A picture whose sides are those of `full`, divided by `divisor` and rounded up.
+    /// A picture whose sides are the full ones, divided by the divisor and rounded up.
     pub(crate) fn new_reduced(
         width: u32,
         height: u32,
         pixels: Vec<u8>,
-        full: (u32, u32),
-        divisor: u32,
+        reduced: Reduced,
     ) -> Picture {
-        debug_assert_eq!(width, full.0.div_ceil(divisor));
-        debug_assert_eq!(height, full.1.div_ceil(divisor));
+        debug_assert_eq!(width, reduced.full.0.div_ceil(reduced.divisor));
+        debug_assert_eq!(height, reduced.full.1.div_ceil(reduced.divisor));
+        debug_assert_eq!(pixels.len(), reduced.rests.len());
         Picture {
-            reduced: Some(Reduced { full, divisor }),
+            reduced: Some(reduced),
             ..Picture::new(width, height, pixels)
         }
     }
@@ -137,7 +142,7 @@ impl Picture {
     /// Width and height of the upright image in the file that this picture was decoded from, which
     /// [`Picture::decode_at_least`] may have reduced. Any other picture's own width and height.
     pub fn full_size(&self) -> (u32, u32) {
-        match self.reduced {
+        match &self.reduced {
             Some(reduced) => reduced.full,
             None => (self.width, self.height),
         }
@@ -228,13 +233,25 @@ impl Picture {
     }
 
     fn resize_window(&self, width: u32, height: u32, window: Window, filter: Filter) -> Picture {
-        let pixels = resize::resize(&self.pixels, self.source(), (width, height), window, filter);
+        let (size, to) = (self.source(), (width, height));
+        let pixels = match &self.reduced {
+            Some(reduced) if filter != Filter::Nearest => {
+                let means = Means {
+                    levels: &self.pixels,
+                    rests: &reduced.rests,
+                    size,
+                    divisor: reduced.divisor,
+                };
+                resize::resize_means(&means, to, window, filter)
+            }
+            _ => resize::resize(&self.pixels, size, to, window, filter),
+        };
         Picture::new(window.width, window.height, pixels)
     }
 
     fn source(&self) -> Source {
         let (width, height) = self.full_size();
-        let divisor = f64::from(self.reduced.map_or(1, |reduced| reduced.divisor));
+        let divisor = f64::from(self.reduced.as_ref().map_or(1, |reduced| reduced.divisor));
         Source {
             width: self.width,
             height: self.height,

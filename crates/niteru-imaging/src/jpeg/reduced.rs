@@ -54,8 +54,18 @@ impl Scale {
     }
 }
 
-/// RGB pixels of the reduced picture, whose sides are rounded up to whole pixels.
-pub(super) fn decode(bytes: &[u8], scale: Scale) -> Option<(u32, u32, Vec<u8>)> {
+/// A decoded picture, whose sides are rounded up to whole pixels.
+pub(super) struct Decoded {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// RGB pixels.
+    pub(super) levels: Vec<u8>,
+    /// What the levels are rounded by, as [`crate::picture::Reduced`] has it.
+    pub(super) rests: Vec<u8>,
+}
+
+/// Decodes the file; `None` leaves it to the full decoder.
+pub(super) fn decode(bytes: &[u8], scale: Scale) -> Option<Decoded> {
     let mut at = 2;
     let mut header = Header::default();
     let Next::Scan(first) = header.read(bytes, &mut at, true)? else {
@@ -90,8 +100,13 @@ pub(super) fn decode(bytes: &[u8], scale: Scale) -> Option<(u32, u32, Vec<u8>)> 
         frame.width.div_ceil(divisor),
         frame.height.div_ceil(divisor),
     );
-    let pixels = plane::rgb(&planes, width, height);
-    Some((width as u32, height as u32, pixels))
+    let (levels, rests) = plane::rgb(&planes, width, height);
+    Some(Decoded {
+        width: width as u32,
+        height: height as u32,
+        levels,
+        rests,
+    })
 }
 
 /// Hands the entropy-coded data at `at` to `read`, from restart marker to restart marker, with the
