@@ -52,6 +52,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
                 niteru.install(prepared)
                 for precision in options.precision:
                     print(f"{name} {precision} …", file=sys.stderr, flush=True)
+                    niteru.forget_packed(prepared)
                     contender = Contender(precision, "niteru", precision, None, ("--precision", precision))
                     first, *later = (
                         niteru.embed_seconds(contender, prepared, picture) for _ in range(1 + options.runs)

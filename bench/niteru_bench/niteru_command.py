@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -97,6 +98,10 @@ class Niteru:
         start = time.perf_counter()
         self._run(["--json", "embed", str(picture), *model], contender.variables)
         return time.perf_counter() - start
+
+    def forget_packed(self, prepared: Prepared) -> None:
+        """Removes the packed weights, which an import makes in f32; the next run makes them anew."""
+        shutil.rmtree(Path(self._home.name, "models", prepared.subject.niteru_name, "packed"), ignore_errors=True)
 
     def _random_name(self, prepared: Prepared) -> str | None:
         return prepared.subject.niteru_random if self._random else None

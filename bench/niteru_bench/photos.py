@@ -21,14 +21,16 @@ _SUBSAMPLING = "4:2:0"
 _DETAIL = 1.2
 _GRAIN = 3.5
 _CHROMA_GRAIN = 1.5
+# To be raised when `_enlarge` changes, so that the cache is made anew.
+_RECIPE = 1
 
 
 def large_photos() -> list[Path]:
     """`COUNT` JPEG files of 12 megapixels, quality 90, 4:2:0, in a folder of their own."""
-    photos = sorted((SHARED / "data" / "coco" / "images").glob("*.jpg"))
+    photos = _photos()
     # Every so-manyth of them, so that motives are unlike each other.
     sources = photos[:: max(1, len(photos) // COUNT)] or make_pictures(CACHE / "pictures")
-    key = hashlib.sha256(Path(__file__).read_bytes() + sources[0].name.encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{_RECIPE} {_DETAIL} {_GRAIN} {_CHROMA_GRAIN} {sources[0].name}".encode()).hexdigest()[:16]
     folder = CACHE / f"photos-{key}"
     if not folder.is_dir():
         print(f"making {COUNT} photos of {SIZE[0]} × {SIZE[1]} pixels …", file=sys.stderr, flush=True)
@@ -47,7 +49,15 @@ def large_photos() -> list[Path]:
 def describe(paths: list[Path]) -> str:
     """Pixels and bytes, for the report."""
     megabytes = sum(path.stat().st_size for path in paths) / len(paths) / 1e6
-    return f"{len(paths)} JPEG files of {SIZE[0]} × {SIZE[1]} pixels, {megabytes:.1f} MB each"
+    made = "enlarged photos" if _photos() else "enlarged drawings"
+    return (
+        f"{len(paths)} JPEG files of {SIZE[0]} × {SIZE[1]} pixels ({made} with grain; quality {_QUALITY},"
+        f" {_SUBSAMPLING}), {megabytes:.1f} MB each"
+    )
+
+
+def _photos() -> list[Path]:
+    return sorted((SHARED / "data" / "coco" / "images").glob("*.jpg"))
 
 
 def _enlarge(source: Image.Image, rng: np.random.Generator) -> Image.Image:

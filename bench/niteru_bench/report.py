@@ -177,4 +177,6 @@ def _stages(row: Row) -> str:
         if isinstance(value, (int, float)) and any(stage in name for stage in ("decode", "preprocess", "forward"))
     }
     parts = ", ".join(f"{name} {value:.2f}" for name, value in milliseconds.items() if "per_second" not in name)
-    return f"{row.name}, files to embeddings: {_figure(pipeline)} images/s" + (f" (ms: {parts})" if parts else "")
+    # Where Niteru chose by itself, its answer says what.
+    name = f"{row.name} ({typical.get('precision', row.precision)})"
+    return f"{name}, files to embeddings: {_figure(pipeline)} images/s" + (f" (ms: {parts})" if parts else "")
