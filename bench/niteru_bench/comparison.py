@@ -116,7 +116,8 @@ def run(options: argparse.Namespace) -> int:
             if niteru:
                 machine["niteru"] = niteru.version()
             settings: dict[str, Any] = {
-                name: getattr(options, name) for name in ("threads", "rounds", "seconds", "precision", "random_weights")
+                name: getattr(options, name)
+                for name in ("what", "threads", "rounds", "seconds", "precision", "random_weights")
             }
             report = Report(machine, settings)
             measured = _Run(options, niteru, _pictures())
