@@ -3,9 +3,11 @@
 
     python3 bench/add.py stages FOLDER                 share of the time in decode + preprocess + forward
     python3 bench/add.py memory --counts 1000,100000   peak memory for so many made-up images
+    python3 bench/add.py clip-memory --precision bf16  peak memory with CLIP ViT-B/32 on 12-megapixel photos
 
-Needs only Python's standard library and a release build of niteru (`--niteru FILE` names another) with
-the model in `--models HOME` (default: $NITERU_HOME).
+Needs a release build of niteru (`--niteru FILE` names another). `stages` and `memory` need only Python's
+standard library and the model in `--models HOME` (default: $NITERU_HOME); `clip-memory` takes the model and
+the photos of compare.py, and makes them, with its virtual environment, when they are not there yet.
 """
 
 import argparse
@@ -20,6 +22,10 @@ import tempfile
 import zlib
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from niteru_bench.environment import SetupError, enter_virtual_environment  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # The default model's embedding as it is stored: 1280 values in f16.
@@ -32,12 +38,20 @@ def add(options: argparse.Namespace, folder: Path, work: Path) -> tuple[dict, in
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(Path(options.models) / "models", home / "models")
     command = [options.niteru, "--home", str(home), "--json", "add", "bench", str(folder), "--model", options.model]
-    with tempfile.TemporaryFile(dir=work) as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
+    if options.precision:
+        command += ["--precision", options.precision]
+    return measured(command, work)
+
+
+def measured(command: list[str], work: Path) -> tuple[dict, int]:
+    """The JSON document that a command prints, and its peak memory in KiB."""
+    with tempfile.TemporaryFile(dir=work) as out, tempfile.TemporaryFile(dir=work) as messages:
+        process = subprocess.Popen(command, stdout=out, stderr=messages)
         # wait4 gives this child's own peak, not that of all children so far.
         _, status, usage = os.wait4(process.pid, 0)
         if os.waitstatus_to_exitcode(status) not in (0, 3):
-            sys.exit(f"{' '.join(command)} failed")
+            messages.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{messages.read().decode(errors='replace')}")
         out.seek(0)
         return json.load(out), usage.ru_maxrss
 
@@ -77,15 +91,65 @@ def memory(options: argparse.Namespace, work: Path) -> None:
             sys.exit("more than the embeddings take")
 
 
+def clip_memory(options: argparse.Namespace, work: Path) -> None:
+    """Adds the large photos to two homes, first without the packed weights, then with; fails on too much memory."""
+    command = [sys.executable, "-m", "niteru_bench.prepare_clip"]
+    done = subprocess.run(command, cwd=ROOT / "bench", stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit("could not prepare the model and the photos: see the message above")
+    prepared = json.loads(done.stdout)
+    model = ["--model", "clip-bench", "--precision", options.precision or "bf16"]
+    first, later = work / "first", work / "later"
+    measured(
+        [options.niteru, "--home", str(first), "--json", "models", "import", "clip-bench", prepared["model"]], work
+    )
+    over = []
+    for home in (first, later):
+        if home == later:
+            # The model with its packed form, without the embeddings: a home embeds no photo twice.
+            later.mkdir()
+            (first / "models").rename(later / "models")
+        command = [options.niteru, "--home", str(home), "--json", "add", "bench", prepared["photos"], *model]
+        report, peak = measured(command, work)
+        if report["stages"]["forward"] <= 0:
+            sys.exit("nothing was embedded, so nothing was measured")
+        megabytes = peak * 1024 / 1e6
+        verdict = "missed" if megabytes > options.must else "kept" if megabytes > options.aim else "kept, and the aim"
+        print(
+            f"{home.name} run: {report['added']} photos of 12 megapixels in {report['seconds']:.1f} s,"
+            f" peak {megabytes:.0f} MB (at most {options.must:.0f}, aim {options.aim:.0f}: {verdict})",
+            flush=True,
+        )
+        if megabytes > options.must:
+            over.append(f"the {home.name} run")
+    if over:
+        sys.exit(f"more than {options.must:.0f} MB: {' and '.join(over)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["stages", "memory"])
+    parser.add_argument("what", choices=["stages", "memory", "clip-memory"])
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--niteru", default=str(ROOT / "target/release/niteru"))
     parser.add_argument("--models", type=Path, default=os.environ.get("NITERU_HOME"))
-    parser.add_argument("--model", default="efficientnet-lite0", help="a smaller network shows sooner what does not depend on it")
+    parser.add_argument(
+        "--model", default="efficientnet-lite0", help="a smaller network shows sooner what does not depend on it"
+    )
+    parser.add_argument("--precision", help="auto, f32, bf16 or int8 (default: niteru's; of clip-memory: bf16)")
+    parser.add_argument("--must", type=float, default=450.0, metavar="MB", help="most peak memory in clip-memory")
+    parser.add_argument("--aim", type=float, default=300.0, metavar="MB", help="wanted peak memory in clip-memory")
     parser.add_argument("--counts", default="1000,100000", help="100 000 images take about ten minutes on two cores")
     options = parser.parse_args()
+    if not Path(options.niteru).is_file():
+        sys.exit(f"{options.niteru}: no such file; build it with `cargo build --release`")
+    if options.what == "clip-memory":
+        try:
+            enter_virtual_environment()
+        except SetupError as error:
+            sys.exit(f"error: {error}")
+        with tempfile.TemporaryDirectory(prefix="niteru-bench-") as name:
+            clip_memory(options, Path(name))
+        return
     if options.models is None or not (Path(options.models) / "models").is_dir():
         sys.exit("name a home that holds the model with --models HOME")
     with tempfile.TemporaryDirectory() as name:

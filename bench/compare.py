@@ -11,48 +11,45 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from niteru_bench.environment import SetupError, cores, enter_virtual_environment  # noqa: E402
+from niteru_bench.options import MODELS, PRECISIONS, positive, some_of  # noqa: E402
 
-MODELS = ("clip-vit-b-32", "efficientnet-lite0")
-PRECISIONS = ("f32", "bf16", "int8")
-
-
-def _some_of(names: tuple[str, ...]):
-    def parse(text: str) -> list[str]:
-        given = [name for name in text.split(",") if name]
-        if not given or not set(given) <= set(names):
-            raise argparse.ArgumentTypeError(f"{text!r}: expected some of {','.join(names)}")
-        return given
-
-    return parse
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
-    return int(text)
+WORK = ("forward", "folder")
 
 
 def _batches(text: str) -> list[int]:
-    return [_positive(part) for part in text.split(",")]
+    return [positive(part) for part in text.split(",")]
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--models", type=_some_of(MODELS), default=list(MODELS), metavar="M,…", help=f"some of {','.join(MODELS)}")
+    add("--models", type=some_of(MODELS), default=list(MODELS), metavar="M,…", help=f"some of {','.join(MODELS)}")
+    add(
+        "--what",
+        type=some_of(WORK),
+        default=list(WORK),
+        metavar="W,…",
+        help="forward (pixels to embeddings), folder (12-megapixel JPEG files to embeddings); default: both",
+    )
     add(
         "--batch", type=_batches, default=[8], metavar="N,…", help="images a forward pass; several are measured in turn"
     )
     add(
         "--threads",
-        type=_positive,
+        type=positive,
         default=cores(),
         metavar="N",
         help="of each contender (default: the cores, %(default)s)",
     )
-    add("--rounds", type=_positive, default=7, metavar="N", help="turns of each contender (default: %(default)s)")
+    add("--rounds", type=positive, default=7, metavar="N", help="turns of each contender (default: %(default)s)")
     add("--seconds", type=float, default=1.0, metavar="S", help="of work a peer's turn (default: %(default)s)")
-    add("--precision", type=_some_of(PRECISIONS), default=list(PRECISIONS), metavar="P,…", help="which contenders")
+    add(
+        "--precision",
+        type=some_of(PRECISIONS),
+        default=list(PRECISIONS),
+        metavar="P,…",
+        help="which contenders of the forward pass",
+    )
     add("--only", choices=("peers",), help="leave Niteru out")
     add("--niteru", type=Path, metavar="FILE", help="the binary (default: target/release/niteru, built when missing)")
     add("--random-weights", action="store_true", help="Niteru makes CLIP's weights itself; embeddings are not compared")

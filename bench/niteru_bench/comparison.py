@@ -3,9 +3,7 @@
 import argparse
 import contextlib
 import json
-import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,21 +11,16 @@ from typing import Any
 import numpy as np
 
 from .environment import CACHE, SHARED, SetupError, describe_machine
+from .folder import compare_folder
 from .niteru_command import Niteru, NiteruError, find_binary
-from .peers import CONTENDERS, Contender, Peer, PeerError, why_not
+from .peers import CONTENDERS, Contender, Peer, why_not
 from .pictures import make_pictures
-from .report import Comparison, Report, Row
+from .report import Comparison, Report
 from .subjects import SUBJECTS, Prepared, prepare, unit
+from .turns import Turn, new_row, niteru_settings, say, take_turns, worst_cosine
+from .worker_process import PeerError
 
 _PACKAGES = ("onnxruntime", "openvino", "onnx", "numpy", "pillow")
-
-
-@dataclass
-class _Turn:
-    """A contender that is ready: its row, and how to measure it once."""
-
-    row: Row
-    measure: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class _Run:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="niteru-bench-"))
             input_file = Path(folder, "pixels.npy")
             np.save(input_file, np.resize(pixels, (batch, *pixels.shape[1:])))
-            turns = []
+            turns: list[Turn] = []
             for contender in self._contenders(prepared, absent):
                 if contender.runtime == "niteru":
                     turns.append(self._niteru_turn(contender, prepared, batch, reference))
@@ -52,13 +45,9 @@ class _Run:
                     turns.append(self._peer_turn(stack, contender, prepared, input_file, batch, pixels, reference))
             if not turns:
                 raise SetupError("no contender is left: see --precision and --only")
-            for number in range(self.options.rounds):
-                _say(f"{prepared.subject.name}, batch {batch}: round {number + 1} of {self.options.rounds}")
-                first = number % len(turns)  # nobody always follows the same neighbour
-                for turn in turns[first:] + turns[:first]:
-                    turn.row.rounds.append(turn.measure())
+            take_turns(turns, self.options.rounds, f"{prepared.subject.name}, batch {batch}")
         rows = [turn.row for turn in turns]
-        return Comparison(prepared.subject.name, batch, len(self.pictures), rows, absent)
+        return Comparison(prepared.subject.name, "forward", batch, len(self.pictures), rows, absent)
 
     def _contenders(self, prepared: Prepared, absent: dict[str, str]) -> list[Contender]:
         chosen = []
@@ -82,48 +71,29 @@ class _Run:
         batch: int,
         pixels: np.ndarray,
         reference: np.ndarray,
-    ) -> _Turn:
-        _say(f"{prepared.subject.name}, batch {batch}: trying the ways to run {contender.name}")
+    ) -> Turn:
+        say(f"{prepared.subject.name}, batch {batch}: trying the ways to run {contender.name}")
         options = self.options
         peer = stack.enter_context(
             Peer(contender, prepared.graphs, input_file, batch, options.threads, options.seconds / 2)
         )
-        row = _row(contender, peer.chosen, _worst_cosine(peer.embed(pixels), reference))
+        row = new_row(contender, peer.chosen, worst_cosine(peer.embed(pixels), reference))
         row.tried = peer.tried
-        return _Turn(row, lambda: peer.measure(options.seconds)["images_per_second"])
+        return Turn(row, lambda: peer.measure(options.seconds)["images_per_second"])
 
-    def _niteru_turn(self, contender: Contender, prepared: Prepared, batch: int, reference: np.ndarray) -> _Turn:
+    def _niteru_turn(self, contender: Contender, prepared: Prepared, batch: int, reference: np.ndarray) -> Turn:
         niteru = self.niteru
         assert niteru
         embeddings = niteru.embed(contender, prepared, self.pictures)
-        worst = None if embeddings is None else _worst_cosine(embeddings, reference)
-        settings = [f"{name}={value}" for name, value in contender.variables.items()]
-        row = _row(contender, " ".join([*settings, *contender.arguments]) or "as it comes", worst)
+        worst = None if embeddings is None else worst_cosine(embeddings, reference)
+        row = new_row(contender, niteru_settings(contender), worst)
 
         def measure() -> float:
             answer = niteru.measure(contender, prepared, self.pictures[0].parent, batch)
             row.answers.append(answer)
             return float(answer["forward_images_per_second"])
 
-        return _Turn(row, measure)
-
-
-def _row(contender: Contender, chosen: str, worst_cosine: float | None) -> Row:
-    return Row(
-        name=contender.name,
-        runtime=contender.runtime,
-        precision=contender.precision,
-        chosen=chosen,
-        worst_cosine=worst_cosine,
-        least_cosine=contender.least_cosine,
-    )
-
-
-def _worst_cosine(embeddings: np.ndarray, reference: np.ndarray) -> float:
-    if embeddings.shape != reference.shape:
-        raise NiteruError(f"expected embeddings of shape {reference.shape}, got {embeddings.shape}")
-    cosines = (unit(embeddings) * reference).sum(-1)
-    return float(cosines.min()) if np.isfinite(cosines).all() else -1.0
+        return Turn(row, measure)
 
 
 def _pictures() -> list[Path]:
@@ -132,10 +102,6 @@ def _pictures() -> list[Path]:
     folder = CACHE / "pictures"
     drawn = make_pictures(folder)
     return drawn + (sorted(photos.iterdir()) if photos.is_dir() else [])
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -150,7 +116,8 @@ def run(options: argparse.Namespace) -> int:
             if niteru:
                 machine["niteru"] = niteru.version()
             settings: dict[str, Any] = {
-                name: getattr(options, name) for name in ("threads", "rounds", "seconds", "precision", "random_weights")
+                name: getattr(options, name)
+                for name in ("what", "threads", "rounds", "seconds", "precision", "random_weights")
             }
             report = Report(machine, settings)
             measured = _Run(options, niteru, _pictures())
@@ -158,13 +125,15 @@ def run(options: argparse.Namespace) -> int:
                 prepared = prepare(SUBJECTS[name])
                 if niteru:
                     niteru.install(prepared)
-                for batch in options.batch:
-                    report.comparisons.append(measured.compare(prepared, batch))
+                if "forward" in options.what:
+                    report.comparisons += [measured.compare(prepared, batch) for batch in options.batch]
+                if "folder" in options.what:
+                    report.comparisons.append(compare_folder(options, niteru, prepared))
     except SetupError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return 2
     except (NiteruError, PeerError) as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return 1
     return _write(report, options)
 
@@ -178,6 +147,6 @@ def _write(report: Report, options: argparse.Namespace) -> int:
         document = json.dumps(report.document(), indent=2, ensure_ascii=False)
         options.json.write_text(document + "\n", encoding="utf-8")
     if not report.agrees:
-        _say("error: embeddings disagree: see the cosines in bold")
+        say("error: embeddings disagree: see the cosines in bold")
         return 1
     return 0

@@ -13,7 +13,8 @@ REPOSITORY = BENCH.parent
 REQUIREMENTS = BENCH / "requirements.txt"
 VIRTUAL_ENVIRONMENT = REPOSITORY / ".venv-bench"
 CACHE = VIRTUAL_ENVIRONMENT / "cache"
-SHARED = REPOSITORY.parent / "shared"
+# Reference data and photos, as the tests find them; everything works without.
+SHARED = Path(os.environ.get("NITERU_TEST_SHARED") or REPOSITORY.parent / "shared")
 
 _FLAGS = (
     "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8",

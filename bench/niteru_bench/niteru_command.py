@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -62,11 +64,15 @@ class Niteru:
         if not self._random_name(prepared):
             self._run(*prepared.subject.niteru_setup(prepared))
 
-    def measure(self, contender: Contender, prepared: Prepared, images: Path, batch: int) -> dict[str, Any]:
+    def measure(
+        self, contender: Contender, prepared: Prepared, images: Path, batch: int, seconds: float | None = None
+    ) -> dict[str, Any]:
         """The answer of one `bench embed`, which warms up and takes medians itself."""
         random = self._random_name(prepared)
         model = ["--random", random] if random else ["--model", prepared.subject.niteru_name]
         options = ["--images", str(images), "--batch", str(batch), "--threads", str(self._threads)]
+        if seconds:
+            options += ["--seconds", str(seconds)]
         text = self._run(["--json", "bench", "embed", *model, *options, *contender.arguments], contender.variables)
         try:
             answer: dict[str, Any] = json.loads(text)
@@ -85,6 +91,17 @@ class Niteru:
         if missing := [str(path) for path in paths if str(path) not in rows]:
             raise NiteruError(f"`niteru embed` answered {len(rows)} of {len(paths)} pictures, not {missing[0]}")
         return np.array([rows[str(path)] for path in paths], np.float32)
+
+    def embed_seconds(self, contender: Contender, prepared: Prepared, picture: Path) -> float:
+        """How long the whole process takes that embeds one picture."""
+        model = ["--model", prepared.subject.niteru_name, "--threads", str(self._threads), *contender.arguments]
+        start = time.perf_counter()
+        self._run(["--json", "embed", str(picture), *model], contender.variables)
+        return time.perf_counter() - start
+
+    def forget_packed(self, prepared: Prepared) -> None:
+        """Removes the packed weights, which an import makes in f32; the next run makes them anew."""
+        shutil.rmtree(Path(self._home.name, "models", prepared.subject.niteru_name, "packed"), ignore_errors=True)
 
     def _random_name(self, prepared: Prepared) -> str | None:
         return prepared.subject.niteru_random if self._random else None

@@ -1,8 +1,5 @@
 """Who takes part, and the peers as processes that wait for their turn."""
 
-import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .environment import BENCH, child_environment
+from .worker_process import PeerError, WorkerProcess
 
 
 @dataclass(frozen=True)
@@ -81,25 +78,13 @@ def _candidates(contender: Contender, graphs: dict[str, Path], batch: int) -> li
     ]
 
 
-class PeerError(Exception):
-    """A peer stopped; its own message is on standard error."""
-
-
 class Peer:
     """A contender's worker process, loaded and warm; idle but for the time of its requests."""
 
     def __init__(
         self, contender: Contender, graphs: dict[str, Path], pixels: Path, batch: int, threads: int, try_seconds: float
     ) -> None:
-        self._name = contender.name
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "niteru_bench.worker"],
-            cwd=BENCH,
-            env=child_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._process = WorkerProcess(contender.name, "niteru_bench.worker")
         work = {
             "runtime": contender.runtime,
             "candidates": _candidates(contender, graphs, batch),
@@ -108,7 +93,7 @@ class Peer:
             "try_seconds": try_seconds,
         }
         try:
-            choice = self._ask(work)
+            choice = self._process.ask(work)
         except PeerError:
             self.close()
             raise
@@ -117,26 +102,19 @@ class Peer:
 
     def measure(self, seconds: float) -> dict[str, float]:
         """`images_per_second` and `batch_milliseconds`, from the median batch of about `seconds` of work."""
-        return self._ask({"measure": seconds})
+        return self._process.ask({"measure": seconds})
 
     def embed(self, pixels: np.ndarray) -> np.ndarray:
         """[images, dimensions], not normalised."""
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder, "pixels.npy"), Path(folder, "embeddings.npy")
             np.save(source, pixels)
-            self._ask({"embed": str(source), "into": str(target)})
+            self._process.ask({"embed": str(source), "into": str(target)})
             return np.load(target)
 
     def close(self) -> None:
         """Ends the worker."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                pipe.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.close()
 
     def __enter__(self) -> "Peer":
         return self
@@ -145,14 +123,3 @@ class Peer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
-        try:
-            print(json.dumps(request), file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            pass
-        line = self._process.stdout.readline()
-        if not line:
-            raise PeerError(f"{self._name} stopped with exit code {self._process.wait()}")
-        return json.loads(line)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Row:
     tried: dict[str, float] = field(default_factory=dict)
     """Images per second of each way in the try-out."""
     rounds: list[float] = field(default_factory=list)
-    """Forward images per second, one a round."""
+    """Images per second, one a round: of the forward pass, or from files to embeddings."""
     worst_cosine: float | None = None
     """To the f32 reference over the compared pictures."""
     least_cosine: float | None = None
@@ -34,14 +34,18 @@ class Row:
 
 @dataclass
 class Comparison:
-    """One model at one batch size."""
+    """One model doing one kind of work."""
 
     model: str
+    work: str
+    """`forward`: pixels to embeddings, at one batch size; `folder`: files to embeddings."""
     batch: int
     pictures: int
     rows: list[Row]
     absent: dict[str, str]
     """Contender → why it took no part."""
+    files: str = ""
+    """What the folder holds."""
 
     def ratios(self) -> Iterator[dict[str, Any]]:
         """Every Niteru row against every peer: divided round by round, then the median."""
@@ -72,6 +76,8 @@ class Report:
             "comparisons": [
                 {
                     "model": comparison.model,
+                    "work": comparison.work,
+                    "files": comparison.files,
                     "batch": comparison.batch,
                     "pictures": comparison.pictures,
                     "contenders": [asdict(row) | _summary(row.rounds) for row in comparison.rows],
@@ -110,15 +116,24 @@ class Report:
 def _comparison_lines(comparison: Comparison) -> Iterator[str]:
     ours = [row for row in comparison.rows if row.runtime == "niteru"]
     ratios = {(ratio["niteru"], ratio["peer"]): ratio for ratio in comparison.ratios()}
-    yield f"### {comparison.model}, batch {comparison.batch}, forward pass"
+    folder = comparison.work == "folder"
+    # One image a batch: what counts is how soon it is done.
+    latency = not folder and comparison.batch == 1
+    work = "folder of large JPEG files to embeddings" if folder else f"batch {comparison.batch}, forward pass"
+    yield f"### {comparison.model}, {work}"
     yield ""
-    heads = ["contender", "images/s", "min–max", "worst cosine to f32", "run as", *(f"{row.name} ÷ it" for row in ours)]
+    if folder:
+        yield from (comparison.files, "")
+    cosine = "worst cosine to Pillow's full decode, f32" if folder else "worst cosine to f32"
+    milliseconds = ["ms"] if latency else []
+    heads = ["contender", *milliseconds, "images/s", "min–max", cosine, "run as", *(f"{row.name} ÷ it" for row in ours)]
     yield f"| {' | '.join(heads)} |"
-    yield f"| --- | ---: | ---: | ---: | --- |{' ---: |' * len(ours)}"
+    yield f"| --- |{' ---: |' * (len(milliseconds) + 3)} --- |{' ---: |' * len(ours)}"
     for row in comparison.rows:
         summary = _summary(row.rounds)
         cells = [
             row.name,
+            *([f"{1000 / summary['median']:.2f}"] if latency else []),
             _figure(summary["median"]),
             f"{_figure(summary['min'])}–{_figure(summary['max'])}",
             _cosine(row),
@@ -162,4 +177,6 @@ def _stages(row: Row) -> str:
         if isinstance(value, (int, float)) and any(stage in name for stage in ("decode", "preprocess", "forward"))
     }
     parts = ", ".join(f"{name} {value:.2f}" for name, value in milliseconds.items() if "per_second" not in name)
-    return f"{row.name}, files to embeddings: {_figure(pipeline)} images/s" + (f" (ms: {parts})" if parts else "")
+    # Where Niteru chose by itself, its answer says what.
+    name = f"{row.name} ({typical.get('precision', row.precision)})"
+    return f"{name}, files to embeddings: {_figure(pipeline)} images/s" + (f" (ms: {parts})" if parts else "")

@@ -135,14 +135,15 @@ def _embed(network: Network, pixels: np.ndarray, batch: int) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def main() -> None:
-    # Libraries may print; the answers keep the real standard output to themselves.
+def answers_to_parent() -> Callable[[dict[str, Any]], None]:
+    """Takes standard output for answers alone: what libraries print goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    return lambda document: print(json.dumps(document), file=answers, flush=True)
 
-    def answer(document: dict[str, Any]) -> None:
-        print(json.dumps(document), file=answers, flush=True)
 
+def main() -> None:
+    answer = answers_to_parent()
     work = json.loads(sys.stdin.readline())
     pixels = np.load(work["pixels"])
     network, choice = _choose(work, pixels)

@@ -32,7 +32,7 @@ fn a_new_home_is_private_and_durable() {
     };
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
     assert_eq!(pragma("application_id"), 0x4E49_5445.into());
-    assert_eq!(pragma("user_version"), 2.into());
+    assert_eq!(pragma("user_version"), 3.into());
     drop(home);
     Home::open(&path).unwrap();
 }
