@@ -21,6 +21,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use memmap2::Mmap;
 use niteru_kernels::{Kernels, PACKED_LAYOUT_VERSION, PackedMatrix, Precision, SharedBytes};
@@ -30,6 +31,8 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 const MAGIC: &[u8; 8] = b"NITERUPK";
+/// To be raised with every change of what a part is made of (folding, order of pixels, which layers
+/// are sensitive), which the key does not see, and of this format.
 const VERSION: u32 = 1;
 const HEADER: usize = 64;
 /// Parts begin on multiples of this, as kernels need it.
@@ -211,11 +214,7 @@ pub(crate) struct PackedWriter {
 impl PackedWriter {
     /// Begins a file that will be at `path`, whose folder is made if need be.
     pub(crate) fn create(path: &Path, key: PackedKey) -> io::Result<PackedWriter> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let file = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .tempfile_in(folder)?;
+        let file = temporary_file(path.parent().unwrap_or(Path::new(".")))?;
         let mut file = BufWriter::with_capacity(1 << 20, file);
         file.write_all(&[0; HEADER])?;
         Ok(PackedWriter {
@@ -294,6 +293,38 @@ impl PackedWriter {
     }
 }
 
+/// How names of files begin that are being written.
+const TEMPORARY: &str = ".tmp-";
+/// A file that nobody has written to for so long was left by a writer that was killed.
+const LEFT_AFTER: Duration = Duration::from_secs(3600);
+
+/// A file under a temporary name, with the permissions of any other file; its folder is made if need
+/// be, and what killed writers left there is removed.
+pub(crate) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+    std::fs::create_dir_all(folder)?;
+    remove_leftovers(folder);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    #[cfg(unix)]
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    #[cfg(unix)]
+    builder.permissions(permissions);
+    builder.tempfile_in(folder)
+}
+
+/// Nothing depends on it: what cannot be removed costs space.
+fn remove_leftovers(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let named = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
+        if named && age.is_ok_and(|age| age > LEFT_AFTER) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use niteru_kernels::Layout;
@@ -336,6 +367,23 @@ mod tests {
         assert!(matrix("none", (3, 5)).is_err(), "another name");
         let left = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "temporary files are gone");
+    }
+
+    #[test]
+    fn what_killed_writers_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (
+            folder.path().join(".tmp-old"),
+            folder.path().join(".tmp-new"),
+        );
+        for path in [&old, &new] {
+            std::fs::write(path, "left").unwrap();
+        }
+        let yesterday = std::time::SystemTime::now() - 24 * LEFT_AFTER;
+        let file = File::options().write(true).open(&old).unwrap();
+        file.set_modified(yesterday).unwrap();
+        drop(temporary_file(folder.path()).unwrap());
+        assert!(!old.exists() && new.exists());
     }
 
     #[test]

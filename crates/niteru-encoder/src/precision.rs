@@ -1,5 +1,6 @@
 //! Which precision a model is computed in, and how far each is from the reference.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -85,28 +86,26 @@ impl PrecisionChoice {
 
 fn automatic(files: &ModelFiles, kernels: Kernels) -> Result<Precision, LoadError> {
     let mut calibration = Calibration::read(files);
-    let known = calibration.worst(kernels, Precision::Bf16);
-    let worst = match known {
-        Some(worst) => worst,
-        None => {
-            let worst = calibrate(files, kernels, Precision::Bf16)?;
-            calibration.record(kernels, Precision::Bf16, BUILT_IN, worst);
-            // Where it cannot be kept it is measured again the next time.
-            let _ = calibration.write(files);
-            worst
-        }
-    };
-    Ok(match worst >= LEAST_COSINE {
-        true => Precision::Bf16,
-        false => Precision::F32,
-    })
+    if let Some(choice) = calibration.choice(kernels.name()) {
+        return Ok(choice);
+    }
+    let worst = calibrate(files, kernels, Precision::Bf16)?;
+    calibration.record(kernels.name(), Precision::Bf16, BUILT_IN, worst);
+    // Where it cannot be kept it is measured again the next time.
+    let _ = calibration.write(files);
+    let choice = calibration.choice(kernels.name());
+    Ok(choice.unwrap_or(Precision::F32))
 }
 
 /// The worst cosine to `f32` over the built-in pictures.
 fn calibrate(files: &ModelFiles, kernels: Kernels, precision: Precision) -> Result<f64, LoadError> {
     let pictures = built_in_pictures();
     let embed = |precision| -> Result<Vec<Option<Vec<f32>>>, LoadError> {
-        let options = LoadOptions::new(kernels).with_precision(precision);
+        let options = LoadOptions {
+            // The reference is used this once.
+            keep_packed: precision != Precision::F32,
+            ..LoadOptions::new(kernels).with_precision(precision)
+        };
         let encoder = Encoder::load(files, &options)?;
         let results = encoder.embed_images(&pictures).into_iter();
         Ok(results.map(Result::ok).collect())
@@ -126,7 +125,8 @@ pub type OnPhoto<'a> = dyn FnMut(Precision, &Path, Option<EmbedError>) -> Contro
 /// Compares every precision with `f32` on photos, and lets the automatic choice know.
 ///
 /// `on_photo` is told of each photo in each precision; photos that cannot be used are left out, the
-/// first time with their error.
+/// first time with their error. When it cancels, the reports of the precisions that are done are
+/// returned and nothing is kept.
 ///
 /// # Errors
 /// When the model cannot be loaded.
@@ -137,35 +137,50 @@ pub fn check_precisions(
     options: &EmbedOptions,
     on_photo: &mut OnPhoto<'_>,
 ) -> Result<Vec<PrecisionReport>, LoadError> {
-    let mut reference: Vec<(PathBuf, Vec<f32>)> = Vec::new();
+    // From the disk once, so that the first precision is not slower for it.
+    photos.iter().for_each(|photo| drop(fs::read(photo)));
+    let mut reference = BTreeMap::new();
     let mut reports = Vec::new();
-    let mut calibration = Calibration::read(files);
     for precision in Precision::ALL {
-        let load = LoadOptions::new(kernels).with_precision(precision);
+        let load = LoadOptions {
+            keep_packed: false,
+            ..LoadOptions::new(kernels).with_precision(precision)
+        };
         let encoder = Encoder::load(files, &load)?;
-        let mut embedded = Vec::new();
         let usable: Vec<PathBuf> = match precision {
             Precision::F32 => photos.to_vec(),
-            _ => reference.iter().map(|(photo, _)| photo.clone()).collect(),
+            _ => reference.keys().cloned().collect(),
         };
+        let (mut embedded, mut cancelled) = (BTreeMap::new(), false);
         let times = encoder.embed_files(usable.into_iter(), options, &mut |photo, result| {
             let (embedding, error) = match result {
                 Ok(result) => (Some(result.embedding), None),
                 Err(error) => (None, Some(error)),
             };
             let flow = on_photo(precision, &photo, error);
+            cancelled |= flow.is_break();
             embedded.extend(embedding.map(|embedding| (photo, embedding)));
             flow
         });
+        if cancelled {
+            return Ok(reports);
+        }
         if precision == Precision::F32 {
             reference.clone_from(&embedded);
         }
         let speed = times.images as f64 / times.wall.as_secs_f64().max(f64::MIN_POSITIVE);
-        let report = report(precision, &reference, &embedded, speed);
-        if precision != Precision::F32 && report.worst.is_some() {
-            calibration.record(kernels, precision, "photos", report.worst_cosine);
+        reports.push(report(precision, &reference, &embedded, speed));
+    }
+    let mut calibration = Calibration::read(files);
+    for report in &reports {
+        if report.precision != Precision::F32 && report.worst.is_some() {
+            calibration.record(
+                kernels.name(),
+                report.precision,
+                PHOTOS,
+                report.worst_cosine,
+            );
         }
-        reports.push(report);
     }
     // Where it cannot be kept, the automatic choice goes by its own pictures.
     let _ = calibration.write(files);
@@ -174,13 +189,13 @@ pub fn check_precisions(
 
 fn report(
     precision: Precision,
-    reference: &[(PathBuf, Vec<f32>)],
-    embedded: &[(PathBuf, Vec<f32>)],
+    reference: &BTreeMap<PathBuf, Vec<f32>>,
+    embedded: &BTreeMap<PathBuf, Vec<f32>>,
     images_per_second: f64,
 ) -> PrecisionReport {
-    let pairs = reference.iter().zip(embedded);
-    let cosines: Vec<(f64, &Path)> = pairs
-        .map(|((photo, a), (_, b))| (cosine(a, b), photo.as_path()))
+    let cosines: Vec<(f64, &Path)> = embedded
+        .iter()
+        .filter_map(|(photo, b)| Some((cosine(reference.get(photo)?, b), photo.as_path())))
         .collect();
     let worst = cosines.iter().min_by(|a, b| a.0.total_cmp(&b.0));
     let sum: f64 = cosines.iter().map(|(cosine, _)| cosine).sum();
@@ -206,6 +221,8 @@ const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 64 << 10;
 /// What the built-in pictures are called in the file.
 const BUILT_IN: &str = "built-in pictures";
+/// What the photos of [`check_precisions`] are called there.
+const PHOTOS: &str = "photos";
 
 #[derive(Serialize, Deserialize)]
 struct Calibration {
@@ -242,37 +259,44 @@ impl Calibration {
             .unwrap_or_else(fresh)
     }
 
-    /// The worst cosine that was ever measured.
-    fn worst(&self, kernels: Kernels, precision: Precision) -> Option<f64> {
-        let of = |measured: &&Measured| {
-            measured.kernels == kernels.name() && measured.precision == precision.name()
-        };
-        let worst = self
-            .measured
-            .iter()
-            .filter(of)
-            .map(|measured| measured.worst_cosine);
-        worst.min_by(f64::total_cmp)
+    /// What [`PrecisionChoice::Auto`] takes where bf16 is faster: bf16 if it was good enough on
+    /// everything that it was ever measured on. `None` before it was measured on the built-in pictures.
+    fn choice(&self, kernels: &str) -> Option<Precision> {
+        let name = Precision::Bf16.name();
+        let measured = self.measured.iter();
+        let measured: Vec<&Measured> = measured
+            .filter(|measured| measured.kernels == kernels && measured.precision == name)
+            .collect();
+        if !measured.iter().any(|measured| measured.on == BUILT_IN) {
+            return None;
+        }
+        let good = |measured: &&Measured| measured.worst_cosine >= LEAST_COSINE;
+        Some(match measured.iter().all(good) {
+            true => Precision::Bf16,
+            false => Precision::F32,
+        })
     }
 
-    /// Keeps a measurement in place of an earlier one on the same kind of pictures.
-    fn record(&mut self, kernels: Kernels, precision: Precision, on: &str, worst_cosine: f64) {
-        self.measured.retain(|measured| {
+    /// Keeps a measurement. Of several on the same kind of pictures the worst counts: a later one may
+    /// have been on fewer.
+    fn record(&mut self, kernels: &str, precision: Precision, on: &str, worst_cosine: f64) {
+        let same = |measured: &&mut Measured| {
             (&*measured.kernels, &*measured.precision, &*measured.on)
-                != (kernels.name(), precision.name(), on)
-        });
-        self.measured.push(Measured {
-            kernels: kernels.name().to_string(),
-            precision: precision.name().to_string(),
-            on: on.to_string(),
-            worst_cosine,
-        });
+                == (kernels, precision.name(), on)
+        };
+        match self.measured.iter_mut().find(same) {
+            Some(kept) => kept.worst_cosine = kept.worst_cosine.min(worst_cosine),
+            None => self.measured.push(Measured {
+                kernels: kernels.to_string(),
+                precision: precision.name().to_string(),
+                on: on.to_string(),
+                worst_cosine,
+            }),
+        }
     }
 
     fn write(&self, files: &ModelFiles) -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .tempfile_in(&files.directory)?;
+        let mut file = crate::packed::temporary_file(&files.packed())?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.persist(files.directory.join(FILE))
             .map_err(|error| error.error)?;
@@ -349,19 +373,33 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_measurement_counts_and_newer_ones_replace_older() {
-        let kernels = Kernels::detect();
-        let mut calibration = Calibration {
-            format: FORMAT,
-            weights_sha256: String::new(),
-            measured: Vec::new(),
-        };
-        assert_eq!(calibration.worst(kernels, Precision::Bf16), None);
-        calibration.record(kernels, Precision::Bf16, BUILT_IN, 0.9999);
-        calibration.record(kernels, Precision::Bf16, "photos", 0.9);
-        calibration.record(kernels, Precision::Int8, "photos", 0.1);
-        assert_eq!(calibration.worst(kernels, Precision::Bf16), Some(0.9));
-        calibration.record(kernels, Precision::Bf16, "photos", 0.9995);
-        assert_eq!(calibration.worst(kernels, Precision::Bf16), Some(0.9995));
+    fn bf16_must_be_good_on_everything_it_was_measured_on() {
+        // (built-in pictures, photos in the order of their checks) → the choice
+        let cases: [(Option<f64>, &[f64], Option<Precision>); 7] = [
+            (None, &[], None),
+            (None, &[0.9999], None),
+            (Some(0.9995), &[], Some(Precision::Bf16)),
+            (Some(0.9), &[0.9999], Some(Precision::F32)),
+            (Some(0.9995), &[0.9999], Some(Precision::Bf16)),
+            (Some(0.9995), &[0.9], Some(Precision::F32)),
+            (Some(0.9995), &[0.9, 0.9999], Some(Precision::F32)),
+        ];
+        for (built_in, photos, choice) in cases {
+            let mut calibration = Calibration {
+                format: FORMAT,
+                weights_sha256: String::new(),
+                measured: Vec::new(),
+            };
+            for worst in photos {
+                calibration.record("amx", Precision::Bf16, PHOTOS, *worst);
+            }
+            if let Some(worst) = built_in {
+                calibration.record("amx", Precision::Bf16, BUILT_IN, worst);
+            }
+            // Others do not count.
+            calibration.record("amx", Precision::Int8, BUILT_IN, 0.1);
+            calibration.record("portable", Precision::Bf16, BUILT_IN, 0.1);
+            assert_eq!(calibration.choice("amx"), choice, "{built_in:?} {photos:?}");
+        }
     }
 }

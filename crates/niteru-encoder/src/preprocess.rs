@@ -448,6 +448,17 @@ mod tests {
         Picture::from_rgb(width, height, pixels).unwrap()
     }
 
+    /// Collections that were made before there was a choice of decoding hang on this text.
+    #[test]
+    fn exact_decoding_is_described_as_ever() {
+        let exact = Preprocess::efficientnet_lite(224).with_exact_decode();
+        let channel = "-0.992188..1.000000";
+        let text = format!(
+            "bicubic, shortest 256 nearest, centre crop 224, channels {channel} {channel} {channel}"
+        );
+        assert_eq!(exact.describe(), text);
+    }
+
     #[test]
     fn sizes_follow_the_references() {
         let clip = Preprocess::clip(224);

@@ -109,6 +109,9 @@ impl PackedMatrix {
 
     /// Bytes of a packed matrix; `None` beyond `usize`, or for sizes that cannot be packed.
     fn byte_len(kernels: Kernels, precision: Precision, k: usize, n: usize) -> Option<usize> {
+        if precision == Precision::Int8 && k > narrow::MAX_INT8_DEPTH {
+            return None;
+        }
         // Room for filling up and for the scales: no form needs more than this.
         k.checked_add(128)?
             .checked_mul(n.checked_add(128)?)?

@@ -119,7 +119,7 @@ impl Simd for Portable {
                 b.cast::<[i32; LANES]>().read(),
             )
         };
-        std::array::from_fn(|i| (a[i] - b[i]) as f32)
+        std::array::from_fn(|i| a[i].wrapping_sub(b[i]) as f32)
     }
     #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {

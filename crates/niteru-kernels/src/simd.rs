@@ -61,9 +61,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn round(self, v: Self::V) -> Self::V;
     /// `v * 2^n` for whole `n` in −160…160, right down to denormals and up to infinity.
     fn scale_exponent(self, v: Self::V, n: Self::V) -> Self::V;
-    /// `LANES` differences `a - b` of whole numbers, each rounded once to a float.
+    /// `LANES` differences `a - b` of whole numbers, wrapping at 32 bits, each rounded once to a float.
     /// # Safety
-    /// `LANES` integers are readable at `a` and at `b`; no difference leaves 32 bits.
+    /// `LANES` integers are readable at `a` and at `b`.
     unsafe fn difference(self, a: *const i32, b: *const i32) -> Self::V;
     /// The sum of all lanes, in a fixed order.
     fn sum(self, v: Self::V) -> f32;

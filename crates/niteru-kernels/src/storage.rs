@@ -24,11 +24,20 @@ pub(crate) enum Storage {
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Vec<Line>);
 
-/// Part of shared bytes; [`Storage::shared`] checked that it is there and aligned.
+/// Part of shared bytes, looked up anew at each use: an owner may be any code.
 #[derive(Clone)]
 pub(crate) struct Window {
     owner: SharedBytes,
     range: Range<usize>,
+}
+
+impl Window {
+    /// The bytes if they are there and begin on a line.
+    fn bytes(&self) -> Option<&[u8]> {
+        let bytes = (*self.owner).as_ref().get(self.range.clone())?;
+        let aligned = bytes.as_ptr().addr().is_multiple_of(ALIGNMENT);
+        aligned.then_some(bytes)
+    }
 }
 
 impl Storage {
@@ -41,10 +50,10 @@ impl Storage {
 
     /// A window of shared bytes; `None` when it is not there or does not begin on a line.
     pub(crate) fn shared(owner: SharedBytes, range: Range<usize>) -> Option<Self> {
-        let bytes = (*owner).as_ref().get(range.clone())?;
-        let aligned = bytes.as_ptr().addr().is_multiple_of(ALIGNMENT);
-        (aligned && bytes.len().is_multiple_of(ALIGNMENT))
-            .then_some(Storage::Shared(Window { owner, range }))
+        let window = Window { owner, range };
+        let len = window.bytes()?.len();
+        len.is_multiple_of(ALIGNMENT)
+            .then_some(Storage::Shared(window))
     }
 
     /// Becomes our own zeros, at least `len` of them, in the memory that is there if it suffices.
@@ -64,12 +73,9 @@ impl Storage {
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Storage::Owned(lines) => lines.bytes(),
-            Storage::Shared(window) => {
-                let bytes = (*window.owner).as_ref();
-                // Checked when the window was made; an owner that shrinks breaks its promise, and
-                // then there is nothing to multiply with.
-                bytes.get(window.range.clone()).unwrap_or_default()
-            }
+            // An owner whose bytes changed place breaks its promise: then there is nothing to
+            // multiply with, and the kernels' checks of lengths panic.
+            Storage::Shared(window) => window.bytes().unwrap_or_default(),
         }
     }
 }

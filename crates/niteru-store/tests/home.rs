@@ -228,13 +228,20 @@ fn a_home_that_may_not_be_written() {
 }
 
 #[test]
-fn an_old_home_still_opens() {
+fn old_homes_still_open() {
+    for old in [
+        include_str!("fixtures/home-1.sql"),
+        include_str!("fixtures/home-2.sql"),
+    ] {
+        old_home_opens(old);
+    }
+}
+
+fn old_home_opens(old: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("home");
     std::fs::create_dir(&path).unwrap();
-    database(&path)
-        .execute_batch(include_str!("fixtures/home-1.sql"))
-        .unwrap();
+    database(&path).execute_batch(old).unwrap();
 
     let home = Home::open(&path).unwrap();
     let collection = home.collection("部品").unwrap();
@@ -244,6 +251,8 @@ fn an_old_home_still_opens() {
         .map(|image| (image.id, image.missing, image.width))
         .collect();
     assert_eq!(shown, [(1, false, 640), (3, true, 800)]);
+    let identity = collection.identity();
+    assert_eq!((&*identity.precision, identity.exact_decode), ("f32", true));
     assert_eq!(images[0].metadata.get("category"), Some("ねじ"));
     assert_eq!(collection.embedding(1).unwrap(), [0.0, 1.0, 0.0, 0.0]);
     let mut query = Place::new().query(&[0.0, 1.0], 5);

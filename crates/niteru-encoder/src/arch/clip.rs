@@ -536,7 +536,7 @@ impl TextTower {
         })
     }
 
-    /// The largest id that has an embedding.
+    /// Number of tokens; ids are below it.
     pub(crate) fn vocabulary(&self) -> usize {
         self.config.vocabulary
     }

@@ -83,7 +83,7 @@ pub(super) fn loads(files: &ModelFiles) -> Result<(), String> {
 
 /// How the model will most likely be loaded, so that its packed form is ready by then.
 fn usual_options() -> LoadOptions {
-    let kernels = Kernels::detect();
+    let kernels = Kernels::from_env().unwrap_or_else(|_| Kernels::detect());
     let precision = match kernels.prefers_bf16() {
         true => Precision::Bf16,
         false => Precision::F32,

@@ -19,7 +19,7 @@ mod product;
 mod right;
 
 pub(crate) use product::NarrowProduct;
-pub(crate) use right::{bytes, pack};
+pub(crate) use right::{MAX_INT8_DEPTH, bytes, pack};
 
 use crate::precision::Precision;
 

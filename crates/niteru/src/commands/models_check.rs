@@ -74,6 +74,7 @@ pub(super) fn run(context: &Context, args: &ModelsCheckArgs) -> Result<Outcome> 
         threads: args.threads,
         ..EmbedOptions::default()
     };
+    let mut unusable = 0;
     let reports = check_precisions(
         &files,
         kernels,
@@ -82,20 +83,23 @@ pub(super) fn run(context: &Context, args: &ModelsCheckArgs) -> Result<Outcome> 
         &mut |_, photo, error| {
             bar.inc(1);
             if let Some(error) = error {
+                unusable += 1;
                 bar.suspend(|| skip(shown(photo), error.to_string()));
             }
             ControlFlow::Continue(())
         },
     )?;
     bar.finish_and_clear();
-    if photos.len() == skipped.len() {
+    // Those that fail do so in the first precision and are not tried again.
+    let usable = photos.len().saturating_sub(unusable);
+    if usable == 0 {
         bail!("no usable image below {}", args.images.display());
     }
     let any_skipped = !skipped.is_empty();
     let checked = Checked {
         model: args.name.clone(),
         kernels: kernels.name(),
-        images: photos.len() - skipped.len(),
+        images: usable,
         precisions: reports.into_iter().map(row).collect(),
         auto: PrecisionChoice::Auto.resolve(&files, kernels)?.name(),
         least_cosine: LEAST_COSINE,
