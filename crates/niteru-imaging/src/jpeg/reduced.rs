@@ -124,7 +124,7 @@ fn intervals(
     let mut data = vec![];
     for (number, start) in (0..units).step_by(length).enumerate() {
         if number > 0 {
-            let expected = 0xd0 + (number as u8 - 1) % 8;
+            let expected = 0xd0 + ((number - 1) % 8) as u8;
             if header::marker(bytes, at)? != expected {
                 return None;
             }

@@ -1,8 +1,11 @@
 //! JPEG at reduced scale: close to the full picture, and as strict about damage.
 
+mod writer;
+
 use std::path::Path;
 
 use niteru_imaging::{Filter, Limits, Picture};
+use writer::Layout;
 
 /// Largest mean difference, in levels, after both are resized to a quarter of the reduced sides.
 const MEAN_DIFFERENCE: f64 = 3.0;
@@ -105,6 +108,27 @@ fn odd_sides_keep_the_image_in_place() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn more_than_256_restart_intervals() {
+    let layout = Layout {
+        width: 192,
+        height: 192,
+        sampling: &[(1, 1)],
+        restart: 1,
+        step: 8,
+        wide_step: false,
+    };
+    // 576 blocks, each an interval of its own.
+    let bytes = writer::write(&layout, |_, x, y| {
+        let mut block = [0; 64];
+        block[0] = 4 * (x as i32 + y as i32) - 92;
+        block
+    });
+    for divisor in [2, 4, 8] {
+        compare(&bytes, divisor, MEAN_DIFFERENCE).unwrap();
+    }
 }
 
 #[test]
