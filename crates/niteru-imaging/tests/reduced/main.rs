@@ -132,6 +132,44 @@ fn more_than_256_restart_intervals() {
 }
 
 #[test]
+fn coefficients_out_of_all_bounds_overflow_nothing() {
+    let limits = Limits::default();
+    for (step, wide_step, sampling) in [
+        (65_535, true, &[(1, 1)][..]),
+        (255, true, &[(1, 1)]),
+        (255, false, &[(1, 1)]),
+        (255, false, &[(2, 2), (1, 1), (1, 1)]),
+    ] {
+        let layout = Layout {
+            width: 512,
+            height: 512,
+            sampling,
+            restart: 0,
+            step,
+            wide_step,
+        };
+        let bytes = writer::write(&layout, |_, x, y| {
+            // The means climb to the bound, and down to the other, by the largest difference there is.
+            let mut block = [[1023, -1023][y % 2]; 64];
+            block[0] = 2047 * ((x as i32 + 16) % 64 - 32).abs() - 2047 * 16;
+            block
+        });
+        let full = Picture::decode(&bytes, &limits).unwrap();
+        for divisor in [2, 4, 8] {
+            let least = full.width() / divisor;
+            let small = Picture::decode_at_least(&bytes, &limits, least).unwrap();
+            assert_eq!(small.full_size(), (512, 512), "step {step} at 1/{divisor}");
+            match wide_step {
+                true => assert!(small == full, "step {step} at 1/{divisor}"),
+                false => assert_eq!(small.width(), least, "step {step} at 1/{divisor}"),
+            }
+            let tiny = small.resize(20, 20, Filter::Bicubic);
+            assert_eq!(tiny.pixels().len(), 20 * 20 * 3);
+        }
+    }
+}
+
+#[test]
 fn unusual_kinds_are_decoded_in_full() {
     for (name, bytes) in fixtures() {
         if ["cmyk.jpg", "ycck.jpg"].contains(&name.as_str()) {
