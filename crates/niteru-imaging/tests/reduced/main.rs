@@ -11,6 +11,8 @@ use writer::Layout;
 const MEAN_DIFFERENCE: f64 = 3.0;
 /// The same for the fixtures, of which few pixels remain.
 const TINY_DIFFERENCE: f64 = 7.0;
+/// The same for each channel of [`waves`], after both are resized to half of the reduced sides.
+const CHANNEL_DIFFERENCE: f64 = 0.6;
 
 fn fixtures() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -108,6 +110,65 @@ fn odd_sides_keep_the_image_in_place() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A colour picture of 640 × 480, smooth but with waves: at its steepest a channel changes by 4 levels
+/// from pixel to pixel, so that colours out of their place show.
+fn waves(sampling: (usize, usize)) -> Vec<u8> {
+    let wave = |at: usize, period: f32| 128.0 + 75.0 * (at as f32 / period).sin();
+    let layout = Layout {
+        width: 640,
+        height: 480,
+        sampling: &[sampling, (1, 1), (1, 1)],
+        restart: 0,
+        step: 2,
+        wide_step: false,
+    };
+    writer::picture(&layout, |x, y| {
+        [wave(x, 17.0), wave(y, 19.0), wave(x + 2 * y, 41.0)]
+    })
+}
+
+#[test]
+fn colours_of_every_sampling_are_in_their_place() {
+    let limits = Limits::default();
+    let mut wrong = vec![];
+    for sampling in [(1, 1), (2, 1), (1, 2), (2, 2)] {
+        let bytes = waves(sampling);
+        let full = Picture::decode(&bytes, &limits).unwrap();
+        for divisor in [2, 4, 8] {
+            let (width, height) = (640 / divisor, 480 / divisor);
+            let small = Picture::decode_at_least(&bytes, &limits, height).unwrap();
+            assert_eq!((small.width(), small.height()), (width, height));
+            let resize = |picture: &Picture| picture.resize(width / 2, height / 2, Filter::Bicubic);
+            let found = channel_differences(&resize(&full), &resize(&small));
+            if found.iter().any(|&found| found > CHANNEL_DIFFERENCE) {
+                wrong.push(format!("{sampling:?} at 1/{divisor}: {found:.2?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn colour_of_a_quarter_of_the_samples_is_decoded_in_full() {
+    for sampling in [(4, 1), (4, 2), (1, 4), (4, 4)] {
+        let bytes = waves(sampling);
+        let full = Picture::decode(&bytes, &Limits::default()).unwrap();
+        let same = Picture::decode_at_least(&bytes, &Limits::default(), 1).unwrap();
+        assert!(same == full, "{sampling:?}");
+    }
+}
+
+/// The mean differences of red, green and blue.
+fn channel_differences(a: &Picture, b: &Picture) -> [f64; 3] {
+    let mut sums = [0; 3];
+    for (a, b) in a.pixels().chunks_exact(3).zip(b.pixels().chunks_exact(3)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += u64::from(a.abs_diff(*b));
+        }
+    }
+    sums.map(|sum| sum as f64 / (a.pixels().len() / 3) as f64)
 }
 
 #[test]

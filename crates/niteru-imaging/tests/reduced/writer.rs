@@ -11,24 +11,24 @@ const ZIGZAG: [usize; 64] = [
 ];
 
 /// Quantised coefficients of a block in zigzag order; the first is the mean itself, no difference.
-pub type Block = [i32; 64];
+pub(crate) type Block = [i32; 64];
 
 /// What the headers say.
-pub struct Layout<'a> {
-    pub width: usize,
-    pub height: usize,
+pub(crate) struct Layout<'a> {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
     /// Blocks of a minimum coded unit, across and down, of each component.
-    pub sampling: &'a [(usize, usize)],
+    pub(crate) sampling: &'a [(usize, usize)],
     /// Minimum coded units between restart markers; 0 for none.
-    pub restart: usize,
+    pub(crate) restart: usize,
     /// The one value of the quantisation table.
-    pub step: u16,
+    pub(crate) step: u16,
     /// Whether that is written in 16 bits.
-    pub wide_step: bool,
+    pub(crate) wide_step: bool,
 }
 
 /// The file whose blocks are what `block` says for a component and its block's column and row.
-pub fn write(layout: &Layout<'_>, block: impl Fn(usize, usize, usize) -> Block) -> Vec<u8> {
+pub(crate) fn write(layout: &Layout<'_>, block: impl Fn(usize, usize, usize) -> Block) -> Vec<u8> {
     let mut file = headers(layout);
     let (across, down) = layout.sampling[0];
     let columns = layout.width.div_ceil(8 * across);
@@ -56,7 +56,7 @@ pub fn write(layout: &Layout<'_>, block: impl Fn(usize, usize, usize) -> Block) 
 }
 
 /// A colour picture: `levels` gives the red, green and blue of a pixel.
-pub fn picture(layout: &Layout<'_>, levels: impl Fn(usize, usize) -> [f32; 3]) -> Vec<u8> {
+pub(crate) fn picture(layout: &Layout<'_>, levels: impl Fn(usize, usize) -> [f32; 3]) -> Vec<u8> {
     let most = layout.sampling[0];
     write(layout, |component, column, row| {
         let (across, down) = layout.sampling[component];
@@ -140,7 +140,9 @@ const SIZES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
 /// All runs of zeros, each with all numbers of bits from 0 to 10.
 fn symbols() -> Vec<u8> {
-    (0..176).map(|code| code / 11 << 4 | code % 11).collect()
+    (0..176)
+        .map(|code| ((code / 11) << 4) | (code % 11))
+        .collect()
 }
 
 /// Bits that are not yet in the file.

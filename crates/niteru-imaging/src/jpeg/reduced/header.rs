@@ -203,10 +203,8 @@ fn frame(segment: &[u8], progressive: bool) -> Option<Frame> {
     }
     let (across, down) = (components[0].across, components[0].down);
     for (at, own) in components.iter().enumerate() {
-        // Then each sample of a component covers a whole number of pixels.
-        let whole = |all: usize, part: usize| {
-            matches!(all, 1 | 2 | 4) && matches!(part, 1 | 2 | 4) && part <= all
-        };
+        // Then each sample of a component covers 1 or 2 pixels a side, which is what planes know.
+        let whole = |all: usize, part: usize| matches!((all, part), (1, 1) | (2, 1 | 2));
         let twice = components[..at].iter().any(|other| other.id == own.id);
         if !whole(across, own.across) || !whole(down, own.down) || twice {
             return None;

@@ -55,7 +55,7 @@ const WHERE: [(usize, usize); WANTED] = [
 /// No file, however hostile, makes a number here overflow, for all are `f32` and far from its limit of
 /// 3.4 × 10³⁸. A coefficient is at most 2¹⁵ and its step at most 255, so one adds less than 2²³ levels
 /// to a sample and all [`WANTED`] of them less than 2²⁸, which are 2³⁶ in units of 1 / [`ONE`]. In
-/// [`Plane::lift`] the squares sum up to less than 25 · 3 · 2⁴⁶ < 2⁵³, whose square is below 2¹⁰⁶ ≈ 10³².
+/// [`Plane::lift`] the squares sum up to less than 25 · 2⁴⁶ < 2⁵¹, whose square is below 2¹⁰² ≈ 5 × 10³⁰.
 /// [`sample`] then clamps to 0 to 255 levels, and what follows at most triples that.
 pub(super) struct Plane {
     side: usize,
