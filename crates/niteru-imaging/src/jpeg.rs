@@ -71,7 +71,7 @@ pub(crate) fn decode(
     );
     let scale = least.and_then(|least| Scale::keeping(width.min(height), least));
     if let Some(scale) = scale.filter(|_| usual)
-        && let Some(decoded) = reduced::decode(bytes, scale)
+        && let Some(decoded) = reduced::decode(bytes, (width, height), scale)
     {
         let reduced::Decoded {
             width: columns,

@@ -65,13 +65,19 @@ pub(super) struct Decoded {
 }
 
 /// Decodes the file; `None` leaves it to the full decoder.
-pub(super) fn decode(bytes: &[u8], scale: Scale) -> Option<Decoded> {
+///
+/// `size` is the width and height that the caller has checked against the limits: a file in which
+/// others are found here is not decoded.
+pub(super) fn decode(bytes: &[u8], size: (u32, u32), scale: Scale) -> Option<Decoded> {
     let mut at = 2;
     let mut header = Header::default();
     let Next::Scan(first) = header.read(bytes, &mut at, true)? else {
         return None;
     };
     let frame = header.frame.clone()?;
+    if (frame.width, frame.height) != (size.0 as usize, size.1 as usize) {
+        return None;
+    }
     let mut planes = vec![];
     for component in &frame.components {
         let quantisation = header.quantisation_of(component)?;
@@ -124,7 +130,7 @@ fn intervals(
     let mut data = vec![];
     for (number, start) in (0..units).step_by(length).enumerate() {
         if number > 0 {
-            let expected = 0xd0 + (number as u8 - 1) % 8;
+            let expected = 0xd0 + ((number - 1) % 8) as u8;
             if header::marker(bytes, at)? != expected {
                 return None;
             }
@@ -137,4 +143,21 @@ fn intervals(
         }
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scale, decode};
+    use crate::Picture;
+
+    #[test]
+    fn only_the_checked_size_is_decoded() {
+        let picture = Picture::from_rgb(64, 48, vec![90; 64 * 48 * 3]).unwrap();
+        let bytes = picture.to_jpeg(90).unwrap();
+        let found = |width, height| decode(&bytes, (width, height), Scale::Quarter).is_some();
+        assert!(found(64, 48));
+        for (width, height) in [(48, 64), (64, 47), (63, 48), (0, 0)] {
+            assert!(!found(width, height), "{width} x {height}");
+        }
+    }
 }

@@ -62,7 +62,7 @@ pub(super) struct Scan {
 pub(super) struct Header {
     pub(super) frame: Option<Frame>,
     /// In zigzag order.
-    quantisation: [Option<[u16; 64]>; 4],
+    quantisation: [Option<[u8; 64]>; 4],
     pub(super) dc: [Option<Table>; 4],
     pub(super) ac: [Option<Table>; 4],
     /// Minimum coded units between restart markers, 0 where there are none.
@@ -104,22 +104,19 @@ impl Header {
     }
 
     /// The quantisation table of a component, in zigzag order.
-    pub(super) fn quantisation_of(&self, component: &Component) -> Option<&[u16; 64]> {
+    pub(super) fn quantisation_of(&self, component: &Component) -> Option<&[u8; 64]> {
         self.quantisation.get(component.quantisation)?.as_ref()
     }
 
+    /// Tables of 8-bit steps. Those of 16 bits are unusual in the 8-bit frames that [`frame`] knows:
+    /// with them coefficients may be so large that the full decoder's integers wrap around.
     fn quantisation(&mut self, mut segment: &[u8]) -> Option<()> {
         while let Some((&kind, rest)) = segment.split_first() {
-            let bytes = if kind >> 4 == 0 { 1 } else { 2 };
-            let (values, rest) = rest.split_at_checked(64 * bytes)?;
-            let mut table = [0; 64];
-            for (to, from) in table.iter_mut().zip(values.chunks_exact(bytes)) {
-                *to = from.iter().fold(0, |sum, &byte| sum << 8 | u16::from(byte));
-            }
-            if kind >> 4 > 1 || table.contains(&0) {
+            let (table, rest) = rest.split_first_chunk::<64>()?;
+            if kind >> 4 > 0 || table.contains(&0) {
                 return None;
             }
-            *self.quantisation.get_mut(usize::from(kind & 15))? = Some(table);
+            *self.quantisation.get_mut(usize::from(kind))? = Some(*table);
             segment = rest;
         }
         Some(())
@@ -206,10 +203,8 @@ fn frame(segment: &[u8], progressive: bool) -> Option<Frame> {
     }
     let (across, down) = (components[0].across, components[0].down);
     for (at, own) in components.iter().enumerate() {
-        // Then each sample of a component covers a whole number of pixels.
-        let whole = |all: usize, part: usize| {
-            matches!(all, 1 | 2 | 4) && matches!(part, 1 | 2 | 4) && part <= all
-        };
+        // Then each sample of a component covers 1 or 2 pixels a side, which is what planes know.
+        let whole = |all: usize, part: usize| matches!((all, part), (1, 1) | (2, 1 | 2));
         let twice = components[..at].iter().any(|other| other.id == own.id);
         if !whole(across, own.across) || !whole(down, own.down) || twice {
             return None;

@@ -51,6 +51,12 @@ const WHERE: [(usize, usize); WANTED] = [
 /// A sample is the mean of the pixels that it stands for, as the full decoder would make them, as far
 /// as the lowest coefficients tell. Means are what the resize filter can restore the picture from; the
 /// samples of a shorter cosine transform, the usual choice, make stairs of slopes.
+///
+/// No file, however hostile, makes a number here overflow, for all are `f32` and far from its limit of
+/// 3.4 × 10³⁸. A coefficient is at most 2¹⁵ and its step at most 255, so one adds less than 2²³ levels
+/// to a sample and all [`WANTED`] of them less than 2²⁸, which are 2³⁶ in units of 1 / [`ONE`]. In
+/// [`Plane::lift`] the squares sum up to less than 25 · 2⁴⁶ < 2⁵¹, whose square is below 2¹⁰² ≈ 5 × 10³⁰.
+/// [`sample`] then clamps to 0 to 255 levels, and what follows at most triples that.
 pub(super) struct Plane {
     side: usize,
     /// Coefficients in zigzag order that make a difference.
@@ -77,7 +83,7 @@ impl Plane {
     pub(super) fn new(
         frame: &Frame,
         component: &Component,
-        quantisation: &[u16; 64],
+        quantisation: &[u8; 64],
         scale: Scale,
     ) -> Plane {
         let first = &frame.components[0];

@@ -1,13 +1,18 @@
 //! JPEG at reduced scale: close to the full picture, and as strict about damage.
 
+mod writer;
+
 use std::path::Path;
 
 use niteru_imaging::{Filter, Limits, Picture};
+use writer::Layout;
 
 /// Largest mean difference, in levels, after both are resized to a quarter of the reduced sides.
 const MEAN_DIFFERENCE: f64 = 3.0;
 /// The same for the fixtures, of which few pixels remain.
 const TINY_DIFFERENCE: f64 = 7.0;
+/// The same for each channel of [`waves`], after both are resized to half of the reduced sides.
+const CHANNEL_DIFFERENCE: f64 = 0.6;
 
 fn fixtures() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -105,6 +110,124 @@ fn odd_sides_keep_the_image_in_place() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A colour picture of 640 × 480, smooth but with waves: at its steepest a channel changes by 4 levels
+/// from pixel to pixel, so that colours out of their place show.
+fn waves(sampling: (usize, usize)) -> Vec<u8> {
+    let wave = |at: usize, period: f32| 128.0 + 75.0 * (at as f32 / period).sin();
+    let layout = Layout {
+        width: 640,
+        height: 480,
+        sampling: &[sampling, (1, 1), (1, 1)],
+        restart: 0,
+        step: 2,
+        wide_step: false,
+    };
+    writer::picture(&layout, |x, y| {
+        [wave(x, 17.0), wave(y, 19.0), wave(x + 2 * y, 41.0)]
+    })
+}
+
+#[test]
+fn colours_of_every_sampling_are_in_their_place() {
+    let limits = Limits::default();
+    let mut wrong = vec![];
+    for sampling in [(1, 1), (2, 1), (1, 2), (2, 2)] {
+        let bytes = waves(sampling);
+        let full = Picture::decode(&bytes, &limits).unwrap();
+        for divisor in [2, 4, 8] {
+            let (width, height) = (640 / divisor, 480 / divisor);
+            let small = Picture::decode_at_least(&bytes, &limits, height).unwrap();
+            assert_eq!((small.width(), small.height()), (width, height));
+            let resize = |picture: &Picture| picture.resize(width / 2, height / 2, Filter::Bicubic);
+            let found = channel_differences(&resize(&full), &resize(&small));
+            if found.iter().any(|&found| found > CHANNEL_DIFFERENCE) {
+                wrong.push(format!("{sampling:?} at 1/{divisor}: {found:.2?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn colour_of_a_quarter_of_the_samples_is_decoded_in_full() {
+    for sampling in [(4, 1), (4, 2), (1, 4), (4, 4)] {
+        let bytes = waves(sampling);
+        let full = Picture::decode(&bytes, &Limits::default()).unwrap();
+        let same = Picture::decode_at_least(&bytes, &Limits::default(), 1).unwrap();
+        assert!(same == full, "{sampling:?}");
+    }
+}
+
+/// The mean differences of red, green and blue.
+fn channel_differences(a: &Picture, b: &Picture) -> [f64; 3] {
+    let mut sums = [0; 3];
+    for (a, b) in a.pixels().chunks_exact(3).zip(b.pixels().chunks_exact(3)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += u64::from(a.abs_diff(*b));
+        }
+    }
+    sums.map(|sum| sum as f64 / (a.pixels().len() / 3) as f64)
+}
+
+#[test]
+fn more_than_256_restart_intervals() {
+    let layout = Layout {
+        width: 192,
+        height: 192,
+        sampling: &[(1, 1)],
+        restart: 1,
+        step: 8,
+        wide_step: false,
+    };
+    // 576 blocks, each an interval of its own.
+    let bytes = writer::write(&layout, |_, x, y| {
+        let mut block = [0; 64];
+        block[0] = 4 * (x as i32 + y as i32) - 92;
+        block
+    });
+    for divisor in [2, 4, 8] {
+        compare(&bytes, divisor, MEAN_DIFFERENCE).unwrap();
+    }
+}
+
+#[test]
+fn coefficients_out_of_all_bounds_overflow_nothing() {
+    let limits = Limits::default();
+    for (step, wide_step, sampling) in [
+        (65_535, true, &[(1, 1)][..]),
+        (255, true, &[(1, 1)]),
+        (255, false, &[(1, 1)]),
+        (255, false, &[(2, 2), (1, 1), (1, 1)]),
+    ] {
+        let layout = Layout {
+            width: 512,
+            height: 512,
+            sampling,
+            restart: 0,
+            step,
+            wide_step,
+        };
+        let bytes = writer::write(&layout, |_, x, y| {
+            // The means climb to the bound, and down to the other, by the largest difference there is.
+            let mut block = [[1023, -1023][y % 2]; 64];
+            block[0] = 2047 * ((x as i32 + 16) % 64 - 32).abs() - 2047 * 16;
+            block
+        });
+        let full = Picture::decode(&bytes, &limits).unwrap();
+        for divisor in [2, 4, 8] {
+            let least = full.width() / divisor;
+            let small = Picture::decode_at_least(&bytes, &limits, least).unwrap();
+            assert_eq!(small.full_size(), (512, 512), "step {step} at 1/{divisor}");
+            match wide_step {
+                true => assert!(small == full, "step {step} at 1/{divisor}"),
+                false => assert_eq!(small.width(), least, "step {step} at 1/{divisor}"),
+            }
+            let tiny = small.resize(20, 20, Filter::Bicubic);
+            assert_eq!(tiny.pixels().len(), 20 * 20 * 3);
+        }
+    }
 }
 
 #[test]
