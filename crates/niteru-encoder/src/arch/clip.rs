@@ -366,7 +366,7 @@ impl VisionTower {
         let name = |part: &str| format!("vision_model.embeddings.{part}");
         let inputs = 3 * side * side;
         let patch = name("patch_embedding.weight");
-        let patch = parts.linear_of(&patch, (inputs, hidden), Care::Sensitive, |source| {
+        let patch = parts.linear_of(&patch, (inputs, hidden), Care::Usual, |source| {
             let weight = source.tensor(&patch, &[hidden, 3, side, side])?;
             Ok(pixel_order(&weight, side * side))
         })?;

@@ -135,7 +135,7 @@ impl<'a> Parts<'a> {
 pub(super) enum Care {
     /// Like most.
     Usual,
-    /// Badly, or it costs little time: it stays in bfloat16.
+    /// Badly: it stays in bfloat16.
     Sensitive,
 }
 

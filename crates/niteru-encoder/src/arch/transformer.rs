@@ -3,6 +3,8 @@
 //! Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
 //! (2021); tensor names as in Hugging Face transformers' `CLIPEncoder`.
 
+use std::ops::Range;
+
 use niteru_kernels::{Activation, AttentionScratch, Kernels, Rows, RowsMut};
 
 use super::{Care, Compute, Linear, PartError, Parts, sized};
@@ -112,16 +114,11 @@ impl Transformer {
         lengths: &[usize],
         scratch: &mut TransformerScratch,
     ) {
-        for layer in &self.layers {
-            layer.attend(compute, &self.shape, x, lengths, scratch);
-            let rows = x.len() / self.shape.hidden;
-            let attended = &scratch.attended[..rows * self.shape.hidden];
-            layer.out.add(compute, attended, x);
-            layer.feed_forward(compute, &self.shape, x, scratch);
-        }
+        self.run(&self.layers, compute, x, lengths, scratch);
     }
 
-    /// Runs all layers and returns only the rows in `pooled`, `[pooled.len(), hidden]`.
+    /// Runs all layers and returns only the rows in `pooled`, one of each sequence and in their order,
+    /// `[pooled.len(), hidden]`.
     ///
     /// An embedding reads one token of each sequence, so the last layer computes nothing else after
     /// its attention. The numbers are those of [`Transformer::forward`]; `x` is left changed.
@@ -134,27 +131,79 @@ impl Transformer {
         scratch: &mut TransformerScratch,
     ) -> Vec<f32> {
         let hidden = self.shape.hidden;
-        let gather = |rows: &[f32]| -> Vec<f32> {
-            pooled
-                .iter()
-                .flat_map(|&row| &rows[row * hidden..][..hidden])
-                .copied()
-                .collect()
+        let gather = |rows: &[f32], pooled: &[usize], first: usize, into: &mut Vec<f32>| {
+            for row in pooled {
+                into.extend_from_slice(&rows[(row - first) * hidden..][..hidden]);
+            }
         };
+        let mut rows = Vec::with_capacity(pooled.len() * hidden);
         let Some((last, layers)) = self.layers.split_last() else {
-            return gather(x);
+            gather(x, pooled, 0, &mut rows);
+            return rows;
         };
-        for layer in layers {
-            layer.attend(compute, &self.shape, x, lengths, scratch);
-            layer.out.add(compute, &scratch.attended[..x.len()], x);
-            layer.feed_forward(compute, &self.shape, x, scratch);
+        self.run(layers, compute, x, lengths, scratch);
+        let mut attended = Vec::with_capacity(pooled.len() * hidden);
+        for group in groups(lengths) {
+            let x = &x[group.tokens.start * hidden..group.tokens.end * hidden];
+            let lengths = &lengths[group.sequences.clone()];
+            last.attend(compute, &self.shape, x, lengths, scratch);
+            let pooled = &pooled[group.sequences];
+            gather(x, pooled, group.tokens.start, &mut rows);
+            gather(&scratch.attended, pooled, group.tokens.start, &mut attended);
         }
-        last.attend(compute, &self.shape, x, lengths, scratch);
-        let mut rows = gather(x);
-        last.out.add(compute, &gather(&scratch.attended), &mut rows);
+        last.out.add(compute, &attended, &mut rows);
         last.feed_forward(compute, &self.shape, &mut rows, scratch);
         rows
     }
+
+    /// Runs some layers in place, each over one group of sequences after the other.
+    fn run(
+        &self,
+        layers: &[Layer],
+        compute: Compute,
+        x: &mut [f32],
+        lengths: &[usize],
+        scratch: &mut TransformerScratch,
+    ) {
+        let hidden = self.shape.hidden;
+        for layer in layers {
+            for group in groups(lengths) {
+                let x = &mut x[group.tokens.start * hidden..group.tokens.end * hidden];
+                let lengths = &lengths[group.sequences];
+                layer.attend(compute, &self.shape, x, lengths, scratch);
+                layer.out.add(compute, &scratch.attended[..x.len()], x);
+                layer.feed_forward(compute, &self.shape, x, scratch);
+            }
+        }
+    }
+}
+
+/// Tokens that go through a layer together, about: enough to use each weight many times, few enough
+/// that what lies between two products stays in a core's L2 cache.
+const GROUP_TOKENS: usize = 200;
+
+/// Consecutive sequences, and where their tokens lie.
+struct Group {
+    sequences: Range<usize>,
+    tokens: Range<usize>,
+}
+
+/// Cuts sequences of these lengths into groups.
+fn groups(lengths: &[usize]) -> impl Iterator<Item = Group> {
+    let (mut sequence, mut token) = (0, 0);
+    std::iter::from_fn(move || {
+        let (first, start) = (sequence, token);
+        while let Some(length) = lengths.get(sequence)
+            && (sequence == first || token + length <= start + GROUP_TOKENS)
+        {
+            token += length;
+            sequence += 1;
+        }
+        (sequence > first).then_some(Group {
+            sequences: first..sequence,
+            tokens: start..token,
+        })
+    })
 }
 
 impl Layer {
@@ -240,5 +289,33 @@ impl Layer {
         self.fc1
             .forward(compute, normed, shape.activation, intermediate);
         self.fc2.add(compute, intermediate, x);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_hold_every_sequence_once_and_few_tokens() {
+        let cases: [(&[usize], &[usize]); 6] = [
+            (&[], &[]),
+            (&[50], &[1]),
+            (&[50; 9], &[4, 4, 1]),
+            (&[577, 577], &[1, 1]),
+            (&[77, 3, 120, 1, 200, 201], &[3, 1, 1, 1]),
+            (&[0, 0], &[2]),
+        ];
+        for (lengths, counts) in cases {
+            let found: Vec<Group> = groups(lengths).collect();
+            let got: Vec<usize> = found.iter().map(|group| group.sequences.len()).collect();
+            assert_eq!(got, counts, "{lengths:?}");
+            let mut token = 0;
+            for group in found {
+                let tokens: usize = lengths[group.sequences].iter().sum();
+                assert_eq!(group.tokens, token..token + tokens, "{lengths:?}");
+                token += tokens;
+            }
+        }
     }
 }
