@@ -13,8 +13,9 @@ const MAX_INPUT_SIDE: u32 = 4096;
 
 /// A reduced picture keeps at least this many times the sides that it is resized to.
 ///
-/// Measured by `tests/reduced_decode.rs`: embeddings are within cosine 0.999 of those of the full
-/// picture. At 1.5 photos come down to 0.996.
+/// Measured by `tests/reduced_decode.rs`: embeddings of photos of many looks are within cosine 0.999
+/// of those of the full picture; photos with artificial fine detail come down to 0.9987
+/// (docs/performance.md). At 1.5 photos come down to 0.996.
 const KEPT: f64 = 2.75;
 
 /// A reduced picture of less contrast, as a standard deviation in levels, is decoded in full instead:
@@ -34,8 +35,8 @@ const NEAR_WHITE: u8 = 240;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JpegDecode {
     /// At 1/2, 1/4 or 1/8 of the sides where enough pixels remain, in a fraction of the time. The
-    /// embedding is that of the full picture to cosine 0.999. Pictures of too little contrast for
-    /// that are decoded in full.
+    /// embedding of a photo is that of the full picture to about cosine 0.999. Pale and mostly white
+    /// pictures, of which that is not so, are decoded in full.
     Reduced,
     /// Every pixel, as Pillow decodes it.
     Exact,

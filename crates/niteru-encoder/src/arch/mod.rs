@@ -53,9 +53,7 @@ impl Compute {
             Threading::All => self.kernels.matmul_parallel(a, b, epilogue, out),
         }
     }
-}
 
-impl Compute {
     /// Self-attention over one sequence, as [`Kernels::attention`].
     fn attention(
         self,
