@@ -3,7 +3,7 @@
 use crate::attention::{Attention, AttentionScratch};
 use crate::depthwise::{Depthwise, DepthwiseConv};
 use crate::matmul::{Epilogue, Matmul};
-use crate::narrow::{Micro, NarrowProduct};
+use crate::narrow::{Micro, Narrow, NarrowProduct};
 use crate::packed::PackedMatrix;
 use crate::portable::Portable;
 use crate::precision::Precision;
@@ -38,28 +38,6 @@ enum Set {
     Avx512(crate::avx512::Avx512),
     #[cfg(target_arch = "aarch64")]
     Neon(crate::neon::Neon),
-}
-
-/// What multiplies narrow numbers. As with [`Set`], a value means that it was detected.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Narrow {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    AvxVnni,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    #[cfg(target_arch = "x86_64")]
-    Avx512Vnni,
-    #[cfg(target_arch = "x86_64")]
-    Avx512Bf16,
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    Amx,
-    #[cfg(target_arch = "aarch64")]
-    Neon,
-    #[cfg(target_arch = "aarch64")]
-    NeonDot,
 }
 
 /// All names that there are, on any machine.
@@ -224,25 +202,7 @@ impl Kernels {
 
     /// The name that [`by_name`](Self::by_name) takes.
     pub fn name(self) -> &'static str {
-        match self.narrow {
-            Narrow::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Narrow::AvxVnni => "avx2-vnni",
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx512 => "avx512",
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx512Vnni => "avx512-vnni",
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx512Bf16 => "avx512-bf16",
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Narrow::Amx => "amx",
-            #[cfg(target_arch = "aarch64")]
-            Narrow::Neon => "neon",
-            #[cfg(target_arch = "aarch64")]
-            Narrow::NeonDot => "neon-dot",
-        }
+        self.narrow.name()
     }
 
     /// Whether products in [`Precision::Bf16`] are faster than those in [`Precision::F32`].
@@ -250,42 +210,12 @@ impl Kernels {
     /// Known by the instructions, not measured, so that the same machine always answers the same:
     /// AMX, and AVX-512 BF16 where that has twice the throughput of f32.
     pub fn prefers_bf16(self) -> bool {
-        match self.narrow {
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx512Bf16 => crate::narrow::avx512::bf16_is_fast(),
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Narrow::Amx => true,
-            _ => false,
-        }
+        self.narrow.prefers_bf16()
     }
 
     /// The innermost loop for narrow numbers; `None` for `f32`, which needs none.
     pub(crate) fn micro(self, precision: Precision) -> Option<Micro> {
-        use crate::narrow;
-        let (bf16, int8) = match self.narrow {
-            Narrow::Portable => (narrow::portable::BF16, narrow::portable::INT8),
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx2 => (narrow::avx2::BF16_BY_F32, narrow::avx2::INT8_BY_16),
-            #[cfg(target_arch = "x86_64")]
-            Narrow::AvxVnni => (narrow::avx2::BF16_BY_F32, narrow::avx2::INT8),
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx512 => (narrow::avx512::BF16_BY_F32, narrow::avx2::INT8_BY_16),
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx512Vnni => (narrow::avx512::BF16_BY_F32, narrow::avx512::INT8),
-            #[cfg(target_arch = "x86_64")]
-            Narrow::Avx512Bf16 => (narrow::avx512::BF16, narrow::avx512::INT8),
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Narrow::Amx => (narrow::amx::BF16, narrow::amx::INT8),
-            #[cfg(target_arch = "aarch64")]
-            Narrow::Neon => (narrow::neon::BF16_BY_F32, narrow::portable::INT8),
-            #[cfg(target_arch = "aarch64")]
-            Narrow::NeonDot => (narrow::neon::BF16_BY_F32, narrow::neon::INT8),
-        };
-        match precision {
-            Precision::F32 => None,
-            Precision::Bf16 => Some(bf16),
-            Precision::Int8 => Some(int8),
-        }
+        self.narrow.micro(precision)
     }
 
     pub(crate) fn run<O: Op>(self, op: O) -> O::Output {

@@ -33,7 +33,7 @@ const PANEL_BYTES: usize = 80 * 1024;
 /// Bytes of a block of A that stay in the L2 cache while the panels of B pass by.
 const BLOCK_BYTES: usize = 640 * 1024;
 /// Below this many multiply-adds a product is not worth spreading over threads.
-pub(crate) const PARALLEL_MIN: usize = 1 << 18;
+const PARALLEL_MIN: usize = 1 << 18;
 
 /// The part of a product that one thread computes.
 struct Part<'a> {
@@ -138,26 +138,38 @@ impl Op for Matmul<'_> {
             rows,
             panels,
         };
-        let threads = if parallel {
-            rayon::current_num_threads()
-        } else {
-            1
-        };
-        if threads == 1 || rows * b.n() * b.k() < PARALLEL_MIN {
-            s.run(part(0..rows, 0..panels));
-            return;
-        }
+        let sizes = [rows, b.n(), b.k()];
+        spread(sizes, panels, parallel, |rows, panels| {
+            s.run(part(rows, panels))
+        });
+    }
+}
+
+/// Calls `run` with ranges of rows and panels that make up a product of `[rows, columns, depth]`: once
+/// with all, or where it is worth it once on each thread of the current rayon pool.
+#[inline(always)]
+pub(crate) fn spread(
+    [rows, columns, depth]: [usize; 3],
+    panels: usize,
+    parallel: bool,
+    run: impl Fn(Range<usize>, Range<usize>) + Send + Sync,
+) {
+    let threads = match parallel && rows * columns * depth >= PARALLEL_MIN {
+        true => rayon::current_num_threads(),
+        false => 1,
+    };
+    if threads == 1 {
+        run(0..rows, 0..panels);
+    } else if rows > columns || panels < threads {
         // Each thread reads the whole of the matrix that is not split, so split the larger one.
-        if rows * b.k() > b.n() * b.k() || panels < threads {
-            split(rows, threads).for_each(|rows| s.run(part(rows, 0..panels)));
-        } else {
-            split(panels, threads).for_each(|panels| s.run(part(0..rows, panels)));
-        }
+        split(rows, threads).for_each(|rows| run(rows, 0..panels));
+    } else {
+        split(panels, threads).for_each(|panels| run(0..rows, panels));
     }
 }
 
 /// Cuts `0..len` into at most `parts` ranges of nearly equal length.
-pub(crate) fn split(len: usize, parts: usize) -> impl ParallelIterator<Item = Range<usize>> {
+fn split(len: usize, parts: usize) -> impl ParallelIterator<Item = Range<usize>> {
     let parts = parts.min(len);
     (0..parts)
         .into_par_iter()

@@ -11,6 +11,7 @@ pub(crate) mod amx;
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+mod choice;
 mod left;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
@@ -18,6 +19,7 @@ pub(crate) mod portable;
 mod product;
 mod right;
 
+pub(crate) use choice::Narrow;
 pub(crate) use product::NarrowProduct;
 pub(crate) use right::{MAX_INT8_DEPTH, bytes, pack};
 

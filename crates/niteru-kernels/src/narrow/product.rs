@@ -6,11 +6,10 @@
 use super::left::{LeftBlock, PackLeft};
 use super::{Call, MAX_COLUMNS, MAX_ROWS, Micro, right};
 use crate::math::{Activation, activate};
-use crate::matmul::{Epilogue, PARALLEL_MIN, Target, split};
+use crate::matmul::{Epilogue, Target, spread};
 use crate::packed::PackedMatrix;
 use crate::simd::{Op, Simd, load_at};
 use crate::views::{Rows, RowsMut};
-use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -68,18 +67,10 @@ impl Op for NarrowProduct<'_> {
             rows,
             panels,
         };
-        let threads = if parallel {
-            rayon::current_num_threads()
-        } else {
-            1
-        };
-        if threads == 1 || rows * b.n() * b.k() < PARALLEL_MIN {
-            s.run(part(0..rows, 0..panels));
-        } else if rows > b.n() || panels < threads {
-            split(rows, threads).for_each(|rows| s.run(part(rows, 0..panels)));
-        } else {
-            split(panels, threads).for_each(|panels| s.run(part(0..rows, panels)));
-        }
+        let sizes = [rows, b.n(), b.k()];
+        spread(sizes, panels, parallel, |rows, panels| {
+            s.run(part(rows, panels))
+        });
     }
 }
 
