@@ -41,6 +41,7 @@ pub use cache::{
 pub use catalogue::{
     CatalogueEntry, DEFAULT_MODEL, HubWeights, ModelKind, Source, catalogue, find_in_catalogue,
 };
+pub use causes::with_causes;
 pub use encoder::{EmbedError, Encoder, PatchFeatures};
 pub use fetch::{
     FetchError, FetchEvent, Hub, HubFile, HubRevision, Member, Pip, SavedFile, Watch, Wheel,

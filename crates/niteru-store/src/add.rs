@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::time::Instant;
 
+use niteru_encoder::with_causes;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -369,21 +370,6 @@ fn decide(lookup: &Lookup, group: Vec<Found>) -> Vec<rusqlite::Result<Verdict>> 
             Looked::Compare { file, known } => lookup.compare(file, known.as_ref(), hash),
         })
         .collect()
-}
-
-/// An error with its causes, in one line.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        // Some errors repeat their cause in their own words.
-        if !text.contains(&message) {
-            text = format!("{text}: {message}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Refuses an embedding that could never be found, or would be found always.

@@ -6,7 +6,7 @@ mod parts;
 mod transformer;
 
 use niteru_kernels::{
-    Activation, AttentionScratch, Epilogue, Kernels, Layout, PackedMatrix, Precision, Rows, RowsMut,
+    Activation, AttentionScratch, Epilogue, Kernels, PackedMatrix, Rows, RowsMut,
 };
 
 pub use clip::ConfigError;
@@ -79,17 +79,6 @@ struct Linear {
 }
 
 impl Linear {
-    /// From a weight of shape `[outputs, inputs]`, as PyTorch stores it.
-    fn pack(
-        kernels: Kernels,
-        precision: Precision,
-        weight: &[f32],
-        (inputs, outputs): (usize, usize),
-    ) -> PackedMatrix {
-        let layout = Layout::OutputByInput;
-        PackedMatrix::pack(kernels, precision, weight, inputs, outputs, layout)
-    }
-
     fn with_bias(self, bias: Vec<f32>) -> Linear {
         Linear {
             bias: Some(bias),

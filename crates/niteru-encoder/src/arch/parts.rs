@@ -1,6 +1,6 @@
 //! Where a network's parts come from: made from weights, or ready from a packed file.
 
-use niteru_kernels::{Kernels, Precision};
+use niteru_kernels::{Kernels, Layout, PackedMatrix, Precision};
 
 use super::{Linear, TensorSource};
 use crate::packed::{PackedFile, PackedWriter};
@@ -102,7 +102,10 @@ impl<'a> Parts<'a> {
                 .map_err(PartError::Packed)?,
             Origin::Weights(source, keep) => {
                 let made = make(*source)?;
-                let packed = Linear::pack(self.kernels, precision, &made, (inputs, outputs));
+                // As PyTorch stores it: `[outputs, inputs]`.
+                let layout = Layout::OutputByInput;
+                let packed =
+                    PackedMatrix::pack(self.kernels, precision, &made, inputs, outputs, layout);
                 if let Some(keep) = keep {
                     keep.matrix(name, &packed);
                 }

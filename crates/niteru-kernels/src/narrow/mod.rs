@@ -47,6 +47,10 @@ pub(crate) enum Left {
     )]
     Signed8,
     /// Two words a step: the first and third, then the second and fourth number, as 16 bits.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "for AVX2 without VNNI")
+    )]
     Wide8,
 }
 
