@@ -9,6 +9,9 @@ use std::ops::Range;
 
 /// Query rows that are worked on together: their scores stay in the L2 cache.
 const QUERY_ROWS: usize = 96;
+/// Rows of scores begin on multiples of this many floats, the widest register: one that holds the end
+/// of a row and, masked out, the start of the next would make the next row wait for it.
+const SCORES_APART: usize = 16;
 
 /// Memory that [`Kernels::attention`] uses; keep it from call to call and nothing is allocated.
 #[derive(Clone, Debug)]
@@ -95,7 +98,8 @@ impl Attention<'_> {
         } = self;
         let tokens = qkv.rows();
         let block = QUERY_ROWS.min(tokens);
-        let needed = scratch.scores.len().max(block * tokens);
+        let stride = tokens.next_multiple_of(SCORES_APART);
+        let needed = scratch.scores.len().max(block * stride);
         scratch.scores.resize(needed, 0.0);
         let columns = |part: usize| {
             let start = part * heads * size + head * size;
@@ -113,8 +117,8 @@ impl Attention<'_> {
         while start < tokens {
             let end = (start + block).min(tokens);
             let rows = end - start;
-            let scores = &mut scratch.scores[..rows * tokens];
-            let mut weights = RowsMut::new(scores, rows, tokens);
+            let scores = &mut scratch.scores[..rows * stride];
+            let mut weights = RowsMut::with_stride(scores, rows, tokens, stride);
             kernels.matmul(
                 queries.slice(start..end),
                 &scratch.keys,

@@ -58,6 +58,18 @@ impl Simd for Avx2 {
         unsafe { _mm256_maskload_ps(p, mask(n)) }
     }
     #[inline(always)]
+    unsafe fn load_first_or(self, p: *const f32, n: usize, others: Self::V) -> Self::V {
+        // SAFETY: self proves AVX2; masked lanes are not read, the others are vouched for.
+        unsafe {
+            let mask = mask(n);
+            _mm256_blendv_ps(
+                others,
+                _mm256_maskload_ps(p, mask),
+                _mm256_castsi256_ps(mask),
+            )
+        }
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
         // SAFETY: self proves AVX2; the caller vouches for 8 floats.
         unsafe { _mm256_storeu_ps(p, v) }

@@ -52,6 +52,11 @@ impl Simd for Avx512 {
         unsafe { _mm512_maskz_loadu_ps((1u16 << n) - 1, p) }
     }
     #[inline(always)]
+    unsafe fn load_first_or(self, p: *const f32, n: usize, others: Self::V) -> Self::V {
+        // SAFETY: self proves AVX-512 F; masked lanes are not read, the others are vouched for.
+        unsafe { _mm512_mask_loadu_ps(others, (1u16 << n) - 1, p) }
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
         // SAFETY: self proves AVX-512 F; the caller vouches for 16 floats.
         unsafe { _mm512_storeu_ps(p, v) }

@@ -38,13 +38,6 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
     s.scale_exponent(e, n)
 }
 
-/// `1 / (1 + e^(−x))`
-#[inline(always)]
-fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
-    let one = s.splat(1.0);
-    s.div(one, s.add(one, exp(s, s.sub(s.splat(0.0), x))))
-}
-
 /// The error function, within 4e-7 absolutely.
 ///
 /// `x · P(x²) / Q(x²)` on |x| ≤ 3.92, beyond which erf rounds to ±1.
@@ -100,7 +93,10 @@ pub(crate) fn activate<S: Simd>(s: S, activation: Activation, x: S::V) -> S::V {
             let half = s.mul(s.max(s.splat(-5.6), x), s.splat(0.5));
             s.fma(half, e, half)
         }
-        Activation::QuickGelu => s.mul(x, sigmoid(s, s.mul(x, s.splat(1.702)))),
+        Activation::QuickGelu => {
+            let e = exp(s, s.mul(x, s.splat(-1.702)));
+            s.div(x, s.add(s.splat(1.0), e))
+        }
     }
 }
 

@@ -51,6 +51,18 @@ impl Simd for Neon {
         unsafe { vld1q_f32(lanes.as_ptr()) }
     }
     #[inline(always)]
+    unsafe fn load_first_or(self, p: *const f32, n: usize, others: Self::V) -> Self::V {
+        let mut lanes = [0.0f32; 4];
+        // SAFETY: self proves NEON; the array holds 4 floats.
+        unsafe { vst1q_f32(lanes.as_mut_ptr(), others) };
+        for (i, lane) in lanes.iter_mut().enumerate().take(n) {
+            // SAFETY: i < n, and the caller vouches for n floats.
+            *lane = unsafe { *p.add(i) };
+        }
+        // SAFETY: as above.
+        unsafe { vld1q_f32(lanes.as_ptr()) }
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
         // SAFETY: self proves NEON; the caller vouches for 4 floats.
         unsafe { vst1q_f32(p, v) }

@@ -3,12 +3,13 @@
 use crate::kernels::Kernels;
 use crate::narrow;
 use crate::precision::Precision;
+use crate::simd::{Op, Simd};
 use crate::storage::{ALIGNMENT, SharedBytes, Storage, floats, floats_mut};
 use crate::views::Rows;
 use std::ops::Range;
 
 /// Changes whenever the bytes of a packed matrix mean something else than before.
-pub const PACKED_LAYOUT_VERSION: u32 = 1;
+pub const PACKED_LAYOUT_VERSION: u32 = 2;
 
 /// How the numbers of an unpacked matrix `[k, n]` lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,24 +136,13 @@ impl PackedMatrix {
         (self.precision, self.k, self.n) = (Precision::F32, k, n);
         let panels = Panels::of(self.kernels, n);
         let packed = self.storage.renew(4 * k * panels.padded_columns());
-        let packed = floats_mut(packed);
-        for panel in 0..panels.count() {
-            let (first, columns) = panels.columns(panel);
-            let width = panels.width(panel);
-            let start = first * k;
-            let target = &mut packed[start..start + k * width];
-            match layout {
-                Layout::InputByOutput => {
-                    for (p, row) in target.chunks_exact_mut(width.max(1)).enumerate() {
-                        let from = &source.row(p)[first..first + columns];
-                        for (to, from) in row.iter_mut().zip(from) {
-                            *to = from * scale;
-                        }
-                    }
-                }
-                Layout::OutputByInput => transpose(target, width, source, first, columns, scale),
-            }
-        }
+        self.kernels.run(Repack {
+            panels,
+            packed: floats_mut(packed),
+            source,
+            layout,
+            scale,
+        });
     }
 
     /// Inputs: the columns that a left-hand matrix must have.
@@ -189,8 +179,55 @@ impl PackedMatrix {
     }
 }
 
+/// Fills the panels of a matrix in [`Precision::F32`].
+struct Repack<'a> {
+    panels: Panels,
+    /// Zeros.
+    packed: &'a mut [f32],
+    source: Rows<'a>,
+    layout: Layout,
+    scale: f32,
+}
+
+impl Op for Repack<'_> {
+    type Output = ();
+    // No register is named: the loops are vectorised with what the instruction set offers.
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self {
+            panels,
+            packed,
+            source,
+            layout,
+            scale,
+        } = self;
+        let k = match layout {
+            Layout::InputByOutput => source.rows(),
+            Layout::OutputByInput => source.cols(),
+        };
+        for panel in 0..panels.count() {
+            let (first, columns) = panels.columns(panel);
+            let width = panels.width(panel);
+            let start = first * k;
+            let target = &mut packed[start..start + k * width];
+            match layout {
+                Layout::InputByOutput => {
+                    for (p, row) in target.chunks_exact_mut(width.max(1)).enumerate() {
+                        let from = &source.row(p)[first..first + columns];
+                        for (to, from) in row.iter_mut().zip(from) {
+                            *to = from * scale;
+                        }
+                    }
+                }
+                Layout::OutputByInput => transpose(target, width, source, first, columns, scale),
+            }
+        }
+    }
+}
+
 /// Writes columns `first..first + columns` of the product's matrix, which are rows of `source`,
 /// into a panel. Goes in blocks of 16 inputs so that both sides stay in the L1 cache.
+#[inline(always)]
 fn transpose(
     panel: &mut [f32],
     width: usize,

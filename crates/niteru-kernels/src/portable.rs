@@ -54,6 +54,15 @@ impl Simd for Portable {
         v
     }
     #[inline(always)]
+    unsafe fn load_first_or(self, p: *const f32, n: usize, others: Self::V) -> Self::V {
+        let mut v = others;
+        for (i, lane) in v.iter_mut().enumerate().take(n) {
+            // SAFETY: i < n, and the caller vouches for n floats.
+            *lane = unsafe { *p.add(i) };
+        }
+        v
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
         // SAFETY: the caller vouches for four floats.
         unsafe { p.cast::<[f32; LANES]>().write(v) }

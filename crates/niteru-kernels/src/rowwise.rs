@@ -1,7 +1,7 @@
 //! What works on each row of a matrix by itself, and the mean over rows.
 
 use crate::math::exp;
-use crate::simd::{Op, Simd, load_at, store_at};
+use crate::simd::{Op, Simd, load_at, load_at_or, store_at};
 use crate::views::{Rows, RowsMut};
 
 pub(crate) struct LayerNorm<'a> {
@@ -18,32 +18,14 @@ impl Op for LayerNorm<'_> {
     fn run<S: Simd>(self, s: S) {
         let mut out = self.out;
         let cols = self.x.cols();
-        let whole = cols - cols % S::LANES;
         for i in 0..self.x.rows() {
             let row = self.x.row(i);
-            let mut sums = [s.splat(0.0); 2];
-            let mut j = 0;
-            while j < cols {
-                sums[0] = s.add(sums[0], load_at(s, row, j));
-                j += S::LANES;
-                if j < cols {
-                    sums[1] = s.add(sums[1], load_at(s, row, j));
-                    j += S::LANES;
-                }
-            }
-            let mean = s.sum(s.add(sums[0], sums[1])) / cols as f32;
+            let mean = sum_of(s, row, s.splat(0.0), |v| v) / cols as f32;
             let centre = s.splat(mean);
-            let mut squares = s.splat(0.0);
-            let mut j = 0;
-            while j < whole {
-                let d = s.sub(load_at(s, row, j), centre);
-                squares = s.fma(d, d, squares);
-                j += S::LANES;
-            }
-            let mut variance = s.sum(squares);
-            for x in &row[whole..] {
-                variance += (x - mean) * (x - mean);
-            }
+            let variance = sum_of(s, row, centre, |v| {
+                let d = s.sub(v, centre);
+                s.mul(d, d)
+            });
             let inverse = s.splat(1.0 / (variance / cols as f32 + self.eps).sqrt());
             let to = out.row(i);
             let mut j = 0;
@@ -55,6 +37,24 @@ impl Op for LayerNorm<'_> {
             }
         }
     }
+}
+
+/// The sum of `term` over a row, whose last register is filled up with `others`: several sums side
+/// by side, because each addition waits for the one before it.
+#[inline(always)]
+fn sum_of<S: Simd>(s: S, row: &[f32], others: S::V, term: impl Fn(S::V) -> S::V) -> f32 {
+    const SUMS: usize = 4;
+    let mut sums = [s.splat(0.0); SUMS];
+    for start in (0..row.len()).step_by(SUMS * S::LANES) {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let j = start + i * S::LANES;
+            if j < row.len() {
+                *sum = s.add(*sum, term(load_at_or(s, row, j, others)));
+            }
+        }
+    }
+    let [a, b, c, d] = sums;
+    s.sum(s.add(s.add(a, b), s.add(c, d)))
 }
 
 pub(crate) struct Softmax<'a> {
@@ -75,17 +75,12 @@ impl Op for Softmax<'_> {
 /// Rows of −∞ alone become zeros; NaN or +∞ anywhere makes the whole row NaN.
 #[inline(always)]
 fn softmax_row<S: Simd>(s: S, row: &mut [f32]) {
-    let whole = row.len() - row.len() % S::LANES;
-    let mut largest = s.splat(f32::NEG_INFINITY);
-    let mut j = 0;
-    while j < whole {
-        largest = s.max(load_at(s, row, j), largest);
-        j += S::LANES;
+    let nothing = s.splat(f32::NEG_INFINITY);
+    let mut largest = nothing;
+    for j in (0..row.len()).step_by(S::LANES) {
+        largest = s.max(load_at_or(s, row, j, nothing), largest);
     }
-    let mut peak = s.largest(largest);
-    for x in &row[whole..] {
-        peak = if *x > peak { *x } else { peak };
-    }
+    let peak = s.largest(largest);
     if peak == f32::NEG_INFINITY {
         // Comparisons pass over NaN, so a row without a peak may still hold one.
         let fill = if row.iter().any(|x| x.is_nan()) {
@@ -97,27 +92,29 @@ fn softmax_row<S: Simd>(s: S, row: &mut [f32]) {
         return;
     }
     let shift = s.splat(peak);
+    // What does not fill a register stays in one: reading back a part that was just written waits.
+    let whole = row.len() - row.len() % S::LANES;
     let mut sums = s.splat(0.0);
-    let mut j = 0;
-    while j < whole {
+    for j in (0..whole).step_by(S::LANES) {
         let e = exp(s, s.sub(load_at(s, row, j), shift));
         sums = s.add(sums, e);
         store_at(s, row, j, e);
-        j += S::LANES;
     }
-    let mut sum = s.sum(sums);
+    let mut last = s.splat(0.0);
     if whole < row.len() {
-        let e = exp(s, s.sub(load_at(s, row, whole), shift));
-        store_at(s, row, whole, e);
-        // Only the lanes that are in the row count.
-        sum += s.sum(load_at(s, row, whole));
+        // Lanes behind the row weigh e^−60, which vanishes in a sum of at least 1; the way to the
+        // 0 of e^−∞ leads through denormal numbers, which take a CPU 100 cycles.
+        let nothing = s.splat(peak - 60.0);
+        last = exp(s, s.sub(load_at_or(s, row, whole, nothing), shift));
+        sums = s.add(sums, last);
     }
-    let scale = s.splat(1.0 / sum);
-    let mut j = 0;
-    while j < row.len() {
+    let scale = s.splat(1.0 / s.sum(sums));
+    for j in (0..whole).step_by(S::LANES) {
         let v = s.mul(load_at(s, row, j), scale);
         store_at(s, row, j, v);
-        j += S::LANES;
+    }
+    if whole < row.len() {
+        store_at(s, row, whole, s.mul(last, scale));
     }
 }
 

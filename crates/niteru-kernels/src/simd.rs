@@ -37,6 +37,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `n < LANES`, and `n` floats are readable at `p`.
     unsafe fn load_first(self, p: *const f32, n: usize) -> Self::V;
+    /// The first `n` lanes from `p`, those of `others` in the others.
+    /// # Safety
+    /// As for [`load_first`](Self::load_first).
+    unsafe fn load_first_or(self, p: *const f32, n: usize, others: Self::V) -> Self::V;
     /// # Safety
     /// `LANES` floats are writable at `p`; no alignment is needed.
     unsafe fn store(self, p: *mut f32, v: Self::V);
@@ -86,6 +90,19 @@ pub(crate) fn load_at<S: Simd>(s: S, row: &[f32], i: usize) -> S::V {
     } else {
         // SAFETY: `left < LANES` floats of the slice follow index i.
         unsafe { s.load_first(row.as_ptr().add(i), left) }
+    }
+}
+
+/// As [`load_at`], with `others` in place of the zeros.
+#[inline(always)]
+pub(crate) fn load_at_or<S: Simd>(s: S, row: &[f32], i: usize, others: S::V) -> S::V {
+    let left = row.len() - i;
+    if left >= S::LANES {
+        // SAFETY: `LANES` floats of the slice follow index i.
+        unsafe { s.load(row.as_ptr().add(i)) }
+    } else {
+        // SAFETY: `left < LANES` floats of the slice follow index i.
+        unsafe { s.load_first_or(row.as_ptr().add(i), left, others) }
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) const BF16: Micro = Micro {
     form: form(Left::Bf16),
     run: bf16,
     finish: release,
+    fetches: false,
 };
 
 /// For CPUs that [`detect`] says have AMX.
@@ -21,6 +22,7 @@ pub(crate) const INT8: Micro = Micro {
     form: form(Left::Unsigned8),
     run: int8,
     finish: release,
+    fetches: false,
 };
 
 const fn form(left: Left) -> Form {

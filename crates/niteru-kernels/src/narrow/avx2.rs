@@ -12,6 +12,7 @@ pub(crate) const BF16_BY_F32: Micro = Micro {
     form: form(Left::WideBf16, 5),
     run: bf16_by_f32,
     finish: nothing,
+    fetches: false,
 };
 
 /// For the token [`Avx2`](crate::avx2::Avx2). (VPMADDUBSW would be shorter, but its sums of 16 bits
@@ -20,6 +21,7 @@ pub(crate) const INT8_BY_16: Micro = Micro {
     form: form(Left::Wide8, 4),
     run: int8_by_16,
     finish: nothing,
+    fetches: false,
 };
 
 /// For CPUs that have AVX-VNNI too.
@@ -27,6 +29,7 @@ pub(crate) const INT8: Micro = Micro {
     form: form(Left::Unsigned8, 6),
     run: int8,
     finish: nothing,
+    fetches: false,
 };
 
 const fn form(left: Left, rows: usize) -> Form {

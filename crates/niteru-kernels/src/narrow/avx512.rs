@@ -12,6 +12,7 @@ pub(crate) const BF16_BY_F32: Micro = Micro {
     form: form(Left::WideBf16),
     run: bf16_by_f32,
     finish: nothing,
+    fetches: true,
 };
 
 /// For CPUs that have AVX-512 BF16 too.
@@ -19,6 +20,7 @@ pub(crate) const BF16: Micro = Micro {
     form: form(Left::Bf16),
     run: bf16,
     finish: nothing,
+    fetches: true,
 };
 
 /// For CPUs that have AVX-512 VNNI too.
@@ -26,6 +28,7 @@ pub(crate) const INT8: Micro = Micro {
     form: form(Left::Unsigned8),
     run: int8,
     finish: nothing,
+    fetches: true,
 };
 
 /// Whether VDPBF16PS multiplies twice as much in a cycle as a fused multiply-add on f32: so on AMD's
@@ -42,11 +45,14 @@ const fn form(left: Left) -> Form {
         rows: 8,
         lanes: LANES,
         vectors: 3,
-        group: 1,
+        group: GROUP,
     }
 }
 
 const LANES: usize = 16;
+
+/// Steps that lie together: a row's are a quarter of a cache line, and their loop unrolls.
+const GROUP: usize = 4;
 
 /// # Safety
 /// As [`Micro::run`] says; the CPU has AVX-512 F.
@@ -74,34 +80,45 @@ unsafe fn tile_bf16_by_f32<const ROWS: usize, const VECTORS: usize>(call: &Call)
     let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
     let high_half = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
     let (mut left, mut right) = (call.left.cast::<f32>(), call.right);
+    let mut ahead = call.ahead;
     for _ in 0..call.groups {
-        let mut column = [_mm512_setzero_ps(); VECTORS];
-        for j in 0..VECTORS {
-            // SAFETY: a step of a panel has a register for each vector.
-            let word = unsafe { _mm512_loadu_si512(right.add(j * LANES).cast()) };
-            column[j] = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(word));
-        }
-        for i in 0..ROWS {
-            // SAFETY: a step of a strip has two floats for each row.
-            let x = _mm512_set1_ps(unsafe { *left.add(2 * i) });
+        ahead = ahead.fetch();
+        for step in 0..GROUP {
+            let mut column = [_mm512_setzero_ps(); VECTORS];
             for j in 0..VECTORS {
-                sums[i][j] = _mm512_fmadd_ps(x, column[j], sums[i][j]);
+                // SAFETY: a group of a panel has GROUP registers for each vector.
+                let word =
+                    unsafe { _mm512_loadu_si512(right.add((j * GROUP + step) * LANES).cast()) };
+                column[j] = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(word));
+            }
+            for i in 0..ROWS {
+                // SAFETY: a group of a strip has 2 · GROUP floats for each row.
+                let x = _mm512_set1_ps(unsafe { *left.add(2 * (i * GROUP + step)) });
+                for j in 0..VECTORS {
+                    sums[i][j] = _mm512_fmadd_ps(x, column[j], sums[i][j]);
+                }
+            }
+            for j in 0..VECTORS {
+                // SAFETY: as above.
+                let word =
+                    unsafe { _mm512_loadu_si512(right.add((j * GROUP + step) * LANES).cast()) };
+                column[j] = _mm512_castsi512_ps(_mm512_and_si512(word, high_half));
+            }
+            for i in 0..ROWS {
+                // SAFETY: as above.
+                let x = _mm512_set1_ps(unsafe { *left.add(2 * (i * GROUP + step) + 1) });
+                for j in 0..VECTORS {
+                    sums[i][j] = _mm512_fmadd_ps(x, column[j], sums[i][j]);
+                }
             }
         }
-        for j in 0..VECTORS {
-            // SAFETY: as above.
-            let word = unsafe { _mm512_loadu_si512(right.add(j * LANES).cast()) };
-            column[j] = _mm512_castsi512_ps(_mm512_and_si512(word, high_half));
-        }
-        for i in 0..ROWS {
-            // SAFETY: as above.
-            let x = _mm512_set1_ps(unsafe { *left.add(2 * i + 1) });
-            for j in 0..VECTORS {
-                sums[i][j] = _mm512_fmadd_ps(x, column[j], sums[i][j]);
-            }
-        }
-        // SAFETY: at most one past the last step.
-        (left, right) = unsafe { (left.add(2 * ROWS), right.add(VECTORS * LANES)) };
+        // SAFETY: at most one past the last group.
+        (left, right) = unsafe {
+            (
+                left.add(2 * GROUP * ROWS),
+                right.add(GROUP * VECTORS * LANES),
+            )
+        };
     }
     for i in 0..ROWS {
         for j in 0..VECTORS {
@@ -122,28 +139,33 @@ unsafe fn tile_bf16_by_f32<const ROWS: usize, const VECTORS: usize>(call: &Call)
 unsafe fn tile_bf16<const ROWS: usize, const VECTORS: usize>(call: &Call) {
     let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
     let (mut left, mut right) = (call.left.cast::<i32>(), call.right);
+    let mut ahead = call.ahead;
     for _ in 0..call.groups {
-        let mut column = [_mm512_setzero_si512(); VECTORS];
-        for j in 0..VECTORS {
-            // SAFETY: a step of a panel has a register for each vector.
-            column[j] = unsafe { _mm512_loadu_si512(right.add(j * LANES).cast()) };
-        }
-        for i in 0..ROWS {
-            // SAFETY: a step of a strip has a word for each row.
-            let x = _mm512_set1_epi32(unsafe { *left.add(i) });
+        ahead = ahead.fetch();
+        for step in 0..GROUP {
+            let mut column = [_mm512_setzero_si512(); VECTORS];
             for j in 0..VECTORS {
-                // SAFETY: pairs of bfloat16 are 512 bits like any others.
-                let (x, column) = unsafe {
-                    (
-                        std::mem::transmute::<__m512i, __m512bh>(x),
-                        std::mem::transmute::<__m512i, __m512bh>(column[j]),
-                    )
-                };
-                sums[i][j] = _mm512_dpbf16_ps(sums[i][j], x, column);
+                // SAFETY: a group of a panel has GROUP registers for each vector.
+                column[j] =
+                    unsafe { _mm512_loadu_si512(right.add((j * GROUP + step) * LANES).cast()) };
+            }
+            for i in 0..ROWS {
+                // SAFETY: a group of a strip has GROUP words for each row.
+                let x = _mm512_set1_epi32(unsafe { *left.add(i * GROUP + step) });
+                for j in 0..VECTORS {
+                    // SAFETY: pairs of bfloat16 are 512 bits like any others.
+                    let (x, column) = unsafe {
+                        (
+                            std::mem::transmute::<__m512i, __m512bh>(x),
+                            std::mem::transmute::<__m512i, __m512bh>(column[j]),
+                        )
+                    };
+                    sums[i][j] = _mm512_dpbf16_ps(sums[i][j], x, column);
+                }
             }
         }
-        // SAFETY: at most one past the last step.
-        (left, right) = unsafe { (left.add(ROWS), right.add(VECTORS * LANES)) };
+        // SAFETY: at most one past the last group.
+        (left, right) = unsafe { (left.add(GROUP * ROWS), right.add(GROUP * VECTORS * LANES)) };
     }
     for i in 0..ROWS {
         for j in 0..VECTORS {
@@ -164,21 +186,26 @@ unsafe fn tile_bf16<const ROWS: usize, const VECTORS: usize>(call: &Call) {
 unsafe fn tile_int8<const ROWS: usize, const VECTORS: usize>(call: &Call) {
     let mut sums = [[_mm512_setzero_si512(); VECTORS]; ROWS];
     let (mut left, mut right) = (call.left.cast::<i32>(), call.right);
+    let mut ahead = call.ahead;
     for _ in 0..call.groups {
-        let mut column = [_mm512_setzero_si512(); VECTORS];
-        for j in 0..VECTORS {
-            // SAFETY: a step of a panel has a register for each vector.
-            column[j] = unsafe { _mm512_loadu_si512(right.add(j * LANES).cast()) };
-        }
-        for i in 0..ROWS {
-            // SAFETY: a step of a strip has a word for each row.
-            let x = _mm512_set1_epi32(unsafe { *left.add(i) });
+        ahead = ahead.fetch();
+        for step in 0..GROUP {
+            let mut column = [_mm512_setzero_si512(); VECTORS];
             for j in 0..VECTORS {
-                sums[i][j] = _mm512_dpbusd_epi32(sums[i][j], x, column[j]);
+                // SAFETY: a group of a panel has GROUP registers for each vector.
+                column[j] =
+                    unsafe { _mm512_loadu_si512(right.add((j * GROUP + step) * LANES).cast()) };
+            }
+            for i in 0..ROWS {
+                // SAFETY: a group of a strip has GROUP words for each row.
+                let x = _mm512_set1_epi32(unsafe { *left.add(i * GROUP + step) });
+                for j in 0..VECTORS {
+                    sums[i][j] = _mm512_dpbusd_epi32(sums[i][j], x, column[j]);
+                }
             }
         }
-        // SAFETY: at most one past the last step.
-        (left, right) = unsafe { (left.add(ROWS), right.add(VECTORS * LANES)) };
+        // SAFETY: at most one past the last group.
+        (left, right) = unsafe { (left.add(GROUP * ROWS), right.add(GROUP * VECTORS * LANES)) };
     }
     for i in 0..ROWS {
         for j in 0..VECTORS {

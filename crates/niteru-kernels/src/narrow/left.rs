@@ -187,6 +187,8 @@ fn place_row(form: &Form, row: &[u32], strip: &mut [u32], height: usize, within:
     match form.group * form.left.words() {
         1 => place_units::<1>(row, strip, height, within),
         2 => place_units::<2>(row, strip, height, within),
+        4 => place_units::<4>(row, strip, height, within),
+        8 => place_units::<8>(row, strip, height, within),
         16 => place_units::<16>(row, strip, height, within),
         unit => unreachable!("no form has units of {unit} words"),
     }

@@ -29,6 +29,8 @@ use crate::precision::Precision;
 pub(crate) const MAX_ROWS: usize = 32;
 /// Most columns of a panel.
 pub(crate) const MAX_COLUMNS: usize = 48;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// What the left side of a product is turned into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,8 +132,48 @@ pub(crate) struct Call {
     pub(crate) groups: usize,
     pub(crate) rows: usize,
     pub(crate) vectors: usize,
+    /// What will be read after this; of interest where [`Micro::fetches`].
+    pub(crate) ahead: Ahead,
     /// `[rows][MAX_COLUMNS]` of `f32` or `i32`, aligned to a cache line; written.
     pub(crate) sums: *mut u32,
+}
+
+/// Memory that is needed soon, to be asked for little by little: many requests at once would wait
+/// for one another.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    next: *const u8,
+    /// Bytes from one request to the next, at most two lines.
+    step: usize,
+}
+
+impl Ahead {
+    /// `bytes` in at most `requests` requests, or as much of them as these can cover.
+    pub(crate) fn over(bytes: &[u8], requests: usize) -> Self {
+        let lines = bytes.len().div_ceil(LINE).div_ceil(requests.max(1));
+        Self {
+            next: bytes.as_ptr(),
+            step: LINE * lines.min(2),
+        }
+    }
+
+    /// Asks for the next two lines and returns what comes after.
+    ///
+    /// Where nothing is left to ask for this asks for what lies behind, which does no harm.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn fetch(self) -> Self {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: hints; any address will do.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(self.next.cast());
+            _mm_prefetch::<_MM_HINT_T1>(self.next.wrapping_add(LINE).cast());
+        }
+        Self {
+            next: self.next.wrapping_add(self.step),
+            ..self
+        }
+    }
 }
 
 /// The innermost loop of a product for one instruction set.
@@ -144,6 +186,8 @@ pub(crate) struct Micro {
     pub(crate) run: unsafe fn(&Call),
     /// Called once after a thread's last `run`, on the same thread.
     pub(crate) finish: fn(),
+    /// Whether `run` asks for [`Call::ahead`] while it computes; if not, its caller asks before.
+    pub(crate) fetches: bool,
 }
 
 pub(crate) fn nothing() {}

@@ -12,6 +12,7 @@ pub(crate) const BF16_BY_F32: Micro = Micro {
     form: form(Left::WideBf16),
     run: bf16_by_f32,
     finish: nothing,
+    fetches: false,
 };
 
 /// For CPUs that have the dot product too.
@@ -19,6 +20,7 @@ pub(crate) const INT8: Micro = Micro {
     form: form(Left::Signed8),
     run: int8,
     finish: nothing,
+    fetches: false,
 };
 
 const fn form(left: Left) -> Form {

@@ -9,12 +9,14 @@ pub(crate) const BF16: Micro = Micro {
     form: form(Left::Bf16),
     run: bf16,
     finish: nothing,
+    fetches: false,
 };
 
 pub(crate) const INT8: Micro = Micro {
     form: form(Left::Unsigned8),
     run: int8,
     finish: nothing,
+    fetches: false,
 };
 
 const fn form(left: Left) -> Form {

@@ -4,7 +4,7 @@
 //! sums run over the whole of k in one order.
 
 use super::left::{LeftBlock, PackLeft};
-use super::{Call, MAX_COLUMNS, MAX_ROWS, Micro, right};
+use super::{Ahead, Call, LINE, MAX_COLUMNS, MAX_ROWS, Micro, right};
 use crate::math::{Activation, activate};
 use crate::matmul::{Epilogue, Target, spread};
 use crate::packed::PackedMatrix;
@@ -15,9 +15,6 @@ use std::ops::Range;
 
 /// Bytes of a block of the left side that stay in the L2 cache while the panels pass by.
 const BLOCK_BYTES: usize = 640 * 1024;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 thread_local! {
     /// Each thread's left side; given back before another product can begin on the thread.
@@ -121,7 +118,9 @@ impl Op for Block<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Part {
-            micro: Micro { form, run, .. },
+            micro: Micro {
+                form, run, fetches, ..
+            },
             b,
             ..
         } = *self.part;
@@ -134,7 +133,10 @@ impl Op for Block<'_> {
                 .following(panel)
                 .chunks(right.len().div_ceil(strips.max(1)).max(1));
             for strip in 0..strips {
-                fetch(s, ahead.next().unwrap_or_default());
+                let ahead = ahead.next().unwrap_or_default();
+                if !fetches {
+                    fetch(s, ahead);
+                }
                 let rows = self.left.heights().rows(strip);
                 let call = Call {
                     left: self.left.strip(rows.start),
@@ -142,6 +144,7 @@ impl Op for Block<'_> {
                     groups: form.groups(k),
                     rows: rows.len(),
                     vectors: form.panel_vectors(panel, n),
+                    ahead: Ahead::over(ahead, form.groups(k)),
                     sums: sums.0.as_mut_ptr(),
                 };
                 // SAFETY: the block holds the strip and the slice the panel, in this form; sums
@@ -195,6 +198,19 @@ impl Op for Finish<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
+        // A loop for each activation: it is chosen once for a tile, not once for a register.
+        match self.block.part.epilogue.activation {
+            Activation::None => self.finish(s, Activation::None),
+            Activation::Relu6 => self.finish(s, Activation::Relu6),
+            Activation::Gelu => self.finish(s, Activation::Gelu),
+            Activation::QuickGelu => self.finish(s, Activation::QuickGelu),
+        }
+    }
+}
+
+impl Finish<'_> {
+    #[inline(always)]
+    fn finish<S: Simd>(self, s: S, activation: Activation) {
         let part = self.block.part;
         let form = part.micro.form;
         let (k, n) = (part.b.k(), part.b.n());
@@ -203,38 +219,39 @@ impl Op for Finish<'_> {
         let (scales, corrections) = right::columns(&form, part.b.bytes(), k, n);
         let integers = !scales.is_empty();
         let Epilogue {
-            bias,
-            activation,
-            accumulate,
+            bias, accumulate, ..
         } = part.epilogue;
-        for (i, sums) in self.rows.zip(self.sums.0.chunks_exact(MAX_COLUMNS)) {
-            // SAFETY: a row of the result and `columns` of its columns, which this part alone
-            // writes.
-            let out = unsafe { part.out.row(self.block.first + i, first, columns) };
-            let unit = s.splat(self.block.left.scales()[i]);
-            for j in (0..columns).step_by(S::LANES) {
-                let count = (columns - j).min(S::LANES);
+        for j in (0..columns).step_by(S::LANES) {
+            let count = (columns - j).min(S::LANES);
+            let bias = match bias {
+                Some(bias) => load_count(s, &bias[first + j..], count),
+                None => s.splat(0.0),
+            };
+            let (scale, correction): (_, &[i32]) = match integers {
+                true => (
+                    load_at(s, scales, first + j),
+                    &corrections[first + j..][..S::LANES],
+                ),
+                false => (s.splat(1.0), &[]),
+            };
+            for (i, sums) in self.rows.clone().zip(self.sums.0.chunks_exact(MAX_COLUMNS)) {
                 let sums = sums[j..][..S::LANES].as_ptr();
-                let mut v = if integers {
-                    let correction = corrections[first + j..][..S::LANES].as_ptr();
-                    let scale = load_at(s, scales, first + j);
+                let v = if integers {
                     // SAFETY: both slices were checked to hold a register.
-                    let sum = unsafe { s.difference(sums.cast(), correction) };
-                    s.mul(s.mul(sum, scale), unit)
+                    let sum = unsafe { s.difference(sums.cast(), correction.as_ptr()) };
+                    let unit = s.splat(self.block.left.scales()[i]);
+                    s.fma(sum, s.mul(scale, unit), bias)
                 } else {
                     // SAFETY: as above, and these are bits of floats.
-                    unsafe { s.load(sums.cast()) }
+                    s.add(unsafe { s.load(sums.cast()) }, bias)
                 };
-                if let Some(bias) = bias {
-                    v = s.add(v, load_count(s, &bias[first + j..], count));
-                }
-                if activation != Activation::None {
-                    v = activate(s, activation, v);
-                }
+                let mut v = activate(s, activation, v);
+                // SAFETY: `count` columns of a row of the result, which this part alone writes.
+                let out = unsafe { part.out.row(self.block.first + i, first + j, count) };
                 if accumulate {
-                    v = s.add(v, load_count(s, &out[j..], count));
+                    v = s.add(v, load_count(s, out, count));
                 }
-                store_count(s, &mut out[j..], count, v);
+                store_count(s, out, count, v);
             }
         }
     }
