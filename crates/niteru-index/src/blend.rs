@@ -1,0 +1,119 @@
+use crate::IndexError;
+
+/// Shortest sum of unit vectors that still has a direction. What is shorter is the rounding of
+/// vectors that cancel out.
+const MIN_LENGTH: f64 = 1e-3;
+
+/// Weights of the query, of the mean of good examples and of the mean of bad ones: Rocchio's, with
+/// the values that are usual in text retrieval (Manning, Raghavan, Schütze: *Introduction to
+/// Information Retrieval*, 9.1.1).
+const ROCCHIO: [f64; 3] = [1.0, 0.75, 0.15];
+
+/// The direction between several: the mean of unit vectors, normalised. One vector stays as it is.
+///
+/// All have the same length.
+///
+/// # Errors
+/// [`IndexError::DegenerateQuery`] when there are none or they cancel out, [`IndexError::Dimensions`].
+pub fn mean_direction(vectors: &[Vec<f32>]) -> Result<Vec<f32>, IndexError> {
+    match vectors {
+        [] => Err(IndexError::DegenerateQuery),
+        [only] => Ok(only.clone()),
+        [first, ..] => {
+            let mut sum = vec![0.0; first.len()];
+            add_mean(&mut sum, vectors, 1.0)?;
+            unit(&sum)
+        }
+    }
+}
+
+/// A query moved towards good examples and away from bad ones, normalised:
+/// `1.0 · query + 0.75 · mean(like) − 0.15 · mean(unlike)` (J. J. Rocchio, 1971). All are unit
+/// vectors of one length.
+///
+/// # Errors
+/// [`IndexError::DegenerateQuery`] when there is neither a query nor a good example, or when they
+/// cancel out; [`IndexError::Dimensions`].
+pub fn rocchio(
+    query: Option<&[f32]>,
+    like: &[Vec<f32>],
+    unlike: &[Vec<f32>],
+) -> Result<Vec<f32>, IndexError> {
+    let Some(first) = query.or(like.first().map(Vec::as_slice)) else {
+        return Err(IndexError::DegenerateQuery);
+    };
+    let mut sum = vec![0.0; first.len()];
+    let query: Vec<Vec<f32>> = query.map(<[f32]>::to_vec).into_iter().collect();
+    let [own, good, bad] = ROCCHIO;
+    add_mean(&mut sum, &query, own)?;
+    add_mean(&mut sum, like, good)?;
+    add_mean(&mut sum, unlike, -bad)?;
+    unit(&sum)
+}
+
+/// Adds the mean of the vectors, times the weight.
+fn add_mean(sum: &mut [f64], vectors: &[Vec<f32>], weight: f64) -> Result<(), IndexError> {
+    let weight = weight / vectors.len() as f64;
+    for vector in vectors {
+        if vector.len() != sum.len() {
+            let (expected, found) = (sum.len(), vector.len());
+            return Err(IndexError::Dimensions { expected, found });
+        }
+        for (sum, x) in sum.iter_mut().zip(vector) {
+            *sum += weight * f64::from(*x);
+        }
+    }
+    Ok(())
+}
+
+fn unit(sum: &[f64]) -> Result<Vec<f32>, IndexError> {
+    let length = sum.iter().map(|x| x * x).sum::<f64>().sqrt();
+    // NaN compares as false.
+    if !(length.is_finite() && length >= MIN_LENGTH) {
+        return Err(IndexError::DegenerateQuery);
+    }
+    Ok(sum.iter().map(|x| (x / length) as f32).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(a: &[f32], b: &[f32]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6)
+    }
+
+    #[test]
+    fn means_and_examples() {
+        let (x, y) = (vec![1.0, 0.0], vec![0.0, 1.0]);
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        assert_eq!(mean_direction(std::slice::from_ref(&x)), Ok(x.clone()));
+        let mean = mean_direction(&[x.clone(), y.clone()]).unwrap();
+        assert!(near(&mean, &[half, half]), "{mean:?}");
+        // Direction 1.0 · x + 0.75 · y − 0.15 · x.
+        let moved = rocchio(Some(&x), std::slice::from_ref(&y), std::slice::from_ref(&x)).unwrap();
+        let length = 0.85_f32.hypot(0.75);
+        assert!(near(&moved, &[0.85 / length, 0.75 / length]), "{moved:?}");
+        assert!(near(
+            &rocchio(None, std::slice::from_ref(&y), &[]).unwrap(),
+            &y
+        ));
+    }
+
+    #[test]
+    fn what_has_no_direction_is_refused() {
+        let (x, minus) = (vec![1.0, 0.0], vec![-1.0, 1e-5]);
+        let degenerate = Err(IndexError::DegenerateQuery);
+        assert_eq!(mean_direction(&[]), degenerate);
+        assert_eq!(mean_direction(&[x.clone(), minus.clone()]), degenerate);
+        assert_eq!(
+            mean_direction(&[x.clone(), vec![f32::NAN, 0.0]]),
+            degenerate
+        );
+        assert_eq!(rocchio(None, &[], std::slice::from_ref(&x)), degenerate);
+        assert_eq!(rocchio(None, &[x.clone(), minus], &[]), degenerate);
+        let (expected, found) = (2, 1);
+        let other = Err(IndexError::Dimensions { expected, found });
+        assert_eq!(rocchio(Some(&x), &[vec![1.0]], &[]), other);
+    }
+}
