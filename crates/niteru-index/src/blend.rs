@@ -14,7 +14,8 @@ const ROCCHIO: [f64; 3] = [1.0, 0.75, 0.15];
 /// All have the same length.
 ///
 /// # Errors
-/// [`IndexError::DegenerateQuery`] when there are none or they cancel out, [`IndexError::Dimensions`].
+/// [`IndexError::DegenerateQuery`] when there are none or one is not finite,
+/// [`IndexError::CancelsOut`], [`IndexError::Dimensions`].
 pub fn mean_direction(vectors: &[Vec<f32>]) -> Result<Vec<f32>, IndexError> {
     match vectors {
         [] => Err(IndexError::DegenerateQuery),
@@ -32,8 +33,8 @@ pub fn mean_direction(vectors: &[Vec<f32>]) -> Result<Vec<f32>, IndexError> {
 /// vectors of one length.
 ///
 /// # Errors
-/// [`IndexError::DegenerateQuery`] when there is neither a query nor a good example, or when they
-/// cancel out; [`IndexError::Dimensions`].
+/// [`IndexError::DegenerateQuery`] when there is neither a query nor a good example, or one is not
+/// finite; [`IndexError::CancelsOut`], [`IndexError::Dimensions`].
 pub fn rocchio(
     query: Option<&[f32]>,
     like: &[Vec<f32>],
@@ -68,9 +69,11 @@ fn add_mean(sum: &mut [f64], vectors: &[Vec<f32>], weight: f64) -> Result<(), In
 
 fn unit(sum: &[f64]) -> Result<Vec<f32>, IndexError> {
     let length = sum.iter().map(|x| x * x).sum::<f64>().sqrt();
-    // NaN compares as false.
-    if !(length.is_finite() && length >= MIN_LENGTH) {
+    if !length.is_finite() {
         return Err(IndexError::DegenerateQuery);
+    }
+    if length < MIN_LENGTH {
+        return Err(IndexError::CancelsOut);
     }
     Ok(sum.iter().map(|x| (x / length) as f32).collect())
 }
@@ -105,13 +108,14 @@ mod tests {
         let (x, minus) = (vec![1.0, 0.0], vec![-1.0, 1e-5]);
         let degenerate = Err(IndexError::DegenerateQuery);
         assert_eq!(mean_direction(&[]), degenerate);
-        assert_eq!(mean_direction(&[x.clone(), minus.clone()]), degenerate);
+        let cancels_out = Err(IndexError::CancelsOut);
+        assert_eq!(mean_direction(&[x.clone(), minus.clone()]), cancels_out);
         assert_eq!(
             mean_direction(&[x.clone(), vec![f32::NAN, 0.0]]),
             degenerate
         );
         assert_eq!(rocchio(None, &[], std::slice::from_ref(&x)), degenerate);
-        assert_eq!(rocchio(None, &[x.clone(), minus], &[]), degenerate);
+        assert_eq!(rocchio(None, &[x.clone(), minus], &[]), cancels_out);
         let (expected, found) = (2, 1);
         let other = Err(IndexError::Dimensions { expected, found });
         assert_eq!(rocchio(Some(&x), &[vec![1.0]], &[]), other);

@@ -1,0 +1,364 @@
+//! From a condition to the set of images that pass it.
+//!
+//! Each test becomes one small parameterised statement that an index answers; `and`, `or` and `not`
+//! are set operations. What a condition says never becomes part of a statement's text.
+
+use niteru_index::condition::{Field, Literal, Order, Value, fold, spellings};
+use niteru_index::{Condition, ConditionError, Filter, IdSet};
+use rusqlite::types::ToSql;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::error::{Failure, known, shortened};
+use crate::{Collection, StoreError};
+
+/// Compares a value with `?2` by way of the index on its start.
+pub(crate) const TEXT_IS: &str = "substr(value, 1, 40) = substr(?2, 1, 40) AND value = ?2";
+
+/// Most characters of a field's name that a misspelt one is compared with.
+const MAX_COMPARED: usize = 64;
+
+/// The images that pass a condition, as they were when it was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection(Which);
+
+/// A complement costs no more than what it leaves out: nobody asks for all ids of a collection.
+#[derive(Debug, Clone, PartialEq)]
+enum Which {
+    Only(IdSet),
+    Except(IdSet),
+}
+use Which::{Except, Only};
+
+impl Selection {
+    /// Whether the image passes.
+    pub fn allows(&self, id: u64) -> bool {
+        self.filter().allows(id)
+    }
+
+    /// Every image.
+    pub(crate) fn all() -> Self {
+        Self(Except(IdSet::new()))
+    }
+
+    pub(crate) fn only(ids: IdSet) -> Self {
+        Self(Only(ids))
+    }
+
+    /// What an index takes.
+    pub(crate) fn filter(&self) -> Filter<'_> {
+        match &self.0 {
+            Only(ids) => Filter::Only(ids),
+            Except(ids) if ids.is_empty() => Filter::All,
+            Except(ids) => Filter::Except(ids),
+        }
+    }
+
+    /// Number of these ids that pass.
+    pub(crate) fn count(&self, ids: &IdSet) -> u64 {
+        match &self.0 {
+            Only(own) => own.intersection_len(ids),
+            Except(out) => ids.len() - out.intersection_len(ids),
+        }
+    }
+
+    pub(crate) fn without(self, ids: &IdSet) -> Self {
+        match self.0 {
+            Only(mut own) => {
+                own -= ids;
+                Self(Only(own))
+            }
+            Except(mut out) => {
+                out |= ids;
+                Self(Except(out))
+            }
+        }
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(match (self.0, other.0) {
+            (Only(mut a), Only(b)) => {
+                a &= &b;
+                Only(a)
+            }
+            (Only(mut a), Except(b)) | (Except(b), Only(mut a)) => {
+                a -= &b;
+                Only(a)
+            }
+            (Except(mut a), Except(b)) => {
+                a |= &b;
+                Except(a)
+            }
+        })
+    }
+
+    fn negated(self) -> Self {
+        Self(match self.0 {
+            Only(ids) => Except(ids),
+            Except(ids) => Only(ids),
+        })
+    }
+}
+
+impl Collection<'_> {
+    /// The images that pass a condition, the missing ones included.
+    ///
+    /// # Errors
+    /// [`StoreError::Condition`] for a field that the collection does not have, and for an order by
+    /// number or date in a field that holds none; and those of the database.
+    pub fn select(&self, condition: &Condition) -> Result<Selection, StoreError> {
+        self.home.read(|tx| select(tx, self, condition))
+    }
+}
+
+/// As [`Collection::select`], in a transaction.
+pub(crate) fn select(
+    tx: &Transaction<'_>,
+    collection: &Collection<'_>,
+    condition: &Condition,
+) -> Result<Selection, Failure> {
+    let select = |condition| select(tx, collection, condition);
+    Ok(match condition {
+        Condition::And(all) => {
+            let mut selection = Selection::all();
+            for condition in all {
+                selection = selection.and(select(condition)?);
+            }
+            selection
+        }
+        Condition::Or(any) => {
+            // Not all of them not.
+            let mut none = Selection::all();
+            for condition in any {
+                none = none.and(select(condition)?.negated());
+            }
+            none.negated()
+        }
+        Condition::Not(inner) => select(inner)?.negated(),
+        test => {
+            let mut ids = IdSet::new();
+            Test::new(tx, collection, test)?.run(&mut ids)?;
+            Selection::only(ids)
+        }
+    })
+}
+
+/// A test of one field.
+struct Test<'t> {
+    tx: &'t Transaction<'t>,
+    field: i64,
+    condition: &'t Condition,
+}
+
+impl<'t> Test<'t> {
+    fn new(
+        tx: &'t Transaction<'t>,
+        collection: &Collection<'_>,
+        condition: &'t Condition,
+    ) -> Result<Self, Failure> {
+        let field = match condition {
+            Condition::Compare { field, .. }
+            | Condition::In { field, .. }
+            | Condition::Contains { field, .. }
+            | Condition::Exists { field } => field_id(tx, collection, field)?,
+            // Joins have no field.
+            Condition::And(_) | Condition::Or(_) | Condition::Not(_) => 0,
+        };
+        Ok(Self {
+            tx,
+            field,
+            condition,
+        })
+    }
+
+    /// Adds the images for which the test holds.
+    fn run(&self, ids: &mut IdSet) -> Result<(), Failure> {
+        match self.condition {
+            Condition::Compare {
+                field,
+                order,
+                value,
+            } => {
+                self.check_order(field, *order, value)?;
+                self.compare(*order, &value.value, ids)
+            }
+            Condition::In { values, .. } => {
+                let mut values = values.iter();
+                values.try_for_each(|value| self.compare(Order::Equal, &value.value, ids))
+            }
+            Condition::Contains { text, .. } => {
+                self.ids("niteru_contains(value, ?2)", &[&fold(text)], ids)
+            }
+            Condition::Exists { .. } => self.ids("true", &[], ids),
+            Condition::And(_) | Condition::Or(_) | Condition::Not(_) => Ok(()),
+        }
+    }
+
+    fn compare(&self, order: Order, value: &Value, ids: &mut IdSet) -> Result<(), Failure> {
+        match value {
+            Value::Text(text) if order == Order::Equal => self.ids(TEXT_IS, &[text], ids),
+            Value::Boolean(value) if order == Order::Equal => spellings(*value)
+                .iter()
+                .try_for_each(|text| self.ids(TEXT_IS, &[text], ids)),
+            // These have no order.
+            Value::Text(_) | Value::Boolean(_) => Ok(()),
+            Value::Number(number) => {
+                let test = match order {
+                    Order::Equal => "number = ?2",
+                    Order::Less => "number < ?2",
+                    Order::AtMost => "number <= ?2",
+                    Order::Greater => "number > ?2",
+                    Order::AtLeast => "number >= ?2",
+                };
+                self.ids(test, &[number], ids)
+            }
+            Value::Date(date) => {
+                let (start, end) = (date.start(), date.end());
+                match order {
+                    Order::Equal => {
+                        self.ids("instant >= ?2 AND instant < ?3", &[&start, &end], ids)
+                    }
+                    Order::Less => self.ids("instant < ?2", &[&start], ids),
+                    Order::AtMost => self.ids("instant < ?2", &[&end], ids),
+                    Order::Greater => self.ids("instant >= ?2", &[&end], ids),
+                    Order::AtLeast => self.ids("instant >= ?2", &[&start], ids),
+                }
+            }
+        }
+    }
+
+    /// Adds the images whose value passes `test`, which is one of this file's own texts; its
+    /// parameters start at `?2`.
+    fn ids(&self, test: &str, values: &[&dyn ToSql], ids: &mut IdSet) -> Result<(), Failure> {
+        let sql = format!("SELECT image FROM metadata WHERE field = ?1 AND {test}");
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        let mut parameters: Vec<&dyn ToSql> = vec![&self.field];
+        parameters.extend(values);
+        let mut rows = statement.query(&parameters[..])?;
+        while let Some(row) = rows.next()? {
+            ids.insert(row.get::<_, i64>(0)?.cast_unsigned());
+        }
+        Ok(())
+    }
+
+    /// Refuses to order by a kind of value that the field does not hold: it would find nothing, and
+    /// leave people wondering why.
+    fn check_order(&self, field: &Field, order: Order, literal: &Literal) -> Result<(), Failure> {
+        let (column, kind) = match literal.value {
+            Value::Number(_) => ("number", "a number"),
+            Value::Date(_) => ("instant", "a date"),
+            Value::Text(_) | Value::Boolean(_) => return Ok(()),
+        };
+        if order == Order::Equal || self.has(&format!("{column} IS NOT NULL"))? {
+            return Ok(());
+        }
+        let sql = "SELECT value FROM metadata WHERE field = ? LIMIT 1";
+        let example: Option<String> = self
+            .tx
+            .prepare_cached(sql)?
+            .query_row([self.field], |row| row.get(0))
+            .optional()?;
+        match example {
+            None => Ok(()),
+            Some(example) => Err(literal
+                .place
+                .error(format!(
+                    "no value of {:?} is {kind}: one is {:?}",
+                    field.name,
+                    shortened(&example)
+                ))
+                .into()),
+        }
+    }
+
+    fn has(&self, test: &str) -> rusqlite::Result<bool> {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM metadata WHERE field = ? AND {test})");
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        statement.query_row([self.field], |row| row.get(0))
+    }
+}
+
+/// The number of a collection's field, if it has it.
+pub(crate) fn find_field(
+    tx: &Transaction<'_>,
+    collection: &Collection<'_>,
+    name: &str,
+) -> rusqlite::Result<Option<i64>> {
+    tx.prepare_cached("SELECT id FROM fields WHERE collection = ? AND name = ?")?
+        .query_row(params![collection.id, name], |row| row.get(0))
+        .optional()
+}
+
+fn field_id(
+    tx: &Transaction<'_>,
+    collection: &Collection<'_>,
+    field: &Field,
+) -> Result<i64, Failure> {
+    match find_field(tx, collection, &field.name)? {
+        Some(id) => Ok(id),
+        None => Err(unknown_field(field, &collection.read_fields(tx)?).into()),
+    }
+}
+
+fn unknown_field(field: &Field, names: &[String]) -> ConditionError {
+    let mut reason = format!(
+        "no field {:?}: {}",
+        shortened(&field.name),
+        known(
+            names,
+            "the collection has no metadata, add some with a CSV file"
+        )
+    );
+    if let Some(near) = nearest(&field.name, names) {
+        reason += &format!("; did you mean {near:?}?");
+    }
+    field.place.error(reason)
+}
+
+/// The name that is fewest changes of characters away, if these are at most a third of it.
+fn nearest<'n>(name: &str, names: &'n [String]) -> Option<&'n str> {
+    let name = fold(name);
+    let distances = names
+        .iter()
+        .map(|other| (distance(&name, &fold(other)), other));
+    let (changes, other) = distances.min_by_key(|(changes, _)| *changes)?;
+    (changes <= other.chars().count().div_ceil(3)).then_some(other)
+}
+
+/// Levenshtein's distance between the starts of two names.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(MAX_COMPARED).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, a) in a.chars().take(MAX_COMPARED).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misspelt_fields_are_recognised() {
+        let names = ["part_number", "colour", "分類", "x"].map(String::from);
+        let table = [
+            ("part_nmber", Some("part_number")),
+            ("Part_Number", Some("part_number")),
+            ("color", Some("colour")),
+            ("分る", Some("分類")),
+            ("height", None),
+            ("", None),
+        ];
+        for (name, expected) in table {
+            assert_eq!(nearest(name, &names), expected, "{name}");
+        }
+        assert_eq!(nearest("x", &[]), None);
+        assert_eq!(distance(&"x".repeat(100_000), ""), MAX_COMPARED);
+    }
+}
