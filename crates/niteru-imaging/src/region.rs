@@ -159,7 +159,9 @@ mod tests {
         ];
         let mut wrong = Vec::new();
         for (text, expected) in table {
-            let part = text.parse().and_then(|region: Region| region.crop(&picture));
+            let part = text
+                .parse()
+                .and_then(|region: Region| region.crop(&picture));
             let found = part.map(|part| {
                 let [x, y] = [part.pixels()[0], part.pixels()[1]].map(u32::from);
                 [x, y, part.width(), part.height()]

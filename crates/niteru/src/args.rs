@@ -85,8 +85,7 @@ pub(crate) enum Command {
                       column becomes metadata. Running the same command again adds nothing twice.")]
     Add(AddArgs),
     /// Find the images of a collection that are most like an image or a text
-    #[command(
-        after_help = "Examples:\n  niteru search parts query.jpg\n  \
+    #[command(after_help = "Examples:\n  niteru search parts query.jpg\n  \
                       niteru search parts query.jpg -k 20 --html result.html\n  \
                       niteru search parts query.jpg --filter 'category = bolt and length >= 20'\n  \
                       niteru search parts query.jpg --group-by part_number --not part_number=@query\n  \
@@ -97,8 +96,7 @@ pub(crate) enum Command {
                       niteru search photos bolt.jpg --text 'rusty' --text-weight 0.3\n\n\
                       Conditions: FIELD = VALUE, != < <= > >=, FIELD in (A, B), FIELD contains TEXT,\n\
                       FIELD exists, FIELD missing, joined by and, or, not and parentheses. Quote texts\n\
-                      that have spaces or signs in them. docs/filters.md explains them."
-    )]
+                      that have spaces or signs in them. docs/filters.md explains them.")]
     Search(SearchArgs),
     /// List, show and remove the images of a collection
     #[command(

@@ -119,7 +119,10 @@ const ENGLISH: Words = Words {
     not: "Not",
     unlike: "Unlike",
     in_group: ["images: ", ""],
-    ungrouped: ["Left out, since they have no value to be grouped by: ", " images"],
+    ungrouped: [
+        "Left out, since they have no value to be grouped by: ",
+        " images",
+    ],
     absent: "no picture",
     none: "Nothing in the collection is as similar as was asked for.",
     next: "What to try next",

@@ -44,7 +44,10 @@ impl Asked {
         let embedding = match query {
             Some(query) if like.is_empty() && unlike.is_empty() => query,
             query => {
-                let (good, bad) = (embeddings(collection, &like)?, embeddings(collection, &unlike)?);
+                let (good, bad) = (
+                    embeddings(collection, &like)?,
+                    embeddings(collection, &unlike)?,
+                );
                 rocchio(query.as_deref(), &good, &bad)?
             }
         };
@@ -145,7 +148,10 @@ fn cropped(args: &SearchArgs) -> Result<Option<Picture>> {
         return Ok(None);
     };
     let [path] = &args.images[..] else {
-        bail!("--crop takes a rectangle of one image; name one, not {}", args.images.len());
+        bail!(
+            "--crop takes a rectangle of one image; name one, not {}",
+            args.images.len()
+        );
     };
     crop(path, region).map(Some)
 }

@@ -43,7 +43,11 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     let (results, ungrouped) = find(&collection, &query, args)?;
     if let Some(file) = &args.html {
         let mut report = Report::of_search(args.report.lang, &args.collection, encoder.model());
-        report.search(&asked.shown(args), &asked.restrictions(args), &found(&results));
+        report.search(
+            &asked.shown(args),
+            &asked.restrictions(args),
+            &found(&results),
+        );
         if let Some(images @ 1..) = ungrouped {
             report.ungrouped(images);
         }
@@ -65,7 +69,9 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     }
     if let (Some(images @ 1..), Some(field)) = (ungrouped, &args.group_by) {
         let images = count(usize::try_from(images).unwrap_or(usize::MAX), "image");
-        context.output.note(format!("{images} without {field:?} left out: they form no group"));
+        context.output.note(format!(
+            "{images} without {field:?} left out: they form no group"
+        ));
     }
     Ok(Outcome::Done)
 }
@@ -166,8 +172,10 @@ fn why_nothing(collection: &Collection<'_>, query: &Query) -> Result<String> {
         Some(least) => {
             format!("no image has a similarity of {least:.3} or more; try a lower --min-similarity")
         }
-        None => "no image is left: examples are no results, and neither are images whose files have \
+        None => {
+            "no image is left: examples are no results, and neither are images whose files have \
                  vanished (`niteru add` them again)"
-            .to_string(),
+                .to_string()
+        }
     })
 }
