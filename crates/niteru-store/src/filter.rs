@@ -11,8 +11,22 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use crate::error::{Failure, known, shortened};
 use crate::{Collection, StoreError};
 
-/// Compares a value with `?2` by way of the index on its start.
-pub(crate) const TEXT_IS: &str = "substr(value, 1, 40) = substr(?2, 1, 40) AND value = ?2";
+/// Compares a value with `?2` by way of the index on texts. SQLite would put the parameter for
+/// `value` everywhere if it read `value = ?2`, and then not see that the index fits.
+const SHORT_TEXT_IS: &str = "value BETWEEN ?2 AND ?2 AND length(value) <= 40";
+const LONG_TEXT_IS: &str =
+    "substr(value, 1, 40) = substr(?2, 1, 40) AND +value = ?2 AND length(value) > 40";
+
+/// How a value is compared with this text as `?2`.
+pub(crate) fn text_is(text: &str) -> &'static str {
+    // As SQLite's length() counts: up to the first NUL.
+    let length = text.chars().take_while(|c| *c != '\0').count();
+    if length <= 40 {
+        SHORT_TEXT_IS
+    } else {
+        LONG_TEXT_IS
+    }
+}
 
 /// Most characters of a field's name that a misspelt one is compared with.
 const MAX_COMPARED: usize = 64;
@@ -195,10 +209,10 @@ impl<'t> Test<'t> {
 
     fn compare(&self, order: Order, value: &Value, ids: &mut IdSet) -> Result<(), Failure> {
         match value {
-            Value::Text(text) if order == Order::Equal => self.ids(TEXT_IS, &[text], ids),
+            Value::Text(text) if order == Order::Equal => self.ids(text_is(text), &[text], ids),
             Value::Boolean(value) if order == Order::Equal => spellings(*value)
                 .iter()
-                .try_for_each(|text| self.ids(TEXT_IS, &[text], ids)),
+                .try_for_each(|text| self.ids(text_is(text), &[text], ids)),
             // These have no order.
             Value::Text(_) | Value::Boolean(_) => Ok(()),
             Value::Number(number) => {
@@ -229,8 +243,7 @@ impl<'t> Test<'t> {
     /// Adds the images whose value passes `test`, which is one of this file's own texts; its
     /// parameters start at `?2`.
     fn ids(&self, test: &str, values: &[&dyn ToSql], ids: &mut IdSet) -> Result<(), Failure> {
-        let sql = format!("SELECT image FROM metadata WHERE field = ?1 AND {test}");
-        let mut statement = self.tx.prepare_cached(&sql)?;
+        let mut statement = self.tx.prepare_cached(&images_whose(test))?;
         let mut parameters: Vec<&dyn ToSql> = vec![&self.field];
         parameters.extend(values);
         let mut rows = statement.query(&parameters[..])?;
@@ -277,6 +290,11 @@ impl<'t> Test<'t> {
     }
 }
 
+/// The statement that gives the images whose value of field `?1` passes a test.
+fn images_whose(test: &str) -> String {
+    format!("SELECT image FROM metadata WHERE field = ?1 AND {test}")
+}
+
 /// The number of a collection's field, if it has it.
 pub(crate) fn find_field(
     tx: &Transaction<'_>,
@@ -314,14 +332,15 @@ fn unknown_field(field: &Field, names: &[String]) -> ConditionError {
     field.place.error(reason)
 }
 
-/// The name that is fewest changes of characters away, if these are at most a third of it.
+/// The name that is fewest changes of characters away, if these are about a third of it at most.
 fn nearest<'n>(name: &str, names: &'n [String]) -> Option<&'n str> {
     let name = fold(name);
     let distances = names
         .iter()
         .map(|other| (distance(&name, &fold(other)), other));
     let (changes, other) = distances.min_by_key(|(changes, _)| *changes)?;
-    (changes <= other.chars().count().div_ceil(3)).then_some(other)
+    let length = other.chars().count();
+    (changes <= length.div_ceil(3) && changes < length).then_some(other)
 }
 
 /// Levenshtein's distance between the starts of two names.
@@ -343,6 +362,53 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_are_answered_by_indexes() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = crate::Home::open(folder.path()).unwrap();
+        let reader = home.reader().unwrap();
+        let table = [
+            (
+                SHORT_TEXT_IS,
+                "COVERING INDEX metadata_by_text (field=? AND value>? AND value<?)",
+            ),
+            (
+                LONG_TEXT_IS,
+                "INDEX metadata_by_long_text (field=? AND <expr>=?)",
+            ),
+            (
+                "number = ?2",
+                "COVERING INDEX metadata_by_number (field=? AND number=?)",
+            ),
+            (
+                "number < ?2",
+                "COVERING INDEX metadata_by_number (field=? AND number<?)",
+            ),
+            (
+                "number >= ?2",
+                "COVERING INDEX metadata_by_number (field=? AND number>?)",
+            ),
+            (
+                "instant < ?2",
+                "COVERING INDEX metadata_by_instant (field=? AND instant<?)",
+            ),
+            ("true", "COVERING INDEX metadata_by_field (field=?)"),
+        ];
+        let mut wrong = Vec::new();
+        for (test, expected) in table {
+            let sql = format!("EXPLAIN QUERY PLAN {}", images_whose(test));
+            let mut statement = reader.prepare(&sql).unwrap();
+            let unknown = vec![rusqlite::types::Null; statement.parameter_count()];
+            let plan: String = statement
+                .query_row(rusqlite::params_from_iter(unknown), |row| row.get(3))
+                .unwrap();
+            if plan != format!("SEARCH metadata USING {expected}") {
+                wrong.push(format!("{test}: {plan}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
 
     #[test]
     fn misspelt_fields_are_recognised() {

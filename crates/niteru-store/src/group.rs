@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::collection::sql_id;
 use crate::error::Failure;
-use crate::filter::{Selection, TEXT_IS, find_field};
+use crate::filter::{Selection, find_field, text_is};
 use crate::search::{Query, SearchResult, Searcher};
 use crate::{Collection, StoreError};
 
@@ -202,7 +202,8 @@ impl Grouping<'_, '_> {
     fn images(&self, value: &str) -> rusqlite::Result<IdSet> {
         let sql = format!(
             "SELECT m.image FROM metadata m JOIN images i ON i.id = m.image
-             WHERE m.field = ?1 AND {TEXT_IS} AND i.missing = 0"
+             WHERE m.field = ?1 AND {} AND i.missing = 0",
+            text_is(value)
         );
         let mut statement = self.searcher.tx.prepare_cached(&sql)?;
         let ids = statement.query_map(params![self.field, value], |row| row.get::<_, i64>(0))?;

@@ -18,7 +18,7 @@ pub(super) struct Asked {
     /// Unit length.
     pub(super) embedding: Vec<f32>,
     pub(super) filter: Option<Condition>,
-    /// Numbers of the examples, which are no results.
+    /// Ids of the examples, which are no results.
     pub(super) examples: Vec<u64>,
     /// The rectangle of the image that was looked for.
     cropped: Option<Picture>,
@@ -27,10 +27,15 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Whether something has to be embedded: examples are.
+    pub(super) fn needs_encoder(args: &SearchArgs) -> bool {
+        !args.images.is_empty() || args.text.is_some()
+    }
+
     /// Understands what was asked; the filter first, since it costs least.
     pub(super) fn new(
         collection: &Collection<'_>,
-        encoder: &Encoder,
+        encoder: Option<&Encoder>,
         args: &SearchArgs,
     ) -> Result<Asked> {
         let examples = |named: &[String]| {
@@ -40,7 +45,10 @@ impl Asked {
         let (like, unlike) = (examples(&args.like)?, examples(&args.unlike)?);
         let filter = filter(collection, args, &like)?;
         let cropped = cropped(args)?;
-        let query = query_embedding(encoder, args, cropped.as_ref())?;
+        let query = match encoder {
+            Some(encoder) => query_embedding(encoder, args, cropped.as_ref())?,
+            None => None,
+        };
         let embedding = match query {
             Some(query) if like.is_empty() && unlike.is_empty() => query,
             query => {

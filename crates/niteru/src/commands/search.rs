@@ -30,10 +30,14 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
         numbers: args.numbers.clone(),
         threads: args.threads,
     };
-    let encoder = context.encoder(Some(collection.identity()), &model)?;
-    let mut asked = Asked::new(&collection, &encoder, args)?;
+    let own = collection.identity();
+    let encoder = match Asked::needs_encoder(args) {
+        true => Some(context.encoder(Some(own), &model)?),
+        false => None,
+    };
+    let mut asked = Asked::new(&collection, encoder.as_ref(), args)?;
     let query = Query {
-        encoder: (&encoder).into(),
+        encoder: encoder.as_ref().map_or_else(|| own.clone(), Into::into),
         embedding: std::mem::take(&mut asked.embedding),
         k: args.k.get(),
         min_similarity: args.min_similarity,
@@ -42,7 +46,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     };
     let (results, ungrouped) = find(&collection, &query, args)?;
     if let Some(file) = &args.html {
-        let mut report = Report::of_search(args.report.lang, &args.collection, encoder.model());
+        let mut report = Report::of_search(args.report.lang, &args.collection, &own.model);
         report.search(
             &asked.shown(args),
             &asked.restrictions(args),
@@ -57,7 +61,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     if context.output.is_json() {
         context.output.json(&Searched {
             collection: &args.collection,
-            model: encoder.model(),
+            model: &own.model,
             results: &results,
             ungrouped,
         })?;
