@@ -4,10 +4,10 @@ use crate::IndexError;
 /// vectors that cancel out.
 const MIN_LENGTH: f64 = 1e-3;
 
-/// Weights of the query, of the mean of good examples and of the mean of bad ones: Rocchio's, with
-/// the values that are usual in text retrieval (Manning, Raghavan, Schütze: *Introduction to
-/// Information Retrieval*, 9.1.1).
-const ROCCHIO: [f64; 3] = [1.0, 0.75, 0.15];
+/// Weight of the mean of good examples and of the mean of bad ones, beside a query of weight 1. In
+/// text retrieval bad examples count less (0.15 is usual); embeddings of one model lie close together,
+/// and so little would not be noticed.
+const EXAMPLES: f64 = 0.75;
 
 /// The direction between several: the mean of unit vectors, normalised. One vector stays as it is.
 ///
@@ -29,8 +29,8 @@ pub fn mean_direction(vectors: &[Vec<f32>]) -> Result<Vec<f32>, IndexError> {
 }
 
 /// A query moved towards good examples and away from bad ones, normalised:
-/// `1.0 · query + 0.75 · mean(like) − 0.15 · mean(unlike)` (J. J. Rocchio, 1971). All are unit
-/// vectors of one length.
+/// `query + 0.75 · mean(like) − 0.75 · mean(unlike)` (J. J. Rocchio, *Relevance feedback in information
+/// retrieval*, 1971). Without a query, `mean(like)` is the query. All are unit vectors of one length.
 ///
 /// # Errors
 /// [`IndexError::DegenerateQuery`] when there is neither a query nor a good example, or one is not
@@ -40,15 +40,17 @@ pub fn rocchio(
     like: &[Vec<f32>],
     unlike: &[Vec<f32>],
 ) -> Result<Vec<f32>, IndexError> {
-    let Some(first) = query.or(like.first().map(Vec::as_slice)) else {
+    let query: Vec<Vec<f32>> = match query {
+        Some(query) => vec![query.to_vec()],
+        None => like.to_vec(),
+    };
+    let Some(first) = query.first() else {
         return Err(IndexError::DegenerateQuery);
     };
     let mut sum = vec![0.0; first.len()];
-    let query: Vec<Vec<f32>> = query.map(<[f32]>::to_vec).into_iter().collect();
-    let [own, good, bad] = ROCCHIO;
-    add_mean(&mut sum, &query, own)?;
-    add_mean(&mut sum, like, good)?;
-    add_mean(&mut sum, unlike, -bad)?;
+    add_mean(&mut sum, &query, 1.0)?;
+    add_mean(&mut sum, like, EXAMPLES)?;
+    add_mean(&mut sum, unlike, -EXAMPLES)?;
     unit(&sum)
 }
 
@@ -93,10 +95,13 @@ mod tests {
         assert_eq!(mean_direction(std::slice::from_ref(&x)), Ok(x.clone()));
         let mean = mean_direction(&[x.clone(), y.clone()]).unwrap();
         assert!(near(&mean, &[half, half]), "{mean:?}");
-        // Direction 1.0 · x + 0.75 · y − 0.15 · x.
-        let moved = rocchio(Some(&x), std::slice::from_ref(&y), std::slice::from_ref(&x)).unwrap();
-        let length = 0.85_f32.hypot(0.75);
-        assert!(near(&moved, &[0.85 / length, 0.75 / length]), "{moved:?}");
+        // Direction x + 0.75 · y − 0.75 · x, and without a query 1.75 · y − 0.75 · x.
+        let (good, bad) = (std::slice::from_ref(&y), std::slice::from_ref(&x));
+        let table = [(Some(&x[..]), [0.25_f32, 0.75]), (None, [-0.75, 1.75])];
+        for (query, [a, b]) in table {
+            let (moved, length) = (rocchio(query, good, bad).unwrap(), a.hypot(b));
+            assert!(near(&moved, &[a / length, b / length]), "{moved:?}");
+        }
         assert!(near(
             &rocchio(None, std::slice::from_ref(&y), &[]).unwrap(),
             &y

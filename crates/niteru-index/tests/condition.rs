@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use niteru_index::condition::{Date, Field, Literal, MAX_CHARS, MAX_DEPTH, MAX_TESTS, MAX_VALUES};
-use niteru_index::condition::{Order, Value};
+use niteru_index::condition::{Order, Test, Value};
 use niteru_index::{Condition, ConditionError};
 
 fn text(text: &str) -> Value {
@@ -13,13 +13,14 @@ fn date(text: &str) -> Value {
     Value::Date(Date::parse(text).unwrap())
 }
 
+fn condition(field: &str, test: Test) -> Condition {
+    let field = Field::from(field);
+    Condition::Field { field, test }
+}
+
 fn compare(field: &str, order: Order, value: Value) -> Condition {
-    let (field, value) = (Field::from(field), value.into());
-    Condition::Compare {
-        field,
-        order,
-        value,
-    }
+    let literal = value.into();
+    condition(field, Test::Compare { order, literal })
 }
 
 fn equal(field: &str, value: Value) -> Condition {
@@ -27,19 +28,16 @@ fn equal(field: &str, value: Value) -> Condition {
 }
 
 fn contains(field: &str, text: &str) -> Condition {
-    let (field, text) = (field.into(), text.into());
-    Condition::Contains { field, text }
+    condition(field, Test::Contains(text.into()))
 }
 
 fn is_in(field: &str, values: Vec<Value>) -> Condition {
-    let values = values.into_iter().map(Literal::from).collect();
-    let field = field.into();
-    Condition::In { field, values }
+    let literals = values.into_iter().map(Literal::from).collect();
+    condition(field, Test::In(literals))
 }
 
 fn exists(field: &str) -> Condition {
-    let field = field.into();
-    Condition::Exists { field }
+    condition(field, Test::Exists)
 }
 
 #[test]

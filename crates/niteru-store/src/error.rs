@@ -145,6 +145,16 @@ pub enum StoreError {
         /// The fields that exist.
         names: Vec<String>,
     },
+    /// Images carry the field, but the filter lets none of them through.
+    #[error(
+        "no image of collection {collection:?} that passes the filter has a value for {field:?}"
+    )]
+    NothingPasses {
+        /// The collection.
+        collection: String,
+        /// The field asked for.
+        field: String,
+    },
     /// A file that the user named cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {

@@ -65,8 +65,8 @@ impl Collection<'_> {
     /// plus 136 bytes an image for each thread.
     ///
     /// # Errors
-    /// [`StoreError::NoField`], [`StoreError::Condition`] as in [`Collection::select`], and those
-    /// of the database.
+    /// [`StoreError::NoField`], [`StoreError::NothingPasses`], [`StoreError::Condition`] as in
+    /// [`Collection::select`], and those of the database.
     pub fn evaluate_retrieval(
         &self,
         field: &str,
@@ -74,10 +74,15 @@ impl Collection<'_> {
     ) -> Result<RetrievalReport, StoreError> {
         let (vectors, labels) = self.labelled(field, filter)?;
         if labels.is_empty() {
-            return Err(StoreError::NoField {
-                collection: self.name().into(),
-                field: field.into(),
-                names: self.fields()?,
+            let (collection, field, names) = (self.name().into(), field.into(), self.fields()?);
+            return Err(if filter.is_some() && names.contains(&field) {
+                StoreError::NothingPasses { collection, field }
+            } else {
+                StoreError::NoField {
+                    collection,
+                    field,
+                    names,
+                }
             });
         }
         let scores = score(vectors, self.identity().dimensions, &labels);

@@ -3,7 +3,7 @@
 //! Each test becomes one small parameterised statement that an index answers; `and`, `or` and `not`
 //! are set operations. What a condition says never becomes part of a statement's text.
 
-use niteru_index::condition::{Field, Literal, Order, Value, fold, spellings};
+use niteru_index::condition::{Field, Literal, Order, Test, Value, fold, spellings};
 use niteru_index::{Condition, ConditionError, Filter, IdSet};
 use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -148,71 +148,50 @@ pub(crate) fn select(
             none.negated()
         }
         Condition::Not(inner) => select(inner)?.negated(),
-        test => {
-            let mut ids = IdSet::new();
-            Test::new(tx, collection, test)?.run(&mut ids)?;
-            Selection::only(ids)
+        Condition::Field { field, test } => {
+            let mut images = Images {
+                tx,
+                id: field_id(tx, collection, field)?,
+                field,
+                passing: IdSet::new(),
+            };
+            images.add(test)?;
+            Selection::only(images.passing)
         }
     })
 }
 
-/// A test of one field.
-struct Test<'t> {
+/// The images that pass the test of a field.
+struct Images<'t> {
     tx: &'t Transaction<'t>,
-    field: i64,
-    condition: &'t Condition,
+    field: &'t Field,
+    /// The field's number.
+    id: i64,
+    passing: IdSet,
 }
 
-impl<'t> Test<'t> {
-    fn new(
-        tx: &'t Transaction<'t>,
-        collection: &Collection<'_>,
-        condition: &'t Condition,
-    ) -> Result<Self, Failure> {
-        let field = match condition {
-            Condition::Compare { field, .. }
-            | Condition::In { field, .. }
-            | Condition::Contains { field, .. }
-            | Condition::Exists { field } => field_id(tx, collection, field)?,
-            // Joins have no field.
-            Condition::And(_) | Condition::Or(_) | Condition::Not(_) => 0,
-        };
-        Ok(Self {
-            tx,
-            field,
-            condition,
-        })
-    }
-
-    /// Adds the images for which the test holds.
-    fn run(&self, ids: &mut IdSet) -> Result<(), Failure> {
-        match self.condition {
-            Condition::Compare {
-                field,
-                order,
-                value,
-            } => {
-                self.check_order(field, *order, value)?;
-                self.compare(*order, &value.value, ids)
+impl Images<'_> {
+    fn add(&mut self, test: &Test) -> Result<(), Failure> {
+        match test {
+            Test::Compare { order, literal } => {
+                self.check_order(*order, literal)?;
+                self.compare(*order, &literal.value)
             }
-            Condition::In { values, .. } => {
-                let mut values = values.iter();
-                values.try_for_each(|value| self.compare(Order::Equal, &value.value, ids))
+            Test::In(literals) => {
+                let mut literals = literals.iter();
+                literals.try_for_each(|literal| self.compare(Order::Equal, &literal.value))
             }
-            Condition::Contains { text, .. } => {
-                self.ids("niteru_contains(value, ?2)", &[&fold(text)], ids)
-            }
-            Condition::Exists { .. } => self.ids("true", &[], ids),
-            Condition::And(_) | Condition::Or(_) | Condition::Not(_) => Ok(()),
+            Test::Contains(text) => self.whose("niteru_contains(value, ?2)", &[&fold(text)]),
+            Test::Exists => self.whose("true", &[]),
         }
     }
 
-    fn compare(&self, order: Order, value: &Value, ids: &mut IdSet) -> Result<(), Failure> {
+    fn compare(&mut self, order: Order, value: &Value) -> Result<(), Failure> {
         match value {
-            Value::Text(text) if order == Order::Equal => self.ids(text_is(text), &[text], ids),
+            Value::Text(text) if order == Order::Equal => self.whose(text_is(text), &[text]),
             Value::Boolean(value) if order == Order::Equal => spellings(*value)
                 .iter()
-                .try_for_each(|text| self.ids(text_is(text), &[text], ids)),
+                .try_for_each(|text| self.whose(text_is(text), &[text])),
             // These have no order.
             Value::Text(_) | Value::Boolean(_) => Ok(()),
             Value::Number(number) => {
@@ -223,18 +202,16 @@ impl<'t> Test<'t> {
                     Order::Greater => "number > ?2",
                     Order::AtLeast => "number >= ?2",
                 };
-                self.ids(test, &[number], ids)
+                self.whose(test, &[number])
             }
             Value::Date(date) => {
                 let (start, end) = (date.start(), date.end());
                 match order {
-                    Order::Equal => {
-                        self.ids("instant >= ?2 AND instant < ?3", &[&start, &end], ids)
-                    }
-                    Order::Less => self.ids("instant < ?2", &[&start], ids),
-                    Order::AtMost => self.ids("instant < ?2", &[&end], ids),
-                    Order::Greater => self.ids("instant >= ?2", &[&end], ids),
-                    Order::AtLeast => self.ids("instant >= ?2", &[&start], ids),
+                    Order::Equal => self.whose("instant >= ?2 AND instant < ?3", &[&start, &end]),
+                    Order::Less => self.whose("instant < ?2", &[&start]),
+                    Order::AtMost => self.whose("instant < ?2", &[&end]),
+                    Order::Greater => self.whose("instant >= ?2", &[&end]),
+                    Order::AtLeast => self.whose("instant >= ?2", &[&start]),
                 }
             }
         }
@@ -242,20 +219,20 @@ impl<'t> Test<'t> {
 
     /// Adds the images whose value passes `test`, which is one of this file's own texts; its
     /// parameters start at `?2`.
-    fn ids(&self, test: &str, values: &[&dyn ToSql], ids: &mut IdSet) -> Result<(), Failure> {
+    fn whose(&mut self, test: &str, values: &[&dyn ToSql]) -> Result<(), Failure> {
         let mut statement = self.tx.prepare_cached(&images_whose(test))?;
-        let mut parameters: Vec<&dyn ToSql> = vec![&self.field];
+        let mut parameters: Vec<&dyn ToSql> = vec![&self.id];
         parameters.extend(values);
         let mut rows = statement.query(&parameters[..])?;
         while let Some(row) = rows.next()? {
-            ids.insert(row.get::<_, i64>(0)?.cast_unsigned());
+            self.passing.insert(row.get::<_, i64>(0)?.cast_unsigned());
         }
         Ok(())
     }
 
     /// Refuses to order by a kind of value that the field does not hold: it would find nothing, and
     /// leave people wondering why.
-    fn check_order(&self, field: &Field, order: Order, literal: &Literal) -> Result<(), Failure> {
+    fn check_order(&self, order: Order, literal: &Literal) -> Result<(), Failure> {
         let (column, kind) = match literal.value {
             Value::Number(_) => ("number", "a number"),
             Value::Date(_) => ("instant", "a date"),
@@ -268,25 +245,20 @@ impl<'t> Test<'t> {
         let example: Option<String> = self
             .tx
             .prepare_cached(sql)?
-            .query_row([self.field], |row| row.get(0))
+            .query_row([self.id], |row| row.get(0))
             .optional()?;
-        match example {
-            None => Ok(()),
-            Some(example) => Err(literal
-                .place
-                .error(format!(
-                    "no value of {:?} is {kind}: one is {:?}",
-                    field.name,
-                    shortened(&example)
-                ))
-                .into()),
-        }
+        let Some(example) = example else {
+            return Ok(());
+        };
+        let (field, example) = (&self.field.name, shortened(&example));
+        let reason = format!("no value of {field:?} is {kind}: one is {example:?}");
+        Err(literal.place.error(reason).into())
     }
 
     fn has(&self, test: &str) -> rusqlite::Result<bool> {
         let sql = format!("SELECT EXISTS (SELECT 1 FROM metadata WHERE field = ? AND {test})");
         let mut statement = self.tx.prepare_cached(&sql)?;
-        statement.query_row([self.field], |row| row.get(0))
+        statement.query_row([self.id], |row| row.get(0))
     }
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use niteru_index::Condition;
-use niteru_index::condition::{Date, Field, Literal, Order, Value};
+use niteru_index::condition::{Date, Field, Literal, Order, Test, Value};
 use niteru_store::{Collection, Image, StoreError};
 use support::{Place, Random};
 
@@ -127,31 +127,24 @@ fn literal(random: &mut Random, values: &[String]) -> (Value, Option<String>) {
     }
 }
 
-/// A condition, and its text if it can be written.
-fn condition(random: &mut Random, values: &[String], depth: usize) -> (Condition, Option<String>) {
-    let field = Field::from(*random.of(&FIELDS));
-    let name = quoted(&field.name);
-    match random.below(if depth == 0 { 4 } else { 7 }) {
+/// A test of a field that is written as `name`, and its text if it can be written.
+fn test(random: &mut Random, values: &[String], name: &str) -> (Test, Option<String>) {
+    const ORDERS: [(Order, &str); 5] = [
+        (Order::Equal, "="),
+        (Order::Less, "<"),
+        (Order::AtMost, "<="),
+        (Order::Greater, ">"),
+        (Order::AtLeast, ">="),
+    ];
+    match random.below(4) {
         0 => {
             let (value, written) = literal(random, values);
-            let orders = [
-                (Order::Equal, "="),
-                (Order::Less, "<"),
-                (Order::AtMost, "<="),
-                (Order::Greater, ">"),
-                (Order::AtLeast, ">="),
-            ];
-            let (order, sign) = *random.of(&orders);
+            let (order, sign) = *random.of(&ORDERS);
             let ordered = matches!(value, Value::Number(_) | Value::Date(_));
             let written = written.filter(|_| ordered || order == Order::Equal);
             let written = written.map(|written| format!("{name}{sign}{written}"));
-            let value = Literal::from(value);
-            let compare = Condition::Compare {
-                field,
-                order,
-                value,
-            };
-            (compare, written)
+            let literal = Literal::from(value);
+            (Test::Compare { order, literal }, written)
         }
         1 => {
             let count = random.below(4) + 1;
@@ -159,16 +152,27 @@ fn condition(random: &mut Random, values: &[String], depth: usize) -> (Condition
             let (literals, texts): (Vec<Value>, Vec<Option<String>>) = literals.unzip();
             let texts: Option<Vec<String>> = texts.into_iter().collect();
             let written = texts.map(|texts| format!("{name} in ({})", texts.join(", ")));
-            let values = literals.into_iter().map(Literal::from).collect();
-            (Condition::In { field, values }, written)
+            let literals = literals.into_iter().map(Literal::from).collect();
+            (Test::In(literals), written)
         }
         2 => {
             let text = random.of(values).clone();
             let written = format!("{name} contains {}", quoted(&text));
-            (Condition::Contains { field, text }, Some(written))
+            (Test::Contains(text), Some(written))
         }
-        3 => (Condition::Exists { field }, Some(format!("{name} exists"))),
-        4 => {
+        _ => (Test::Exists, Some(format!("{name} exists"))),
+    }
+}
+
+/// A condition, and its text if it can be written.
+fn condition(random: &mut Random, values: &[String], depth: usize) -> (Condition, Option<String>) {
+    match random.below(if depth == 0 { 1 } else { 5 }) {
+        0 | 1 => {
+            let field = Field::from(*random.of(&FIELDS));
+            let (test, written) = test(random, values, &quoted(&field.name));
+            (Condition::Field { field, test }, written)
+        }
+        2 => {
             let (inner, written) = condition(random, values, depth - 1);
             (
                 inner.negated(),
@@ -180,7 +184,7 @@ fn condition(random: &mut Random, values: &[String], depth: usize) -> (Condition
             let (parts, texts): (Vec<Condition>, Vec<Option<String>>) = parts.unzip();
             let texts: Option<Vec<String>> = texts.into_iter().collect();
             let (word, join): (_, fn(_) -> _) = match join {
-                5 => (") and (", Condition::And),
+                3 => (") and (", Condition::And),
                 _ => (") or (", Condition::Or),
             };
             (
@@ -292,6 +296,11 @@ fn a_search_sees_changed_metadata_and_no_missing_image() {
         .evaluate_retrieval("kind", Some(&condition))
         .unwrap();
     assert_eq!((report.images, report.queries), (1, 0));
+    let none = Condition::parse("length > 5000").unwrap();
+    let error = collection
+        .evaluate_retrieval("kind", Some(&none))
+        .unwrap_err();
+    assert!(matches!(error, StoreError::NothingPasses { .. }), "{error}");
 }
 
 #[test]

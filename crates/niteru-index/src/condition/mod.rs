@@ -57,35 +57,32 @@ pub enum Condition {
     Or(Vec<Condition>),
     /// Not this.
     Not(Box<Condition>),
-    /// The field's value stands in this relation to the literal. [`Order`]s other than
-    /// [`Order::Equal`] never hold for texts and booleans.
-    Compare {
+    /// The image has the field, and its value passes the test.
+    Field {
         /// The field.
         field: Field,
+        /// What its value must be like.
+        test: Test,
+    },
+}
+
+/// What a value must be like.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// It stands in this relation to the literal. [`Order`]s other than [`Order::Equal`] never hold
+    /// for texts and booleans.
+    Compare {
         /// The relation.
         order: Order,
         /// What the value is compared with.
-        value: Literal,
+        literal: Literal,
     },
-    /// The field's value equals one of the literals.
-    In {
-        /// The field.
-        field: Field,
-        /// What the value is compared with.
-        values: Vec<Literal>,
-    },
-    /// The field's value contains a text, after [`fold`].
-    Contains {
-        /// The field.
-        field: Field,
-        /// What to look for, as it was written.
-        text: String,
-    },
-    /// The image has the field.
-    Exists {
-        /// The field.
-        field: Field,
-    },
+    /// It equals one of the literals.
+    In(Vec<Literal>),
+    /// It contains this text, after [`fold`] of both.
+    Contains(String),
+    /// Nothing: any value will do.
+    Exists,
 }
 
 /// How a value is compared with a literal.
@@ -128,25 +125,27 @@ impl Condition {
             Self::And(all) => all.iter().all(|condition| condition.matches(value)),
             Self::Or(any) => any.iter().any(|condition| condition.matches(value)),
             Self::Not(inner) => !inner.matches(value),
-            Self::Compare {
-                field,
-                order,
-                value: literal,
-            } => value(&field.name).is_some_and(|own| literal.value.compares(*order, own)),
-            Self::In { field, values } => value(&field.name).is_some_and(|own| {
-                let mut literals = values.iter();
-                literals.any(|literal| literal.value.compares(Order::Equal, own))
-            }),
-            Self::Contains { field, text } => {
-                value(&field.name).is_some_and(|own| fold(own).contains(&*fold(text)))
-            }
-            Self::Exists { field } => value(&field.name).is_some(),
+            Self::Field { field, test } => value(&field.name).is_some_and(|own| test.passes(own)),
         }
     }
 
     /// The condition that is true where this one is false.
     pub fn negated(self) -> Self {
         Self::Not(Box::new(self))
+    }
+}
+
+impl Test {
+    fn passes(&self, own: &str) -> bool {
+        match self {
+            Self::Compare { order, literal } => literal.value.compares(*order, own),
+            Self::In(literals) => {
+                let mut literals = literals.iter();
+                literals.any(|literal| literal.value.compares(Order::Equal, own))
+            }
+            Self::Contains(text) => fold(own).contains(&*fold(text)),
+            Self::Exists => true,
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::error::{ConditionError, Place};
 use super::lex::{self, Sign, Token};
 use super::value::{Value, fold};
-use super::{Condition, Field, Literal, Order};
+use super::{Condition, Field, Literal, Order, Test};
 
 /// Most characters of a condition.
 pub const MAX_CHARS: usize = 65_536;
@@ -21,6 +21,10 @@ pub const MAX_VALUES: usize = 5_000;
 pub type QueryValues<'a> = &'a dyn Fn(&str) -> Result<Vec<String>, String>;
 
 const KEYWORDS: [&str; 7] = ["and", "or", "not", "in", "contains", "exists", "missing"];
+
+/// Stands for the query images' own values.
+const QUERY: &str = "@query";
+const QUERY_IS_EQUAL: &str = "@query works with =, != and in";
 
 impl Condition {
     /// Reads a condition.
@@ -83,6 +87,13 @@ impl Condition {
     }
 }
 
+/// What is written where a literal must stand.
+enum Written {
+    Word(String),
+    Quoted(String),
+    Query,
+}
+
 struct Parser<'a> {
     text: Arc<str>,
     tokens: Vec<(Token, usize)>,
@@ -98,12 +109,6 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.next).map(|(token, _)| token)
-    }
-
-    fn take(&mut self) -> Option<Token> {
-        let token = self.peek().cloned();
-        self.next += 1;
-        token
     }
 
     /// Where the next token stands, or the end of the text.
@@ -189,28 +194,37 @@ impl Parser<'_> {
             return Err(place.error(format!("a condition has at most {MAX_TESTS} tests")));
         }
         let field = self.field()?;
+        let (test, negated) = self.test_of(&field)?;
+        let condition = Condition::Field { field, test };
+        Ok(if negated {
+            condition.negated()
+        } else {
+            condition
+        })
+    }
+
+    /// What stands after a field: the test, and whether its opposite is meant.
+    fn test_of(&mut self, field: &Field) -> Result<(Test, bool), ConditionError> {
         if let Some(Token::Sign(sign)) = self.peek() {
             let sign = *sign;
             self.next += 1;
-            return self.compared(field, sign);
+            return Ok((self.compared(field, sign)?, sign == Sign::NotEqual));
         }
         let negated = self.takes_keyword("not");
-        let test = if self.takes_keyword("in") {
-            self.list(field)?
+        if self.takes_keyword("in") {
+            Ok((Test::In(self.list(field)?), negated))
         } else if self.takes_keyword("contains") {
-            let text = self.part()?;
-            Condition::Contains { field, text }
+            Ok((Test::Contains(self.part()?), negated))
         } else if !negated && self.takes_keyword("exists") {
-            Condition::Exists { field }
+            Ok((Test::Exists, false))
         } else if !negated && self.takes_keyword("missing") {
-            Condition::Exists { field }.negated()
+            Ok((Test::Exists, true))
         } else {
-            return Err(self.error(format!(
+            Err(self.error(format!(
                 "expected what to ask of {:?} here: = != < <= > >= in contains exists missing",
                 field.name
-            )));
-        };
-        Ok(if negated { test.negated() } else { test })
+            )))
+        }
     }
 
     fn field(&mut self) -> Result<Field, ConditionError> {
@@ -228,27 +242,16 @@ impl Parser<'_> {
         Ok(Field { name, place })
     }
 
-    fn compared(&mut self, field: Field, sign: Sign) -> Result<Condition, ConditionError> {
+    fn compared(&mut self, field: &Field, sign: Sign) -> Result<Test, ConditionError> {
         let order = match sign {
             Sign::Equal | Sign::NotEqual => {
-                let mut values = self.equals(&field)?;
-                let test = match (values.len(), values.pop()) {
-                    (1, Some(value)) => {
-                        let order = Order::Equal;
-                        Condition::Compare {
-                            field,
-                            order,
-                            value,
-                        }
-                    }
-                    (_, last) => {
-                        values.extend(last);
-                        Condition::In { field, values }
-                    }
-                };
-                return Ok(match sign {
-                    Sign::NotEqual => test.negated(),
-                    _ => test,
+                let literals = self.equals(field)?;
+                return Ok(match <[Literal; 1]>::try_from(literals) {
+                    Ok([literal]) => Test::Compare {
+                        order: Order::Equal,
+                        literal,
+                    },
+                    Err(literals) => Test::In(literals),
                 });
             }
             Sign::Less => Order::Less,
@@ -256,28 +259,21 @@ impl Parser<'_> {
             Sign::Greater => Order::Greater,
             Sign::AtLeast => Order::AtLeast,
         };
-        let value = self.ordered()?;
-        Ok(Condition::Compare {
-            field,
-            order,
-            value,
-        })
+        let literal = self.ordered()?;
+        Ok(Test::Compare { order, literal })
     }
 
-    fn list(&mut self, field: Field) -> Result<Condition, ConditionError> {
+    fn list(&mut self, field: &Field) -> Result<Vec<Literal>, ConditionError> {
         let open = self.place();
         if !self.takes(&Token::Open) {
             return Err(self.error("expected a list such as (A, B) here"));
         }
-        let mut values = Vec::new();
-        loop {
-            values.extend(self.equals(&field)?);
-            if !self.takes(&Token::Comma) {
-                break;
-            }
+        let mut literals = self.equals(field)?;
+        while self.takes(&Token::Comma) {
+            literals.extend(self.equals(field)?);
         }
         if self.takes(&Token::Close) {
-            return Ok(Condition::In { field, values });
+            return Ok(literals);
         }
         match self.peek() {
             None => Err(open.error("this parenthesis is not closed")),
@@ -291,16 +287,17 @@ impl Parser<'_> {
     /// What stands after `=` or in a list: one literal, or the values that `@query` stands for.
     fn equals(&mut self, field: &Field) -> Result<Vec<Literal>, ConditionError> {
         let place = self.place();
-        let literals = match self.literal()? {
-            Token::Quoted(text) => vec![Value::Text(text)],
-            Token::Word(word) if word == "@query" => {
-                let values = (self.query)(&field.name).map_err(|reason| place.error(reason))?;
-                values.into_iter().map(Value::Text).collect()
+        let values = match self.written()? {
+            Written::Word(word) => {
+                vec![Value::of_word(&word).map_err(|reason| place.error(reason))?]
             }
-            Token::Word(word) => vec![Value::of_word(&word).map_err(|r| place.error(r))?],
-            _ => Vec::new(),
+            Written::Quoted(text) => vec![Value::Text(text)],
+            Written::Query => {
+                let own = (self.query)(&field.name).map_err(|reason| place.error(reason))?;
+                own.into_iter().map(Value::Text).collect()
+            }
         };
-        self.values += literals.len();
+        self.values += values.len();
         if self.values > MAX_VALUES {
             return Err(place.error(format!("a condition has at most {MAX_VALUES} values")));
         }
@@ -308,18 +305,16 @@ impl Parser<'_> {
             value,
             place: place.clone(),
         };
-        Ok(literals.into_iter().map(literal).collect())
+        Ok(values.into_iter().map(literal).collect())
     }
 
     /// What stands after a sign that orders: a number or a date.
     fn ordered(&mut self) -> Result<Literal, ConditionError> {
         let place = self.place();
-        let value = match self.literal()? {
-            Token::Word(word) if !word.starts_with('@') => {
-                Value::of_word(&word).map_err(|reason| place.error(reason))?
-            }
-            Token::Quoted(text) => Value::ordered(&text).unwrap_or(Value::Text(text)),
-            _ => return Err(place.error("@query works with =, != and in")),
+        let value = match self.written()? {
+            Written::Word(word) => Value::of_word(&word).map_err(|reason| place.error(reason))?,
+            Written::Quoted(text) => Value::ordered(&text).unwrap_or(Value::Text(text)),
+            Written::Query => return Err(place.error(QUERY_IS_EQUAL)),
         };
         match value {
             Value::Number(_) | Value::Date(_) => Ok(Literal { value, place }),
@@ -332,35 +327,35 @@ impl Parser<'_> {
     /// What stands after `contains`: a text, whatever it looks like.
     fn part(&mut self) -> Result<String, ConditionError> {
         let place = self.place();
-        match self.literal()? {
-            Token::Word(word) if word.starts_with('@') => {
-                Err(place.error("@query works with =, != and in"))
-            }
+        match self.written()? {
+            Written::Query => Err(place.error(QUERY_IS_EQUAL)),
             // Every text would contain it.
-            Token::Word(text) | Token::Quoted(text) if fold(&text).is_empty() => {
+            Written::Word(text) | Written::Quoted(text) if fold(&text).is_empty() => {
                 Err(place.error("expected a text that is not empty here"))
             }
-            Token::Word(text) | Token::Quoted(text) => Ok(text),
-            _ => Err(place.error("expected a text here")),
+            Written::Word(text) | Written::Quoted(text) => Ok(text),
         }
     }
 
-    /// A word that is no keyword and no unknown `@`, or a quoted text.
-    fn literal(&mut self) -> Result<Token, ConditionError> {
-        match self.peek() {
-            Some(Token::Word(word)) if is_keyword(word) => Err(self.error(format!(
-                "expected a value here; quote {word:?} if it is one"
-            ))),
-            Some(Token::Word(word)) if word.starts_with('@') && word != "@query" => Err(self
-                .error(format!(
-                    "there is no {word}, only @query; quote a text that starts with @"
-                ))),
-            Some(Token::Word(_) | Token::Quoted(_)) => match self.take() {
-                Some(token) => Ok(token),
-                None => Err(self.error("expected a value here")),
-            },
-            _ => Err(self.error("expected a value here")),
-        }
+    /// Takes what is written where a literal must stand.
+    fn written(&mut self) -> Result<Written, ConditionError> {
+        let written = match self.peek() {
+            Some(Token::Quoted(text)) => Written::Quoted(text.clone()),
+            Some(Token::Word(word)) if word == QUERY => Written::Query,
+            Some(Token::Word(word)) if word.starts_with('@') => {
+                let reason =
+                    format!("there is no {word}, only {QUERY}; quote a text that starts with @");
+                return Err(self.error(reason));
+            }
+            Some(Token::Word(word)) if is_keyword(word) => {
+                let reason = format!("expected a value here; quote {word:?} if it is one");
+                return Err(self.error(reason));
+            }
+            Some(Token::Word(word)) => Written::Word(word.clone()),
+            _ => return Err(self.error("expected a value here")),
+        };
+        self.next += 1;
+        Ok(written)
     }
 }
 
