@@ -86,7 +86,6 @@ fn filters_let_through_what_they_say() {
             &[3, 4, 5],
         ),
         (&["--filter", "part_number = \"' OR 1=1 --\""], &[5]),
-        (&["--filter", "part_number = 'x'' or category = bolt"], &[]),
         (
             &[
                 "--filter",
@@ -96,13 +95,6 @@ fn filters_let_through_what_they_say() {
         ),
     ];
     for (options, expected) in table {
-        if options[1].contains("'x''") {
-            let search = ["search", "parts", text(&query)].into_iter();
-            niteru
-                .run(search.chain(options.iter().copied()))
-                .fails(2, &["^"]);
-            continue;
-        }
         assert_eq!(sorted(found(&search(options))), *expected, "{options:?}");
     }
     // Inside the search: two come back if two exist, whatever ranks before them.
