@@ -160,6 +160,10 @@ fn wrong_conditions_are_pointed_at() {
             &["search", "parts", "x.png", "--filter", "taken < 2026-02-30"],
             &["2026-02 has 28 days"],
         ),
+        (
+            &["search", "parts", "x.png", "--filter", "a = 'x'' or b = c"],
+            &["not closed", "        ^"],
+        ),
         (&["search", "parts", "x.png", "--filter", ""], &["empty"]),
         (
             &["images", "parts", "list", "--filter", "a = @query"],
