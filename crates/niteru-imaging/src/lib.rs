@@ -4,7 +4,7 @@
 //! [`Picture::decode`] recognises the format by content, checks [`Limits`] on the header before
 //! memory is used, applies the EXIF orientation and lays alpha over white.
 //! [`Picture::resize`] gives the bytes that Pillow's `Image.resize` gives.
-//! [`MatrixPlot`] draws a similarity matrix as SVG or PNG.
+//! [`Region`] is a rectangle that someone chose. [`MatrixPlot`] draws a similarity matrix as SVG or PNG.
 
 mod decode;
 mod encode;
@@ -14,6 +14,7 @@ mod limits;
 mod orient;
 mod picture;
 mod plot;
+mod region;
 mod resize;
 mod tiff;
 
@@ -22,4 +23,5 @@ pub use error::{DecodeError, EncodeError, SizeError};
 pub use limits::Limits;
 pub use picture::Picture;
 pub use plot::{MatrixPlot, PlotError, colour, text_colour};
+pub use region::{Region, RegionError};
 pub use resize::Filter;

@@ -25,6 +25,9 @@ pub enum IndexError {
     /// The query has no direction: all zeros, or a value that is NaN or infinite.
     #[error("the query has no direction (all zeros, NaN or infinite): embed the image again")]
     DegenerateQuery,
+    /// The vectors that a query is made of leave no direction.
+    #[error("the images and examples to look for cancel out: there is no direction between them")]
+    CancelsOut,
     /// A vector to be stored has no direction: all zeros, or a value that is NaN or infinite.
     #[error(
         "the embedding of image {id} has no direction (all zeros, NaN or infinite): embed the image again"

@@ -1,3 +1,5 @@
+use std::ops::{BitAndAssign, BitOrAssign, SubAssign};
+
 use roaring::RoaringTreemap;
 
 /// A set of image ids, compressed (roaring bitmap).
@@ -33,9 +35,35 @@ impl IdSet {
         self.0.is_empty()
     }
 
+    /// Number of ids that are in both sets.
+    pub fn intersection_len(&self, other: &Self) -> u64 {
+        self.0.intersection_len(&other.0)
+    }
+
     /// The ids, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.0.iter()
+    }
+}
+
+/// Keeps the ids that are in both sets.
+impl BitAndAssign<&IdSet> for IdSet {
+    fn bitand_assign(&mut self, other: &IdSet) {
+        self.0 &= &other.0;
+    }
+}
+
+/// Adds the other set's ids.
+impl BitOrAssign<&IdSet> for IdSet {
+    fn bitor_assign(&mut self, other: &IdSet) {
+        self.0 |= &other.0;
+    }
+}
+
+/// Removes the other set's ids.
+impl SubAssign<&IdSet> for IdSet {
+    fn sub_assign(&mut self, other: &IdSet) {
+        self.0 -= &other.0;
     }
 }
 

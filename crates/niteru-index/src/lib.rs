@@ -8,6 +8,8 @@
 //! the same rounded values whichever way it got them. A similarity is the cosine of the query
 //! (f32, rounded nowhere) and the stored vector, and lies in −1…1.
 //!
+//! What a search may find is a [`Condition`] on metadata; see [`condition`] for its language.
+//!
 //! ```
 //! use niteru_kernels::Kernels;
 //! use niteru_index::{Changes, ExactIndex, Search, VectorIndex, to_f16};
@@ -20,6 +22,8 @@
 //! # Ok::<(), niteru_index::IndexError>(())
 //! ```
 
+mod blend;
+pub mod condition;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -28,6 +32,8 @@ mod id_set;
 mod query;
 mod top_k;
 
+pub use blend::{mean_direction, rocchio};
+pub use condition::{Condition, ConditionError};
 pub use error::IndexError;
 pub use exact::ExactIndex;
 pub use half::f16;

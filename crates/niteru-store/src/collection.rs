@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::error::Failure;
 use crate::known::id_at;
+use crate::lookup::sha256;
 use crate::paths;
-use crate::{EncoderIdentity, Home, Metadata, StoreError};
+use crate::{EncoderIdentity, Home, Metadata, Selection, StoreError};
 
 /// Longest name of a collection, in characters.
 const NAME_CHARS: usize = 100;
@@ -176,6 +177,33 @@ impl Collection<'_> {
         })
     }
 
+    /// As [`Collection::images`], only those of a selection.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn images_in(
+        &self,
+        selection: &Selection,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Image>, StoreError> {
+        self.home.read(|tx| {
+            let sql = "SELECT id FROM images WHERE collection = ? AND id > ? ORDER BY id";
+            let mut statement = tx.prepare_cached(sql)?;
+            let mut ids = statement.query(params![self.id, after.map_or(0, sql_id)])?;
+            let mut images = Vec::new();
+            while images.len() < limit
+                && let Some(row) = ids.next()?
+            {
+                let id: i64 = row.get(0)?;
+                if selection.allows(id.cast_unsigned()) {
+                    images.extend(self.read_image(tx, id)?);
+                }
+            }
+            Ok(images)
+        })
+    }
+
     /// One image.
     ///
     /// # Errors
@@ -202,6 +230,37 @@ impl Collection<'_> {
             Ok(None)
         })?;
         found.ok_or_else(|| self.no_image(&path.display()))
+    }
+
+    /// The images that a file is: the one at its path, as [`Collection::image_at`] finds it, else
+    /// all with its contents.
+    ///
+    /// # Errors
+    /// [`StoreError::NoImage`], [`StoreError::Read`], and those of the database.
+    pub fn images_of_file(&self, path: &Path) -> Result<Vec<Image>, StoreError> {
+        match self.image_at(path) {
+            Err(StoreError::NoImage { .. }) => {}
+            found => return Ok(vec![found?]),
+        }
+        let cannot_read = |source| StoreError::Read {
+            path: path.to_path_buf(),
+            source,
+        };
+        let length = std::fs::metadata(path).map_err(cannot_read)?.len();
+        let sha256 = sha256(path).map_err(cannot_read)?;
+        let images = self.home.read(|tx| {
+            let sql = format!(
+                "{SELECT_IMAGE} WHERE collection = ? AND bytes = ? AND sha256 = ? ORDER BY id"
+            );
+            let mut statement = tx.prepare_cached(&sql)?;
+            let images = statement.query_map(params![self.id, sql_id(length), sha256], image)?;
+            let images = images.map(|image| with_metadata(tx, image?));
+            images.collect::<Result<Vec<_>, Failure>>()
+        })?;
+        match images.is_empty() {
+            true => Err(self.no_image(&path.display())),
+            false => Ok(images),
+        }
     }
 
     fn read_image(&self, tx: &Transaction<'_>, id: i64) -> Result<Option<Image>, Failure> {
@@ -259,12 +318,14 @@ impl Collection<'_> {
     /// # Errors
     /// Those of the database.
     pub fn fields(&self) -> Result<Vec<String>, StoreError> {
-        self.home.read(|tx| {
-            let sql = "SELECT name FROM fields WHERE collection = ? ORDER BY id";
-            let mut statement = tx.prepare_cached(sql)?;
-            let names = statement.query_map([self.id], |row| row.get(0))?;
-            Ok(names.collect::<Result<_, _>>()?)
-        })
+        self.home.read(|tx| Ok(self.read_fields(tx)?))
+    }
+
+    pub(crate) fn read_fields(&self, tx: &Transaction<'_>) -> rusqlite::Result<Vec<String>> {
+        let sql = "SELECT name FROM fields WHERE collection = ? ORDER BY id";
+        let mut statement = tx.prepare_cached(sql)?;
+        let names = statement.query_map([self.id], |row| row.get(0))?;
+        names.collect()
     }
 
     fn no_image(&self, shown: &dyn std::fmt::Display) -> StoreError {

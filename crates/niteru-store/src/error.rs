@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use niteru_index::IndexError;
+use niteru_index::{ConditionError, IndexError};
 
 /// A cause that another crate or the operating system gave.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -145,6 +145,16 @@ pub enum StoreError {
         /// The fields that exist.
         names: Vec<String>,
     },
+    /// Images carry the field, but the filter lets none of them through.
+    #[error(
+        "no image of collection {collection:?} that passes the filter has a value for {field:?}"
+    )]
+    NothingPasses {
+        /// The collection.
+        collection: String,
+        /// The field asked for.
+        field: String,
+    },
     /// A file that the user named cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -169,12 +179,16 @@ pub enum StoreError {
         /// What went wrong.
         source: Source,
     },
+    /// A condition that does not fit the collection.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
     /// The query or a stored embedding was refused by the index.
     #[error(transparent)]
     Index(#[from] IndexError),
 }
 
-fn known(names: &[String], none: &str) -> String {
+/// The names there are, as far as they fit; `none` where there are none.
+pub(crate) fn known(names: &[String], none: &str) -> String {
     const SHOWN: usize = 10;
     match names {
         [] => none.to_owned(),
@@ -184,6 +198,15 @@ fn known(names: &[String], none: &str) -> String {
             names[..SHOWN].join(", "),
             names.len() - SHOWN
         ),
+    }
+}
+
+/// The start of a text that may be very long.
+pub(crate) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 40;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -203,6 +226,12 @@ impl From<rusqlite::Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<ConditionError> for Failure {
+    fn from(error: ConditionError) -> Self {
+        Self::Store(error.into())
     }
 }
 

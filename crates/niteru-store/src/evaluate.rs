@@ -1,12 +1,13 @@
 use std::collections::HashMap;
 
-use niteru_index::{f16, from_f16};
+use niteru_index::{Condition, f16, from_f16};
 use niteru_kernels::Kernels;
 use rayon::prelude::*;
 use rusqlite::params;
 use serde::Serialize;
 
 use crate::collection::read_vector;
+use crate::filter::{Selection, select};
 use crate::{Collection, StoreError};
 
 /// Queries compared together: their similarities to every image are what one task keeps.
@@ -57,20 +58,31 @@ struct Score {
 }
 
 impl Collection<'_> {
-    /// Evaluates how well similarity finds images with the same value of a field.
+    /// Evaluates how well similarity finds images with the same value of a field, among those that
+    /// pass the filter.
     ///
     /// Takes time with the square of the number of images. Memory: their embeddings in f32, once,
     /// plus 136 bytes an image for each thread.
     ///
     /// # Errors
-    /// [`StoreError::NoField`], and those of the database.
-    pub fn evaluate_retrieval(&self, field: &str) -> Result<RetrievalReport, StoreError> {
-        let (vectors, labels) = self.labelled(field)?;
+    /// [`StoreError::NoField`], [`StoreError::NothingPasses`], [`StoreError::Condition`] as in
+    /// [`Collection::select`], and those of the database.
+    pub fn evaluate_retrieval(
+        &self,
+        field: &str,
+        filter: Option<&Condition>,
+    ) -> Result<RetrievalReport, StoreError> {
+        let (vectors, labels) = self.labelled(field, filter)?;
         if labels.is_empty() {
-            return Err(StoreError::NoField {
-                collection: self.name().into(),
-                field: field.into(),
-                names: self.fields()?,
+            let (collection, field, names) = (self.name().into(), field.into(), self.fields()?);
+            return Err(if filter.is_some() && names.contains(&field) {
+                StoreError::NothingPasses { collection, field }
+            } else {
+                StoreError::NoField {
+                    collection,
+                    field,
+                    names,
+                }
             });
         }
         let scores = score(vectors, self.identity().dimensions, &labels);
@@ -96,19 +108,27 @@ impl Collection<'_> {
     }
 
     /// Embeddings, row after row by id, and a number for each one's value of the field.
-    fn labelled(&self, field: &str) -> Result<(Vec<f32>, Vec<u32>), StoreError> {
+    fn labelled(
+        &self,
+        field: &str,
+        filter: Option<&Condition>,
+    ) -> Result<(Vec<f32>, Vec<u32>), StoreError> {
         const LABELLED: &str = "FROM fields f
              JOIN metadata m ON m.field = f.id
              JOIN images i ON i.id = m.image
              JOIN embeddings e ON e.image = i.id
              WHERE f.collection = ? AND f.name = ? AND i.missing = 0";
         self.home.read(|tx| {
+            let selection = match filter {
+                Some(condition) => select(tx, self, condition)?,
+                None => Selection::all(),
+            };
             let count: i64 = tx
                 .prepare_cached(&format!("SELECT count(*) {LABELLED}"))?
                 .query_row(params![self.id, field], |row| row.get(0))?;
             let count = usize::try_from(count).unwrap_or(0);
             let mut statement = tx.prepare_cached(&format!(
-                "SELECT m.value, e.vector {LABELLED} ORDER BY i.id"
+                "SELECT m.value, e.vector, i.id {LABELLED} ORDER BY i.id"
             ))?;
             let mut rows = statement.query(params![self.id, field])?;
             let mut numbers: HashMap<String, u32> = HashMap::new();
@@ -117,6 +137,9 @@ impl Collection<'_> {
             let mut labels = Vec::with_capacity(count);
             let mut vector: Vec<f16> = Vec::new();
             while let Some(row) = rows.next()? {
+                if !selection.allows(row.get::<_, i64>(2)?.cast_unsigned()) {
+                    continue;
+                }
                 let next = numbers.len() as u32;
                 labels.push(*numbers.entry(row.get(0)?).or_insert(next));
                 vector.clear();

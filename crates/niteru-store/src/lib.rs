@@ -17,6 +17,7 @@
 //!     k: 5,
 //!     min_similarity: None,
 //!     exclude: vec![],
+//!     filter: None,
 //! };
 //! for result in home.collection("parts")?.search(&query)? {
 //!     println!("{:.3} {}", result.similarity, result.path.display());
@@ -29,6 +30,9 @@ mod collection;
 mod encoder;
 mod error;
 mod evaluate;
+mod filter;
+mod functions;
+mod group;
 mod home;
 mod known;
 mod lookup;
@@ -48,6 +52,8 @@ pub use encoder::{
 };
 pub use error::{Source, StoreError};
 pub use evaluate::RetrievalReport;
+pub use filter::Selection;
+pub use group::{Group, GroupBy, GroupedResults};
 pub use home::Home;
 pub use metadata::Metadata;
 pub use samples::{SAMPLES, Sample, SamplesError, SamplesReport};

@@ -158,7 +158,7 @@ fn stored_length(file: &Candidate) -> i64 {
 }
 
 /// The sha256 of a file's contents.
-fn sha256(path: &Path) -> io::Result<[u8; 32]> {
+pub(crate) fn sha256(path: &Path) -> io::Result<[u8; 32]> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

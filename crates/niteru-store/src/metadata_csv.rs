@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::Encoding;
+use niteru_index::condition::{instant, number};
 use rusqlite::{Transaction, params};
 use unicode_normalization::UnicodeNormalization;
 
@@ -345,12 +346,7 @@ fn apply_row(
                 field
             }
         };
-        let sql = "INSERT INTO metadata (image, field, value) VALUES (?, ?, ?)
-                   ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value";
-        changed |= tx
-            .prepare_cached(sql)?
-            .execute(params![image, field, value])?
-            > 0;
+        changed |= set_value(tx, image, field, value)?;
     }
     if changed {
         let change = next_change(tx)?;
@@ -358,6 +354,19 @@ fn apply_row(
             .execute(params![change, image])?;
     }
     Ok(Ok(()))
+}
+
+/// Gives an image a value, with what it is beside its text; whether that changed anything.
+fn set_value(tx: &Transaction<'_>, image: i64, field: i64, value: &str) -> rusqlite::Result<bool> {
+    let sql = "INSERT INTO metadata (image, field, value, number, instant) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE
+               SET value = excluded.value, number = excluded.number, instant = excluded.instant
+               WHERE value <> excluded.value";
+    let (number, instant) = (number(value), instant(value));
+    let changed = tx
+        .prepare_cached(sql)?
+        .execute(params![image, field, value, number, instant])?;
+    Ok(changed > 0)
 }
 
 /// The collection's id with the image's, or why there is none.

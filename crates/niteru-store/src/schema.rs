@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::StoreError;
+use crate::functions;
 use crate::home::{Access, database_error};
 
 /// Marks the file as ours: "NITE".
@@ -17,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/1-collections.sql"),
     include_str!("schema/2-links.sql"),
     include_str!("schema/3-precision.sql"),
+    include_str!("schema/4-typed-metadata.sql"),
 ];
 
 /// How long a writer waits for another one.
@@ -83,6 +85,7 @@ fn connect(database: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // Each commit reaches the disk before it is acknowledged.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.set_prepared_statement_cache_capacity(64);
+    functions::register(&connection)?;
     Ok(connection)
 }
 

@@ -1,13 +1,15 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use niteru_index::{Changes, ExactIndex, Filter, Hit, IdSet, Search, VectorIndex, f16};
+use niteru_index::{Changes, Condition, ExactIndex, Hit, IdSet, Search, VectorIndex, f16};
 use niteru_kernels::Kernels;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use crate::collection::{metadata, read_vector, sql_id};
 use crate::error::Failure;
+use crate::filter::{Selection, select};
+use crate::group::Group;
 use crate::home::lock;
 use crate::{Collection, EncoderIdentity, Metadata, StoreError, paths};
 
@@ -27,12 +29,14 @@ pub struct Query {
     pub min_similarity: Option<f32>,
     /// Ids that may not be results, such as the query image itself.
     pub exclude: Vec<u64>,
+    /// What results must be like. Applied inside the search: `k` results come back if `k` exist.
+    pub filter: Option<Condition>,
 }
 
 /// One image found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SearchResult {
-    /// 1 for the most similar.
+    /// 1 for the most similar; of groups, all results of one have its rank.
     pub rank: usize,
     /// Cosine of the two embeddings, −1…1.
     pub similarity: f32,
@@ -43,6 +47,9 @@ pub struct SearchResult {
     pub path: PathBuf,
     /// The image's metadata.
     pub metadata: Metadata,
+    /// The group that it was found in; only in [`Collection::search_groups`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
 }
 
 /// A collection's index in this process, kept in step with the database by change numbers.
@@ -52,6 +59,20 @@ pub(crate) struct CachedIndex {
     catching_up: Mutex<()>,
 }
 
+/// A search in one transaction, with an index that is in step with it.
+pub(crate) struct Searcher<'a, 't> {
+    pub(crate) tx: &'a Transaction<'t>,
+    index: &'a dyn VectorIndex,
+    pub(crate) query: &'a Query,
+    /// The images that may be results.
+    pub(crate) allowed: Selection,
+    /// Whether to make do with the images that are there, where the index knows others.
+    pub(crate) lenient: bool,
+}
+
+/// Times that a search is repeated because the index was ahead of its transaction.
+const RETRIES: usize = 3;
+
 impl Collection<'_> {
     /// The images most similar to the query: similarity descending, equal ones by id ascending.
     ///
@@ -60,29 +81,51 @@ impl Collection<'_> {
     ///
     /// # Errors
     /// [`StoreError::OtherModel`], [`StoreError::Index`] for a query without direction or of
-    /// another length, and those of the database.
+    /// another length, [`StoreError::Condition`] as in [`Collection::select`], and those of the
+    /// database.
     pub fn search(&self, query: &Query) -> Result<Vec<SearchResult>, StoreError> {
+        self.search_in_step(query, &|searcher| {
+            let hits = searcher.hits(query.k, &searcher.allowed)?;
+            searcher.results(&hits)
+        })
+    }
+
+    /// Runs a search, again when it says (`None`) that the index is ahead of its transaction: another
+    /// thread may have brought it further, and an image may be gone since.
+    pub(crate) fn search_in_step<T>(
+        &self,
+        query: &Query,
+        search: &dyn Fn(&Searcher<'_, '_>) -> Result<Option<T>, Failure>,
+    ) -> Result<T, StoreError> {
         self.check_encoder(&query.encoder)?;
         let cached = self.cached_index();
-        let exclude: IdSet = query.exclude.iter().copied().collect();
-        let mut search = Search::top(query.k).min_similarity(query.min_similarity);
-        if !exclude.is_empty() {
-            search = search.filter(Filter::Except(&exclude));
-        }
-        // A hit can be removed by someone else between the index and the rows: look again.
-        let mut attempts = 0;
+        let mut retries = 0;
         loop {
-            attempts += 1;
-            let results = self.home.read(|tx| {
+            let found = self.home.read(|tx| {
                 cached.catch_up(tx, self.id)?;
-                let hits = cached.index.search(&query.embedding, &search)?;
-                let results = self.results(tx, &hits)?;
-                Ok((results.len() == hits.len() || attempts > 3).then_some(results))
+                search(&Searcher {
+                    tx,
+                    index: &cached.index,
+                    query,
+                    allowed: self.allowed(tx, query)?,
+                    lenient: retries == RETRIES,
+                })
             })?;
-            if let Some(results) = results {
-                return Ok(results);
+            if let Some(found) = found {
+                return Ok(found);
             }
+            retries += 1;
         }
+    }
+
+    /// The images that may be results.
+    fn allowed(&self, tx: &Transaction<'_>, query: &Query) -> Result<Selection, Failure> {
+        let exclude: IdSet = query.exclude.iter().copied().collect();
+        let selection = match &query.filter {
+            Some(condition) => select(tx, self, condition)?,
+            None => Selection::all(),
+        };
+        Ok(selection.without(&exclude))
     }
 
     fn cached_index(&self) -> Arc<CachedIndex> {
@@ -99,10 +142,21 @@ impl Collection<'_> {
         };
         Arc::clone(indexes.entry(self.id).or_insert_with(new))
     }
+}
 
-    fn results(&self, tx: &Transaction<'_>, hits: &[Hit]) -> Result<Vec<SearchResult>, Failure> {
+impl Searcher<'_, '_> {
+    /// The `k` most similar among these images.
+    pub(crate) fn hits(&self, k: usize, among: &Selection) -> Result<Vec<Hit>, Failure> {
+        let search = Search::top(k)
+            .min_similarity(self.query.min_similarity)
+            .filter(among.filter());
+        Ok(self.index.search(&self.query.embedding, &search)?)
+    }
+
+    /// What is known of the hits. `None`: one is not there.
+    pub(crate) fn results(&self, hits: &[Hit]) -> Result<Option<Vec<SearchResult>>, Failure> {
         let sql = "SELECT path FROM images WHERE id = ? AND missing = 0";
-        let mut statement = tx.prepare_cached(sql)?;
+        let mut statement = self.tx.prepare_cached(sql)?;
         let mut results = Vec::with_capacity(hits.len());
         for hit in hits {
             let path = statement
@@ -114,10 +168,12 @@ impl Collection<'_> {
                 similarity: hit.similarity,
                 id: hit.id,
                 path: paths::from_bytes(path),
-                metadata: metadata(tx, hit.id)?,
+                metadata: metadata(self.tx, hit.id)?,
+                group: None,
             });
         }
-        Ok(results)
+        let complete = results.len() == hits.len();
+        Ok((complete || self.lenient).then_some(results))
     }
 }
 

@@ -5,6 +5,7 @@ mod support;
 
 use std::path::Path;
 
+use niteru_index::Condition;
 use niteru_store::{AddOptions, Home, StoreError};
 use support::{FakeEncoder, Place, counts, database};
 
@@ -32,7 +33,7 @@ fn a_new_home_is_private_and_durable() {
     };
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
     assert_eq!(pragma("application_id"), 0x4E49_5445.into());
-    assert_eq!(pragma("user_version"), 3.into());
+    assert_eq!(pragma("user_version"), 4.into());
     drop(home);
     Home::open(&path).unwrap();
 }
@@ -59,7 +60,7 @@ fn broken_homes_are_refused_in_words() {
                     .execute_batch("PRAGMA user_version = 99")
                     .unwrap();
             },
-            &["niteru.sqlite3", "format 99", "up to 3", "update niteru"],
+            &["niteru.sqlite3", "format 99", "up to 4", "update niteru"],
         ),
         (
             "no database",
@@ -232,8 +233,38 @@ fn old_homes_still_open() {
     for old in [
         include_str!("fixtures/home-1.sql"),
         include_str!("fixtures/home-2.sql"),
+        include_str!("fixtures/home-3.sql"),
     ] {
         old_home_opens(old);
+    }
+}
+
+/// What values are beside their text is found out when a home gets format 4.
+#[test]
+fn values_of_an_old_home_can_be_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("home");
+    std::fs::create_dir(&path).unwrap();
+    database(&path)
+        .execute_batch(include_str!("fixtures/home-3.sql"))
+        .unwrap();
+    let home = Home::open(&path).unwrap();
+    let collection = home.collection("部品").unwrap();
+    let table: &[(&str, &[u64])] = &[
+        ("category = ねじ", &[1]),
+        ("length > 20 and length = 20.5", &[1]),
+        ("length <= 20", &[]),
+        ("taken = 2026-01-05", &[1]),
+        ("taken < 2026-01-05", &[]),
+        ("length exists", &[1, 3]),
+        ("not length > 20", &[3]),
+    ];
+    for (text, expected) in table {
+        let condition = Condition::parse(text).unwrap();
+        let selection = collection.select(&condition).unwrap();
+        let images = collection.images_in(&selection, None, 9).unwrap();
+        let ids: Vec<u64> = images.iter().map(|image| image.id).collect();
+        assert_eq!(ids, *expected, "{text}");
     }
 }
 

@@ -191,7 +191,7 @@ fn evaluates_by_leaving_one_out() {
     }
     place.add_metadata(csv.as_bytes());
     let collection = place.home.collection("things").unwrap();
-    let report = collection.evaluate_retrieval("kind").unwrap();
+    let report = collection.evaluate_retrieval("kind", None).unwrap();
     let counts = (
         report.images,
         report.values,
@@ -206,7 +206,7 @@ fn evaluates_by_leaving_one_out() {
     );
     assert!((report.mean_average_precision - 0.75).abs() < 1e-12);
 
-    let error = collection.evaluate_retrieval("colour").unwrap_err();
+    let error = collection.evaluate_retrieval("colour", None).unwrap_err();
     assert!(error.to_string().contains("there are kind"), "{error}");
 }
 
@@ -227,7 +227,7 @@ fn evaluation_equals_the_definition() {
     }
     place.add_metadata(csv.as_bytes());
     let collection = place.home.collection("things").unwrap();
-    let report = collection.evaluate_retrieval("kind").unwrap();
+    let report = collection.evaluate_retrieval("kind", None).unwrap();
 
     let images = collection.images(None, 1000).unwrap();
     let (mut queries, mut hits, mut precision) = (0, [0; 3], 0.0);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use niteru_encoder::PrecisionChoice;
+use niteru_imaging::Region;
+use niteru_index::{Condition, ConditionError};
 
 /// The version with the instruction set in use, so that a report of a problem carries both.
 fn version() -> &'static str {
@@ -85,8 +87,16 @@ pub(crate) enum Command {
     /// Find the images of a collection that are most like an image or a text
     #[command(after_help = "Examples:\n  niteru search parts query.jpg\n  \
                       niteru search parts query.jpg -k 20 --html result.html\n  \
+                      niteru search parts query.jpg --filter 'category = bolt and length >= 20'\n  \
+                      niteru search parts query.jpg --group-by part_number --not part_number=@query\n  \
+                      niteru search parts front.jpg side.jpg\n  \
+                      niteru search parts query.jpg --crop 0.2,0.2,0.5,0.5\n  \
+                      niteru search parts --like 42 --like 43 --unlike 7\n  \
                       niteru search photos --text 'a red car'          (needs a model that reads texts)\n  \
-                      niteru search photos bolt.jpg --text 'rusty' --text-weight 0.3")]
+                      niteru search photos bolt.jpg --text 'rusty' --text-weight 0.3\n\n\
+                      Conditions: FIELD = VALUE, != < <= > >=, FIELD in (A, B), FIELD contains TEXT,\n\
+                      FIELD exists, FIELD missing, joined by and, or, not and parentheses. Quote texts\n\
+                      that have spaces or signs in them. docs/filters.md explains them.")]
     Search(SearchArgs),
     /// List, show and remove the images of a collection
     #[command(
@@ -299,9 +309,13 @@ pub(crate) struct SearchArgs {
     /// The collection's name
     pub(crate) collection: String,
 
-    /// The image to look for
-    #[arg(value_name = "IMAGE", required_unless_present = "text")]
-    pub(crate) image: Option<PathBuf>,
+    /// The image to look for; several photos of one thing are looked for together
+    #[arg(value_name = "IMAGE", required_unless_present_any = ["text", "like"])]
+    pub(crate) images: Vec<PathBuf>,
+
+    /// Look for a rectangle of the image: fractions of its sides if all are at most 1, else pixels
+    #[arg(long, value_name = "X,Y,W,H", allow_hyphen_values = true)]
+    pub(crate) crop: Option<Region>,
 
     /// A text to look for, alone or together with an image
     #[arg(long, value_name = "TEXT")]
@@ -311,7 +325,31 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.5, value_parser = unit_interval)]
     pub(crate) text_weight: f32,
 
-    /// How many results to show
+    /// Look for images like this one of the collection; may be given more than once
+    #[arg(long, value_name = "ID|PATH")]
+    pub(crate) like: Vec<String>,
+
+    /// Look away from images like this one of the collection; may be given more than once
+    #[arg(long, value_name = "ID|PATH")]
+    pub(crate) unlike: Vec<String>,
+
+    /// Only images whose metadata fulfil this; may be given more than once
+    #[arg(long, value_name = "CONDITION", value_parser = query_condition)]
+    pub(crate) filter: Vec<String>,
+
+    /// Only images whose metadata do not fulfil this, such as part_number=@query: the query image's own
+    #[arg(long, value_name = "CONDITION", value_parser = query_condition)]
+    pub(crate) not: Vec<String>,
+
+    /// Show the best image of each value of this field
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) group_by: Option<String>,
+
+    /// Show so many of the best images of each value
+    #[arg(long, value_name = "N", default_value = "1", requires = "group_by")]
+    pub(crate) per_group: NonZeroUsize,
+
+    /// How many results to show, or groups
     #[arg(short, value_name = "N", default_value = "10")]
     pub(crate) k: NonZeroUsize,
 
@@ -347,12 +385,16 @@ pub(crate) struct ImagesArgs {
 pub(crate) enum ImagesCommand {
     /// List images with their metadata
     #[command(
-        after_help = "Examples:\n  niteru images parts list\n  niteru images parts list --missing"
+        after_help = "Examples:\n  niteru images parts list\n  niteru images parts list --missing\n  \
+                      niteru images parts list --filter 'note contains rust'"
     )]
     List {
         /// Show only those whose file has vanished
         #[arg(long)]
         missing: bool,
+        /// Show only those whose metadata fulfil this
+        #[arg(long, value_name = "CONDITION", value_parser = condition)]
+        filter: Option<Condition>,
         /// Show at most so many
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
@@ -402,6 +444,9 @@ pub(crate) enum EvalCommand {
         /// The metadata field that says what belongs together
         #[arg(long, value_name = "FIELD")]
         label: String,
+        /// Take only images whose metadata fulfil this
+        #[arg(long, value_name = "CONDITION", value_parser = condition)]
+        filter: Option<Condition>,
     },
 }
 
@@ -441,6 +486,17 @@ pub(crate) struct BenchEmbedArgs {
     /// Measure at least this long, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
     pub(crate) seconds: f64,
+}
+
+fn condition(text: &str) -> Result<Condition, ConditionError> {
+    Condition::parse(text)
+}
+
+/// Checks the form of a condition in which `@query` may stand, before images are read. What it
+/// stands for is known only then.
+fn query_condition(text: &str) -> Result<String, ConditionError> {
+    Condition::parse_for_query(text, &|_| Ok(vec![String::new()]))?;
+    Ok(text.to_string())
 }
 
 fn unit_interval(text: &str) -> Result<f32, String> {

@@ -44,7 +44,7 @@ figure .absent { height: 10.5rem; display: grid; place-items: center; background
 .query { max-width: 14rem; border-color: #0969da; border-width: 2px; margin-bottom: .9rem; }
 .bar { height: 5px; background: #e6e9ec; border-radius: 3px; margin: .3rem 0 .4rem; }
 .bar i { display: block; height: 100%; background: #0969da; border-radius: 3px; }
-.name { font-weight: 500; }
+.name, .group { font-weight: 500; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .6rem; margin: .35rem 0 0; color: #57606a; }
 dt { font-weight: 500; } dd { margin: 0; }
 pre { background: #1b1f24; color: #e6edf3; padding: .9rem 1rem; border-radius: 10px; overflow-x: auto; }
@@ -85,6 +85,13 @@ struct Words {
     query: &'static str,
     /// Before and after the number.
     rank: [&'static str; 2],
+    only: &'static str,
+    not: &'static str,
+    unlike: &'static str,
+    /// Before and after the number of images of a group.
+    in_group: [&'static str; 2],
+    /// Before and after the number of images that have no value to be grouped by.
+    ungrouped: [&'static str; 2],
     absent: &'static str,
     none: &'static str,
     next: &'static str,
@@ -108,6 +115,14 @@ const ENGLISH: Words = Words {
                   gaps between the numbers: how high a number must be differs from query to query.",
     query: "Looked for",
     rank: ["rank ", ""],
+    only: "Only",
+    not: "Not",
+    unlike: "Unlike",
+    in_group: ["images: ", ""],
+    ungrouped: [
+        "Left out, since they have no value to be grouped by: ",
+        " images",
+    ],
     absent: "no picture",
     none: "Nothing in the collection is as similar as was asked for.",
     next: "What to try next",
@@ -131,6 +146,11 @@ const JAPANESE: Words = Words {
                   「似ている」といえる数字の大きさは、検索する画像によって変わります。",
     query: "検索した画像",
     rank: ["", " 位"],
+    only: "絞り込み",
+    not: "除外",
+    unlike: "似ていない例",
+    in_group: ["", " 枚"],
+    ungrouped: ["グループ分けする値がないため除いた画像: ", " 枚"],
     absent: "画像なし",
     none: "指定した類似度以上の画像はありませんでした。",
     next: "次に試すこと",
@@ -173,11 +193,16 @@ impl Shown {
     /// Reads the picture for its thumbnail; one that cannot be read is shown by name alone.
     pub(crate) fn open(path: &Path) -> Shown {
         let picture = Picture::open(path, &niteru_imaging::Limits::default()).ok();
+        Shown::with_picture(path, picture.as_ref())
+    }
+
+    /// A file with the part of it that is to be seen.
+    pub(crate) fn with_picture(path: &Path, picture: Option<&Picture>) -> Shown {
         let name = path.file_name().unwrap_or(path.as_os_str());
         Shown {
             name: name.to_string_lossy().into_owned(),
             path: Some(path.to_string_lossy().into_owned()),
-            thumbnail: picture.as_ref().and_then(data_uri),
+            thumbnail: picture.and_then(data_uri),
         }
     }
 
@@ -215,6 +240,15 @@ pub(crate) struct Found {
     pub(crate) rank: usize,
     pub(crate) similarity: f32,
     pub(crate) metadata: Vec<(String, String)>,
+    /// Value and number of images of its group, where results are grouped.
+    pub(crate) group: Option<(String, u64)>,
+}
+
+/// What a search was restricted by, for its report.
+pub(crate) enum Restriction {
+    Only(String),
+    Not(String),
+    Unlike(String),
 }
 
 /// A command to try next.
@@ -319,7 +353,12 @@ impl Report {
     }
 
     /// Adds a ranked list of what was found.
-    pub(crate) fn search(&mut self, query: &[Shown], results: &[Found]) {
+    pub(crate) fn search(
+        &mut self,
+        query: &[Shown],
+        restrictions: &[Restriction],
+        results: &[Found],
+    ) {
         let words = self.words;
         self.sections.push(html! {
             h2 { (words.search) }
@@ -330,6 +369,14 @@ impl Report {
                     figcaption { (words.query) ": " (query.name) }
                 }
             }
+            @for restriction in restrictions {
+                @let (label, text) = match restriction {
+                    Restriction::Only(text) => (words.only, text),
+                    Restriction::Not(text) => (words.not, text),
+                    Restriction::Unlike(text) => (words.unlike, text),
+                };
+                p.facts { (label) ": " code { (text) } }
+            }
             @if results.is_empty() { p { (words.none) } }
             div.results {
                 @for result in results {
@@ -338,6 +385,9 @@ impl Report {
                         @if result.image.thumbnail.is_none() { div.absent { (words.absent) } }
                         figcaption {
                             span.rank { (around(words.rank, result.rank)) }
+                            @if let Some((value, images)) = &result.group {
+                                div.group { (value) " · " (around(words.in_group, images)) }
+                            }
                             b { (format!("{:.3}", result.similarity)) }
                             div.bar {
                                 i style=(format!("width:{:.1}%", result.similarity.clamp(0.0, 1.0) * 100.0)) {}
@@ -353,6 +403,12 @@ impl Report {
                 }
             }
         });
+    }
+
+    /// Adds how many images had no value to be grouped by.
+    pub(crate) fn ungrouped(&mut self, images: u64) {
+        let text = around(self.words.ungrouped, images);
+        self.sections.push(html! { p.facts { (text) } });
     }
 
     /// Adds the commands to try next.

@@ -163,6 +163,7 @@ impl Place {
             k,
             min_similarity: None,
             exclude: vec![],
+            filter: None,
         }
     }
 
@@ -200,4 +201,27 @@ pub fn counts(report: &AddReport) -> [u64; 5] {
 /// A database of a home, opened beside it.
 pub fn database(home: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(home.join("niteru.sqlite3")).unwrap()
+}
+
+/// Numbers that look random and are the same in every run (splitmix64).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) % end as u64) as usize
+    }
+
+    /// One of these.
+    pub fn of<'v, T>(&mut self, values: &'v [T]) -> &'v T {
+        &values[self.below(values.len())]
+    }
 }

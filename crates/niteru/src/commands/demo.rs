@@ -7,7 +7,7 @@ use niteru_encoder::{DEFAULT_MODEL, Encoder, ModelState, Pip, Watch};
 use niteru_store::{Home, SamplesReport, StoreError};
 use serde::Serialize;
 
-use super::{Context, add, compare, models, search, shown};
+use super::{Context, add, compare, models, query, search, shown};
 use crate::args::{DemoArgs, Language};
 use crate::output::Outcome;
 use crate::report::{NextStep, Note, Report, Shown};
@@ -84,11 +84,11 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
     let four: Vec<PathBuf> = FOUR.iter().map(|name| folder.join(name)).collect();
     let embeddings = four
         .iter()
-        .map(|path| search::embed_one(&encoder, path))
+        .map(|path| query::embed_one(&encoder, path))
         .collect::<Result<Vec<_>>>()?;
     let matrix = compare::similarity_matrix(&encoder, &embeddings);
     let collection = home.collection(COLLECTION)?;
-    let results = search::search(&collection, &encoder, embeddings[0].clone(), RESULTS, None)?;
+    let results = search::nearest(&collection, &encoder, embeddings[0].clone(), RESULTS)?;
 
     let html = args
         .html
@@ -219,7 +219,7 @@ fn write_report(
     let mut report = Report::of_demo(args.report.lang, model);
     let images: Vec<Shown> = four.iter().map(|path| Shown::open(path)).collect();
     report.matrix(&images, matrix);
-    report.search(&images[..1], &search::found(results));
+    report.search(&images[..1], &[], &search::found(results));
     report.next(next);
     report.write(file)
 }

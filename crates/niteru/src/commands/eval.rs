@@ -1,13 +1,20 @@
 //! `niteru eval`: how well embeddings find what belongs together.
 
 use anyhow::Result;
+use niteru_index::Condition;
 
 use super::Context;
 use crate::output::Outcome;
 
-pub(super) fn retrieval(context: &Context, collection: &str, label: &str) -> Result<Outcome> {
+pub(super) fn retrieval(
+    context: &Context,
+    collection: &str,
+    label: &str,
+    filter: Option<&Condition>,
+) -> Result<Outcome> {
     let home = context.home()?;
-    let report = home.collection(collection)?.evaluate_retrieval(label)?;
+    let collection = home.collection(collection)?;
+    let report = collection.evaluate_retrieval(label, filter)?;
     if context.output.is_json() {
         context.output.json(&report)?;
         return Ok(Outcome::Done);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use niteru_store::{Collection, Image};
+use niteru_store::{Collection, Image, Selection};
 
 use super::{Context, count};
 use crate::args::{ImagesArgs, ImagesCommand};
@@ -16,7 +16,15 @@ pub(super) fn run(context: &Context, args: &ImagesArgs) -> Result<Outcome> {
     let home = context.home()?;
     let collection = home.collection(&args.collection)?;
     match &args.command {
-        ImagesCommand::List { missing, limit } => list(context, &collection, *missing, *limit)?,
+        ImagesCommand::List {
+            missing,
+            filter,
+            limit,
+        } => {
+            let selection = filter.as_ref().map(|filter| collection.select(filter));
+            let selection = selection.transpose()?;
+            list(context, &collection, selection.as_ref(), *missing, *limit)?;
+        }
         ImagesCommand::Show { image } => show(context, &find(&collection, image)?)?,
         ImagesCommand::Remove { images } => {
             let ids = images
@@ -39,7 +47,7 @@ pub(super) fn run(context: &Context, args: &ImagesArgs) -> Result<Outcome> {
 }
 
 /// An image by its number, else by its path.
-fn find(collection: &Collection<'_>, image: &str) -> Result<Image> {
+pub(super) fn find(collection: &Collection<'_>, image: &str) -> Result<Image> {
     match image.trim_start_matches('#').parse() {
         Ok(id) => Ok(collection.image(id)?),
         Err(_) => Ok(collection.image_at(Path::new(image))?),
@@ -50,13 +58,17 @@ fn find(collection: &Collection<'_>, image: &str) -> Result<Image> {
 fn list(
     context: &Context,
     collection: &Collection<'_>,
+    selection: Option<&Selection>,
     missing: bool,
     limit: Option<usize>,
 ) -> Result<()> {
     let mut left = limit.unwrap_or(usize::MAX);
     let mut after = None;
     while left > 0 {
-        let page = collection.images(after, PAGE)?;
+        let page = match selection {
+            Some(selection) => collection.images_in(selection, after, PAGE)?,
+            None => collection.images(after, PAGE)?,
+        };
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         for image in page.iter().filter(|image| image.missing || !missing) {

@@ -10,6 +10,7 @@ mod eval;
 mod images;
 mod models;
 mod models_check;
+mod query;
 mod search;
 
 use std::num::NonZeroUsize;
@@ -56,9 +57,11 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
         Command::Add(args) => add::run(&context, &args),
         Command::Search(args) => search::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
-        Command::Eval(EvalCommand::Retrieval { collection, label }) => {
-            eval::retrieval(&context, &collection, &label)
-        }
+        Command::Eval(EvalCommand::Retrieval {
+            collection,
+            label,
+            filter,
+        }) => eval::retrieval(&context, &collection, &label, filter.as_ref()),
         Command::Bench(BenchCommand::Embed(args)) => bench::embed(&context, &args),
         Command::Collections(args) => collections::run(&context, args),
         Command::Completions { .. } => Ok(Outcome::Done),

@@ -1,14 +1,12 @@
-//! `niteru search`: the images of a collection most like an image, a text, or both.
+//! `niteru search`: the images of a collection most like images, a text, examples, or all of them.
 
-use std::ops::ControlFlow;
-use std::path::Path;
-
-use anyhow::{Context as _, Result, bail};
-use niteru_encoder::{EmbedOptions, Encoder};
-use niteru_store::{Collection, Query, SearchResult};
+use anyhow::Result;
+use niteru_encoder::Encoder;
+use niteru_store::{Collection, GroupBy, Query, SearchResult};
 use serde::Serialize;
 
-use super::Context;
+use super::query::Asked;
+use super::{Context, count};
 use crate::args::{ModelArgs, SearchArgs};
 use crate::output::Outcome;
 use crate::report::{Found, Report, Shown};
@@ -19,6 +17,9 @@ struct Searched<'a> {
     collection: &'a str,
     model: &'a str,
     results: &'a [SearchResult],
+    /// Images left out because they have no value to be grouped by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ungrouped: Option<u64>,
 }
 
 pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
@@ -29,95 +30,88 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
         numbers: args.numbers.clone(),
         threads: args.threads,
     };
-    let encoder = context.encoder(Some(collection.identity()), &model)?;
-    let embedding = query_embedding(&encoder, args)?;
-    let results = search(
-        &collection,
-        &encoder,
-        embedding,
-        args.k.get(),
-        args.min_similarity,
-    )?;
+    let own = collection.identity();
+    let encoder = match Asked::needs_encoder(args) {
+        true => Some(context.encoder(Some(own), &model)?),
+        false => None,
+    };
+    let mut asked = Asked::new(&collection, encoder.as_ref(), args)?;
+    let query = Query {
+        encoder: encoder.as_ref().map_or_else(|| own.clone(), Into::into),
+        embedding: std::mem::take(&mut asked.embedding),
+        k: args.k.get(),
+        min_similarity: args.min_similarity,
+        exclude: std::mem::take(&mut asked.examples),
+        filter: asked.filter.take(),
+    };
+    let (results, ungrouped) = find(&collection, &query, args)?;
     if let Some(file) = &args.html {
-        let mut report = Report::of_search(args.report.lang, &args.collection, encoder.model());
-        let mut query = Vec::new();
-        query.extend(args.image.as_deref().map(Shown::open));
-        query.extend(args.text.clone().map(Shown::named));
-        report.search(&query, &found(&results));
+        let mut report = Report::of_search(args.report.lang, &args.collection, &own.model);
+        report.search(
+            &asked.shown(args),
+            &asked.restrictions(args),
+            &found(&results),
+        );
+        if let Some(images @ 1..) = ungrouped {
+            report.ungrouped(images);
+        }
         report.write(file)?;
         context.output.note(format!("wrote {}", file.display()));
     }
     if context.output.is_json() {
-        let model = encoder.model();
         context.output.json(&Searched {
             collection: &args.collection,
-            model,
+            model: &own.model,
             results: &results,
+            ungrouped,
         })?;
     } else if results.is_empty() {
         context.output.text("nothing found")?;
-        context
-            .output
-            .note(why_nothing(&collection, args.min_similarity)?);
+        context.output.note(why_nothing(&collection, &query)?);
     } else {
         context.output.text(table(&results))?;
+    }
+    if let (Some(images @ 1..), Some(field)) = (ungrouped, &args.group_by) {
+        let images = count(usize::try_from(images).unwrap_or(usize::MAX), "image");
+        context.output.note(format!(
+            "{images} without {field:?} left out: they form no group"
+        ));
     }
     Ok(Outcome::Done)
 }
 
-/// Searches with an embedding of `encoder`'s.
-pub(super) fn search(
+/// The results; of groups, also how many images form none.
+fn find(
+    collection: &Collection<'_>,
+    query: &Query,
+    args: &SearchArgs,
+) -> Result<(Vec<SearchResult>, Option<u64>)> {
+    let Some(field) = &args.group_by else {
+        return Ok((collection.search(query)?, None));
+    };
+    let by = GroupBy {
+        field: field.clone(),
+        per_group: args.per_group.get(),
+    };
+    let found = collection.search_groups(query, &by)?;
+    Ok((found.results, Some(found.ungrouped)))
+}
+
+/// The `k` images most like an embedding of `encoder`'s.
+pub(super) fn nearest(
     collection: &Collection<'_>,
     encoder: &Encoder,
     embedding: Vec<f32>,
     k: usize,
-    min_similarity: Option<f32>,
 ) -> Result<Vec<SearchResult>> {
-    let query = Query {
+    Ok(collection.search(&Query {
         encoder: encoder.into(),
         embedding,
         k,
-        min_similarity,
+        min_similarity: None,
         exclude: Vec::new(),
-    };
-    Ok(collection.search(&query)?)
-}
-
-fn query_embedding(encoder: &Encoder, args: &SearchArgs) -> Result<Vec<f32>> {
-    let text = match &args.text {
-        Some(text) => Some(encoder.embed_texts(&[text.as_str()])?.remove(0)),
-        None => None,
-    };
-    let image = args
-        .image
-        .as_deref()
-        .map(|path| embed_one(encoder, path))
-        .transpose()?;
-    match (image, text) {
-        (Some(image), Some(text)) => Ok(encoder.combine(&image, &text, args.text_weight)?),
-        (Some(only), None) | (None, Some(only)) => Ok(only),
-        (None, None) => bail!("name an image to look for, or a text with --text"),
-    }
-}
-
-/// The embedding of one file.
-pub(super) fn embed_one(encoder: &Encoder, path: &Path) -> Result<Vec<f32>> {
-    let mut embedding = None;
-    encoder.embed_files(
-        std::iter::once(path),
-        &EmbedOptions::default(),
-        &mut |_, result| {
-            embedding = Some(result);
-            ControlFlow::Break(())
-        },
-    );
-    match embedding {
-        Some(result) => {
-            let embedded = result.with_context(|| format!("cannot look for {}", path.display()))?;
-            Ok(embedded.embedding)
-        }
-        None => bail!("{} was not embedded", path.display()),
-    }
+        filter: None,
+    })?)
 }
 
 /// Results for a report, with their thumbnails.
@@ -131,11 +125,15 @@ pub(super) fn found(results: &[SearchResult]) -> Vec<Found> {
             .iter()
             .map(|(f, v)| (f.to_string(), v.to_string()))
             .collect(),
+        group: result
+            .group
+            .as_ref()
+            .map(|group| (group.value.clone(), group.images)),
     };
     results.iter().map(found).collect()
 }
 
-/// Rank, similarity with 3 decimals, number, path and metadata.
+/// Rank, similarity with 3 decimals, number, path, metadata and, of a group, its number of images.
 pub(super) fn table(results: &[SearchResult]) -> String {
     let line = |result: &SearchResult| {
         let metadata: Vec<String> = result
@@ -143,30 +141,45 @@ pub(super) fn table(results: &[SearchResult]) -> String {
             .iter()
             .map(|(field, value)| format!("{field}={value}"))
             .collect();
+        let group = result.group.as_ref().map(|group| {
+            let images = usize::try_from(group.images).unwrap_or(usize::MAX);
+            format!("  [{} of {}]", count(images, "image"), group.value)
+        });
         let line = format!(
-            "{:>3}  {:.3}  {:>6}  {}  {}",
+            "{:>3}  {:.3}  {:>6}  {}  {}{}",
             result.rank,
             result.similarity,
             format!("#{}", result.id),
             result.path.display(),
-            metadata.join(", ")
+            metadata.join(", "),
+            group.unwrap_or_default()
         );
         line.trim_end().to_string()
     };
     results.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn why_nothing(collection: &Collection<'_>, min_similarity: Option<f32>) -> Result<String> {
+fn why_nothing(collection: &Collection<'_>, query: &Query) -> Result<String> {
     if collection.images(None, 1)?.is_empty() {
         return Ok(format!(
             "collection {:?} holds no image; add some with `niteru add`",
             collection.name()
         ));
     }
-    Ok(match min_similarity {
+    if let Some(filter) = &query.filter {
+        let selection = collection.select(filter)?;
+        if collection.images_in(&selection, None, 1)?.is_empty() {
+            return Ok("no image passes --filter and --not".to_string());
+        }
+    }
+    Ok(match query.min_similarity {
         Some(least) => {
             format!("no image has a similarity of {least:.3} or more; try a lower --min-similarity")
         }
-        None => "the files of all images have vanished; `niteru add` them again".to_string(),
+        None => {
+            "no image is left: examples are no results, and neither are images whose files have \
+                 vanished (`niteru add` them again)"
+                .to_string()
+        }
     })
 }

@@ -5,6 +5,7 @@
 
 mod cli;
 mod collections;
+mod filters;
 #[cfg(unix)]
 mod limits;
 mod precision;
