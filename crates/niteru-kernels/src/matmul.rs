@@ -1,7 +1,7 @@
 //! The matrix product, blocked for the caches, on the calling thread or on rayon's pool.
 //!
-//! Every element of the result is a chain of multiply-adds over each block of k in rising order,
-//! and the sum of these chains in rising order. Blocks of k depend on k alone, so an element
+//! Every element of the result is a chain of multiply-adds over each block of k in rising order, the
+//! first of which begins with the bias, and the sum of these chains in rising order. Blocks of k depend on k alone, so an element
 //! depends on its row of A and its column of B, not on the number of rows, their grouping or the
 //! number of threads.
 
@@ -199,11 +199,11 @@ impl Op for Part<'_> {
                     let mut strip = self.strip(panels, panel, first, p..end);
                     strip.continues = accumulate || p > 0;
                     (strip.next, strip.next_len) = self.following(panels, panel, p..end, depth);
-                    if end == k {
+                    if p == 0 {
                         let (column, _) = panels.columns(panel);
                         strip.bias = bias.map(|bias| &bias[column..]);
-                        strip.relu6 = activation == Activation::Relu6;
                     }
+                    strip.relu6 = end == k && activation == Activation::Relu6;
                     run_strip(s, &strip, last - first, panels.width(panel) / S::LANES);
                     if end == k && !matches!(activation, Activation::None | Activation::Relu6) {
                         s.run(ActivateStrip {

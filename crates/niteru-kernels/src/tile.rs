@@ -18,9 +18,9 @@ pub(crate) struct Strip<'a> {
     pub(crate) c_stride: usize,
     /// Columns of C; the panel may be wider.
     pub(crate) columns: usize,
-    /// Sums begin with what C holds, not with zero.
+    /// What C holds is added to the sums.
     pub(crate) continues: bool,
-    /// Added after the last block of k; at least as long as the strip has columns.
+    /// What the sums of the first block of k begin with; at least as long as the strip has columns.
     pub(crate) bias: Option<&'a [f32]>,
     /// Applied after the bias. The other activations would make every size of tile large; they
     /// are applied to the finished strip.
@@ -170,6 +170,15 @@ unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
 ) {
     let mut sums = [[s.splat(0.0); VECTORS]; HEIGHT];
     let (columns, c_stride) = (strip.columns, strip.c_stride);
+    if let Some(bias) = strip.bias {
+        for j in 0..VECTORS {
+            // SAFETY: the bias has at least `columns` floats.
+            let bias = unsafe { load_part(s, bias.as_ptr(), j, columns) };
+            for i in 0..HEIGHT {
+                sums[i][j] = bias;
+            }
+        }
+    }
     // Where sums are short the memory is busy with the results anyway.
     let fetched = if strip.depth >= FETCH_RESULTS {
         HEIGHT
@@ -191,20 +200,35 @@ unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
     while p < strip.depth {
         ahead.round(s);
         let end = (p + FETCH_STEPS).min(strip.depth);
-        while p < end {
-            let mut right = [s.splat(0.0); VECTORS];
-            for j in 0..VECTORS {
-                // SAFETY: row p of the panel has VECTORS registers.
-                right[j] = unsafe { s.load(b.add(j * S::LANES)) };
-            }
-            for i in 0..HEIGHT {
-                // SAFETY: p < depth is a column of A.
-                let left = s.splat(unsafe { *rows[i].add(p) });
+        macro_rules! step {
+            ($ahead:literal) => {
+                let mut right = [s.splat(0.0); VECTORS];
                 for j in 0..VECTORS {
-                    sums[i][j] = s.fma(left, right[j], sums[i][j]);
+                    // SAFETY: row p + ahead of the panel has VECTORS registers.
+                    right[j] = unsafe { s.load(b.add(($ahead * VECTORS + j) * S::LANES)) };
                 }
-            }
+                for i in 0..HEIGHT {
+                    // SAFETY: p + ahead < depth is a column of A.
+                    let left = s.splat(unsafe { *rows[i].add(p + $ahead) });
+                    for j in 0..VECTORS {
+                        sums[i][j] = s.fma(left, right[j], sums[i][j]);
+                    }
+                }
+            };
+        }
+        // Four steps share the arithmetic of addresses.
+        while p + 4 <= end {
+            step!(0);
+            step!(1);
+            step!(2);
+            step!(3);
             // SAFETY: at most one past the panel's last row.
+            b = unsafe { b.add(4 * VECTORS * S::LANES) };
+            p += 4;
+        }
+        while p < end {
+            step!(0);
+            // SAFETY: as above.
             b = unsafe { b.add(VECTORS * S::LANES) };
             p += 1;
         }
@@ -215,15 +239,6 @@ unsafe fn one_tile<S: Simd, const HEIGHT: usize, const VECTORS: usize>(
                 // SAFETY: row i < HEIGHT, and `columns` says what of it is there.
                 let held = unsafe { load_part(s, c.add(i * c_stride), j, columns) };
                 sums[i][j] = s.add(sums[i][j], held);
-            }
-        }
-    }
-    if let Some(bias) = strip.bias {
-        for j in 0..VECTORS {
-            // SAFETY: the bias has at least `columns` floats.
-            let bias = unsafe { load_part(s, bias.as_ptr(), j, columns) };
-            for i in 0..HEIGHT {
-                sums[i][j] = s.add(sums[i][j], bias);
             }
         }
     }

@@ -20,8 +20,11 @@ const BATCH_NORM_EPS: f32 = 1e-3;
 const STEM_CHANNELS: usize = 32;
 const HEAD_CHANNELS: usize = 1280;
 
-/// Floats of expanded feature map worked on at once: a band of rows stays in a core's L2 cache
-/// between expansion, depthwise convolution and projection.
+/// Numbers under the stem's kernel: 3×3 pixels of 3 channels.
+const NEIGHBOURHOOD: usize = 27;
+
+/// Floats of expanded feature map worked on at once for each thread: a band of rows stays in a core's
+/// L2 cache between expansion, depthwise convolution and projection.
 const BAND_FLOATS: usize = 96 << 10;
 
 /// One row of the architecture table: repeats, kernel side, stride, expansion, input and output
@@ -156,9 +159,22 @@ pub(crate) struct EfficientNet {
     head: Linear,
 }
 
-/// Buffers of a pass; kept between passes.
+/// Buffers of a pass, for each image that is computed at the same time; kept between passes.
 #[derive(Default)]
-pub(crate) struct EfficientNetScratch {
+pub(crate) struct EfficientNetScratch(Vec<ImageScratch>);
+
+impl EfficientNetScratch {
+    /// Buffers for `count` images at the same time.
+    fn of(&mut self, count: usize) -> &mut [ImageScratch] {
+        if self.0.len() < count {
+            self.0.resize_with(count, ImageScratch::default);
+        }
+        &mut self.0[..count]
+    }
+}
+
+#[derive(Default)]
+struct ImageScratch {
     columns: Vec<f32>,
     map: Vec<f32>,
     next: Vec<f32>,
@@ -170,7 +186,7 @@ pub(crate) struct EfficientNetScratch {
 impl EfficientNet {
     pub(crate) fn load(parts: &mut Parts<'_>, variant: Variant) -> Result<EfficientNet, PartError> {
         let stem = Folded::new("_conv_stem", "_bn0", [STEM_CHANNELS, 3, 3, 3]);
-        let stem = stem.linear(parts, (27, STEM_CHANNELS), Care::Sensitive)?;
+        let stem = stem.linear(parts, (NEIGHBOURHOOD, STEM_CHANNELS), Care::Sensitive)?;
         let shapes = variant.blocks();
         let mut side = (variant.side as usize).div_ceil(2);
         let mut blocks = Vec::with_capacity(shapes.len());
@@ -203,33 +219,35 @@ impl EfficientNet {
         scratch: &mut EfficientNetScratch,
     ) -> Vec<f32> {
         let mut out = vec![0.0; images.len() * HEAD_CHANNELS];
-        let pool = |image: &Pixels,
-                    out: &mut [f32],
-                    compute: Compute,
-                    scratch: &mut EfficientNetScratch| {
-            let grid = self.features(compute, image, scratch);
-            let features = &scratch.features[..grid * grid * HEAD_CHANNELS];
-            compute
-                .kernels
-                .mean_rows(Rows::new(features, grid * grid, HEAD_CHANNELS), out);
-        };
         if compute.threading == Threading::All && images.len() > 1 {
             let compute = Compute {
                 threading: Threading::One,
                 ..compute
             };
-            images
-                .par_iter()
-                .zip(out.par_chunks_mut(HEAD_CHANNELS))
-                .for_each(|(image, out)| {
-                    pool(image, out, compute, &mut EfficientNetScratch::default());
-                });
+            let scratch = scratch.of(images.len());
+            (
+                images.par_iter(),
+                out.par_chunks_mut(HEAD_CHANNELS),
+                scratch,
+            )
+                .into_par_iter()
+                .for_each(|(image, out, scratch)| self.embed(compute, image, scratch, out));
         } else {
+            let scratch = &mut scratch.of(1)[0];
             for (image, out) in images.iter().zip(out.chunks_mut(HEAD_CHANNELS)) {
-                pool(image, out, compute, scratch);
+                self.embed(compute, image, scratch, out);
             }
         }
         out
+    }
+
+    /// Mean of the last feature map of one image.
+    fn embed(&self, compute: Compute, image: &Pixels, scratch: &mut ImageScratch, out: &mut [f32]) {
+        let grid = self.features(compute, image, scratch);
+        let features = &scratch.features[..grid * grid * HEAD_CHANNELS];
+        compute
+            .kernels
+            .mean_rows(Rows::new(features, grid * grid, HEAD_CHANNELS), out);
     }
 
     /// The last feature map, `[grid², 1280]`, and its side.
@@ -239,6 +257,7 @@ impl EfficientNet {
         image: &Pixels,
         scratch: &mut EfficientNetScratch,
     ) -> (usize, Vec<f32>) {
+        let scratch = &mut scratch.of(1)[0];
         let grid = self.features(compute, image, scratch);
         (
             grid,
@@ -247,12 +266,7 @@ impl EfficientNet {
     }
 
     /// Fills `scratch.features`; returns the side of the map.
-    fn features(
-        &self,
-        compute: Compute,
-        image: &Pixels,
-        scratch: &mut EfficientNetScratch,
-    ) -> usize {
+    fn features(&self, compute: Compute, image: &Pixels, scratch: &mut ImageScratch) -> usize {
         assert_eq!(image.side(), self.side, "prepared for another model");
         let mut side = self.run_stem(compute, image, scratch);
         for block in &self.blocks {
@@ -266,45 +280,55 @@ impl EfficientNet {
     }
 
     /// 3×3 convolution with stride 2, as a product over gathered neighbourhoods.
-    fn run_stem(
-        &self,
-        compute: Compute,
-        image: &Pixels,
-        scratch: &mut EfficientNetScratch,
-    ) -> usize {
-        let width = self.side * 3;
-        let (out, padding) = (
-            self.side.div_ceil(2),
-            Padding::same(self.side, self.side, 3, 2),
-        );
+    fn run_stem(&self, compute: Compute, image: &Pixels, scratch: &mut ImageScratch) -> usize {
+        let out = self.side.div_ceil(2);
+        let line = out * NEIGHBOURHOOD;
         let map = sized(&mut scratch.map, out * out * STEM_CHANNELS);
-        let band = (BAND_FLOATS / (out * 27)).max(1);
-        let columns = sized(&mut scratch.columns, band * out * 27);
+        let band = (compute.threads() * BAND_FLOATS / line).clamp(1, out);
+        let columns = sized(&mut scratch.columns, band * line);
         for (index, map) in map.chunks_mut(band * out * STEM_CHANNELS).enumerate() {
             let rows = map.len() / (out * STEM_CHANNELS);
-            let columns = &mut columns[..rows * out * 27];
-            for (row, columns) in columns.chunks_mut(out * 27).enumerate() {
-                let y = (index * band + row) * 2;
-                for (x, to) in columns.chunks_mut(27).enumerate() {
-                    for (ky, to) in to.chunks_mut(9).enumerate() {
-                        let line = (y + ky).checked_sub(padding.top).filter(|&y| y < self.side);
+            let columns = &mut columns[..rows * line];
+            let gather = |(row, to): (usize, &mut [f32])| {
+                self.gather(image, index * band + row, to);
+            };
+            match compute.threading {
+                Threading::One => columns.chunks_mut(line).enumerate().for_each(gather),
+                Threading::All => columns.par_chunks_mut(line).enumerate().for_each(gather),
+            }
+            self.stem.forward(compute, columns, Activation::Relu6, map);
+        }
+        out
+    }
+
+    /// The neighbourhoods under row `y` of the stem's output: `[column][3][3][3]`, zeros where they
+    /// leave the image.
+    fn gather(&self, image: &Pixels, y: usize, to: &mut [f32]) {
+        let padding = Padding::same(self.side, self.side, 3, 2);
+        let width = self.side * 3;
+        for ky in 0..3 {
+            let line = (2 * y + ky)
+                .checked_sub(padding.top)
+                .filter(|&y| y < self.side)
+                .map_or(&[][..], |y| &image.data()[y * width..][..width]);
+            for (x, to) in to.as_chunks_mut::<NEIGHBOURHOOD>().0.iter_mut().enumerate() {
+                let to = &mut to.as_chunks_mut::<9>().0[ky];
+                // Three pixels beside each other lie together.
+                let first = (2 * x).checked_sub(padding.left);
+                match first.and_then(|x| line.get(3 * x..)?.first_chunk::<9>()) {
+                    Some(pixels) => *to = *pixels,
+                    None => {
                         for (kx, to) in to.chunks_mut(3).enumerate() {
-                            let column = (2 * x + kx)
-                                .checked_sub(padding.left)
-                                .filter(|&x| x < self.side);
-                            match (line, column) {
-                                (Some(y), Some(x)) => {
-                                    to.copy_from_slice(&image.data()[y * width + x * 3..][..3]);
-                                }
-                                _ => to.fill(0.0),
+                            let column = (2 * x + kx).checked_sub(padding.left);
+                            match column.and_then(|x| line.get(3 * x..3 * x + 3)) {
+                                Some(pixel) => to.copy_from_slice(pixel),
+                                None => to.fill(0.0),
                             }
                         }
                     }
                 }
             }
-            self.stem.forward(compute, columns, Activation::Relu6, map);
         }
-        out
     }
 }
 
@@ -359,7 +383,7 @@ impl Block {
     ///
     /// Works in bands of output rows: the input rows that a band needs are expanded, filtered and
     /// projected before the next band begins. Rows that two bands share are expanded once and moved.
-    fn forward(&self, compute: Compute, side: usize, scratch: &mut EfficientNetScratch) -> usize {
+    fn forward(&self, compute: Compute, side: usize, scratch: &mut ImageScratch) -> usize {
         let BlockShape {
             kernel,
             stride,
@@ -374,7 +398,8 @@ impl Block {
         );
         let map = &scratch.map[..side * side * input];
         let next = sized(&mut scratch.next, out * out * output);
-        let band = (BAND_FLOATS / (side * channels * stride)).clamp(1, out);
+        let floats = compute.threads() * BAND_FLOATS;
+        let band = (floats / (side * channels * stride)).clamp(1, out);
         let rows_in_band = (band - 1) * stride + kernel;
         let expanded = sized(
             &mut scratch.expanded,
@@ -407,9 +432,7 @@ impl Block {
                 }
             };
             let band = Image::band(source, from..to, side, side, channels);
-            compute
-                .kernels
-                .depthwise_rows(band, &self.depthwise, first..first + rows, filtered);
+            compute.depthwise(band, &self.depthwise, first..first + rows, filtered);
             if self.shape.skips() {
                 let start = first * out * output;
                 next.copy_from_slice(&map[start..start + next.len()]);

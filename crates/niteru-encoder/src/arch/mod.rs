@@ -6,8 +6,11 @@ mod parts;
 mod transformer;
 
 use niteru_kernels::{
-    Activation, AttentionScratch, Epilogue, Kernels, PackedMatrix, Rows, RowsMut,
+    Activation, AttentionScratch, DepthwiseConv, Epilogue, Image, Kernels, PackedMatrix, Rows,
+    RowsMut,
 };
+use rayon::prelude::*;
+use std::ops::Range;
 
 pub use clip::ConfigError;
 pub(crate) use clip::{ClipConfig, ClipScratch, TextTower, VisionTower};
@@ -47,6 +50,36 @@ pub(crate) struct Compute {
 }
 
 impl Compute {
+    /// Threads that one pass uses.
+    fn threads(self) -> usize {
+        match self.threading {
+            Threading::One => 1,
+            Threading::All => rayon::current_num_threads(),
+        }
+    }
+
+    /// Some rows of a depthwise convolution, as [`Kernels::depthwise_rows`].
+    fn depthwise(
+        self,
+        input: Image<'_>,
+        conv: &DepthwiseConv,
+        rows: Range<usize>,
+        out: &mut [f32],
+    ) {
+        let share = rows.len().div_ceil(self.threads());
+        if share == rows.len() {
+            return self.kernels.depthwise_rows(input, conv, rows, out);
+        }
+        let line = out.len() / rows.len();
+        out.par_chunks_mut(share * line)
+            .enumerate()
+            .for_each(|(part, out)| {
+                let first = rows.start + part * share;
+                let rows = first..first + out.len() / line;
+                self.kernels.depthwise_rows(input, conv, rows, out);
+            });
+    }
+
     fn matmul(self, a: Rows<'_>, b: &PackedMatrix, epilogue: Epilogue<'_>, out: RowsMut<'_>) {
         match self.threading {
             Threading::One => self.kernels.matmul(a, b, epilogue, out),
