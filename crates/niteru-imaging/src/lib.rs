@@ -15,6 +15,7 @@ mod orient;
 mod picture;
 mod plot;
 mod resize;
+mod spectrum;
 mod tiff;
 
 pub use decode::is_image_path;
