@@ -34,9 +34,10 @@ const COLOUR_REACH: f64 = 2.5;
 const MAX_LUMA_ORDER: usize = 6;
 
 /// Waves below this order matter when `ratio` samples a side become one.
+/// Two at the least, for slopes.
 fn order(reach: f64, ratio: f64) -> usize {
     let half_periods_a_block = 8.0 * reach / ratio;
-    half_periods_a_block.ceil().max(1.0) as usize
+    half_periods_a_block.ceil().max(2.0) as usize
 }
 
 /// Decodes the file; `None` leaves it to the full decoder.
