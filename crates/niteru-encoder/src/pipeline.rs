@@ -262,7 +262,8 @@ impl<I: Iterator> Source<I> {
 
     /// The next files and the number of the first; `None` at the end.
     ///
-    /// The first batches are small, so that a short list is spread over all workers.
+    /// The first batches are small, so that a short list is spread over all workers, and so are the
+    /// last ones where the iterator tells how many files it has, so that all workers end together.
     fn take(&self) -> Option<(usize, Vec<I::Item>)> {
         let state = self.lock();
         let mut state = self
@@ -275,7 +276,10 @@ impl<I: Iterator> Source<I> {
             return None;
         }
         let workers = self.window / self.batch / 3;
-        let size = (state.taken / workers.max(1)).clamp(1, self.batch);
+        let workers = workers.max(1);
+        let (_, left) = state.files.size_hint();
+        let share = left.map_or(self.batch, |left| left.div_ceil(2 * workers));
+        let size = (state.taken / workers).min(share).clamp(1, self.batch);
         let first = state.taken;
         let files: Vec<I::Item> = state.files.by_ref().take(size).collect();
         state.taken += files.len();

@@ -11,13 +11,6 @@ use serde::Deserialize;
 /// Largest network input side that a configuration may ask for, in pixels.
 const MAX_INPUT_SIDE: u32 = 4096;
 
-/// A reduced picture keeps at least this many times the sides that it is resized to.
-///
-/// Measured by `tests/reduced_decode.rs`: embeddings of photos of many looks are within cosine 0.999
-/// of those of the full picture; photos with artificial fine detail come down to 0.9987
-/// (docs/performance.md). At 1.5 photos come down to 0.996.
-const KEPT: f64 = 2.75;
-
 /// A reduced picture of less contrast, as a standard deviation in levels, is decoded in full instead:
 /// of a pale or dark picture the rounding to levels that the full picture goes through is a part that
 /// counts. Measured: at 5 to 14 levels cosines down to 0.993, from 25 on none of that.
@@ -34,9 +27,9 @@ const NEAR_WHITE: u8 = 240;
 /// How JPEG files are decoded that are larger than the network needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JpegDecode {
-    /// At 1/2, 1/4 or 1/8 of the sides where enough pixels remain, in a fraction of the time. The
-    /// embedding of a photo is that of the full picture to about cosine 0.999. Pale and mostly white
-    /// pictures, of which that is not so, are decoded in full.
+    /// Only the low waves, where the picture becomes at least five times smaller, in a fraction of the
+    /// time. The embedding of a photo is that of the full picture to cosine 0.999. Pale and mostly
+    /// white pictures, of which that is not so, are decoded in full.
     Reduced,
     /// Every pixel, as Pillow decodes it.
     Exact,
@@ -210,13 +203,12 @@ impl Preprocess {
         }
     }
 
-    /// Pixels that the shorter side of a reduced picture keeps at least.
+    /// Pixels that the shorter side is resized to at the most.
     fn least_side(&self) -> u32 {
-        let side = match self.resize {
+        match self.resize {
             Resize::ShortestSide { side, .. } => side,
             Resize::Exact { width, height } => width.max(height),
-        };
-        (f64::from(side) * KEPT).ceil() as u32
+        }
     }
 
     /// Prepares one picture.
@@ -267,11 +259,9 @@ impl Preprocess {
             Filter::Lanczos => "lanczos",
         };
         let decode = match self.decode {
-            JpegDecode::Reduced => {
-                format!(", jpeg reduced to means of {KEPT} times, not pale or white")
-            }
+            JpegDecode::Reduced => ", jpeg by its low waves, not pale or white",
             // As before there was a choice: what was made then stays comparable.
-            JpegDecode::Exact => String::new(),
+            JpegDecode::Exact => "",
         };
         format!(
             "{filter}, {resize}, centre crop {}, channels {}{decode}",
@@ -304,7 +294,7 @@ impl Preprocess {
 /// square in the middle, of which all crops are part.
 fn bears_reduction(picture: &Picture) -> bool {
     /// Every so many pixels and rows are enough.
-    const STEP: usize = 5;
+    const STEP: usize = 3;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let side = width.min(height);
     let (left, top) = ((width - side) / 2, (height - side) / 2);

@@ -10,13 +10,13 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use crate::picture::Reduced;
+use crate::spectrum::Spectrum;
 use crate::{DecodeError, Limits, Picture, orient};
-use reduced::Scale;
 
 const FORMAT: &str = "JPEG";
 
-/// The picture; where `least` is given, it may be reduced as far as both sides keep that many pixels.
+/// The picture; where `least` is given, it may be reduced as far as resizing its shorter side to that
+/// many pixels allows.
 pub(crate) fn decode(
     bytes: &[u8],
     limits: &Limits,
@@ -69,29 +69,16 @@ pub(crate) fn decode(
         decoder.input_colorspace(),
         Some(ColorSpace::YCbCr | ColorSpace::Luma)
     );
-    let scale = least.and_then(|least| Scale::keeping(width.min(height), least));
-    if let Some(scale) = scale.filter(|_| usual)
-        && let Some(decoded) = reduced::decode(bytes, (width, height), scale)
+    let ratio = least.map(|least| f64::from(width.min(height)) / f64::from(least.max(1)));
+    if let Some(ratio) = ratio.filter(|_| usual)
+        && let Some(planes) = reduced::decode(bytes, (width, height), ratio)
     {
-        let reduced::Decoded {
-            width: columns,
-            height: rows,
-            levels,
-            rests,
-        } = decoded;
-        let (_, _, rests) = orient::upright(columns, rows, rests, orientation);
-        let (columns, rows, levels) = orient::upright(columns, rows, levels, orientation);
-        let full = match orient::swaps_sides(orientation) {
-            true => (height, width),
-            false => (width, height),
-        };
-        let divisor = scale.divisor();
-        let reduced = Reduced {
-            full,
-            divisor,
-            rests,
-        };
-        return Ok(Picture::new_reduced(columns, rows, levels, reduced));
+        let size = (width as usize, height as usize);
+        return Ok(Picture::new_reduced(Spectrum::new(
+            size,
+            planes,
+            orientation,
+        )));
     }
     decoder.set_options(options.set_strict_mode(true));
     let rgb = decoder.decode().map_err(|error| explain(&error, &scan))?;

@@ -16,6 +16,7 @@ mod picture;
 mod plot;
 mod region;
 mod resize;
+mod spectrum;
 mod tiff;
 
 pub use decode::is_image_path;

@@ -2,6 +2,8 @@
 
 use image::metadata::Orientation;
 
+use crate::resize::Window;
+
 /// Side of the square blocks that a transposition works in: source and target lines of one block
 /// stay in the first-level cache.
 const BLOCK: usize = 32;
@@ -15,6 +17,42 @@ pub(crate) fn swaps_sides(orientation: Orientation) -> bool {
             | Orientation::Rotate90FlipH
             | Orientation::Rotate270FlipH
     )
+}
+
+/// Where a window of the upright picture lies in the picture as it is in the file. `size` is that of
+/// the upright picture; the first of the results is that of the other.
+pub(crate) fn lying(
+    size: (u32, u32),
+    window: Window,
+    orientation: Orientation,
+) -> ((u32, u32), Window) {
+    let Window {
+        x,
+        y,
+        width,
+        height,
+    } = window;
+    let (right, below) = (size.0 - x - width, size.1 - y - height);
+    let (x, y) = match orientation {
+        Orientation::NoTransforms => (x, y),
+        Orientation::FlipHorizontal => (right, y),
+        Orientation::FlipVertical => (x, below),
+        Orientation::Rotate180 => (right, below),
+        Orientation::Rotate90 => (y, right),
+        Orientation::Rotate270 => (below, x),
+        Orientation::Rotate90FlipH => (y, x),
+        Orientation::Rotate270FlipH => (below, right),
+    };
+    let turned = swaps_sides(orientation);
+    let swap = |(a, b): (u32, u32)| if turned { (b, a) } else { (a, b) };
+    let (width, height) = swap((width, height));
+    let window = Window {
+        x,
+        y,
+        width,
+        height,
+    };
+    (swap(size), window)
 }
 
 /// Applies an EXIF orientation to 8-bit RGB. Returns width, height and pixels of the result.

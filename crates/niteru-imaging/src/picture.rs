@@ -1,7 +1,8 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::resize::{self, Filter, Means, Source, Window};
+use crate::resize::{self, Filter, Source, Window};
+use crate::spectrum::Spectrum;
 use crate::{DecodeError, Limits, SizeError, decode};
 
 /// An 8-bit RGB image, upright, row-major, 3 bytes a pixel, alpha already laid over white.
@@ -18,27 +19,13 @@ use crate::{DecodeError, Limits, SizeError, decode};
 /// assert_eq!(larger.pixels()[..6], [255, 0, 0, 255, 0, 0]);
 /// # Ok::<(), niteru_imaging::SizeError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct Picture {
     width: u32,
     height: u32,
     pixels: Vec<u8>,
     /// `None` where the picture is the whole of itself.
-    reduced: Option<Reduced>,
-}
-
-/// What a reduced picture is a smaller version of.
-///
-/// Each of its pixels is the mean of `divisor × divisor` full ones.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Reduced {
-    /// Width and height in full.
-    pub(crate) full: (u32, u32),
-    /// Full pixels a side for each pixel. The last of a row or column may stand for fewer.
-    pub(crate) divisor: u32,
-    /// For each byte of the pixels: what it was rounded by, in 256ths of a level, plus 128. Of the
-    /// many full pixels whose mean it is, the mean is finer than a level.
-    pub(crate) rests: Vec<u8>,
+    reduced: Option<Spectrum>,
 }
 
 impl fmt::Debug for Picture {
@@ -76,12 +63,14 @@ impl Picture {
         decode::decode(bytes, limits, None)
     }
 
-    /// As [`Picture::decode`], but a JPEG file may come out at 1/2, 1/4 or 1/8 of its sides, as long
-    /// as the shorter one keeps `least` pixels. That takes a small part of the time.
+    /// As [`Picture::decode`], but of a JPEG file only what is needed to resize the picture until its
+    /// shorter side has `least` pixels or fewer, which takes a small part of the time.
     ///
-    /// The picture remembers its size in full, and [`Picture::resize`] takes the same part of the
-    /// image to each pixel as it would from the full picture. Other formats, and JPEG files of
-    /// unusual kinds, are decoded in full. What [`Picture::decode`] refuses is refused alike.
+    /// Such a picture has the pixels of an eighth of its sides, for a look. It remembers its size in
+    /// full, and [`Picture::resize`] makes of it what it would make of the full picture, but for
+    /// rounding. Where the sides become less than five times smaller, and of other formats and JPEG
+    /// files of unusual kinds, the picture is the full one. What [`Picture::decode`] refuses is
+    /// refused alike.
     ///
     /// # Errors
     /// As for [`Picture::decode`], with the same limits on the size in full.
@@ -123,18 +112,11 @@ impl Picture {
         }
     }
 
-    /// A picture whose sides are the full ones, divided by the divisor and rounded up.
-    pub(crate) fn new_reduced(
-        width: u32,
-        height: u32,
-        pixels: Vec<u8>,
-        reduced: Reduced,
-    ) -> Picture {
-        debug_assert_eq!(width, reduced.full.0.div_ceil(reduced.divisor));
-        debug_assert_eq!(height, reduced.full.1.div_ceil(reduced.divisor));
-        debug_assert_eq!(pixels.len(), reduced.rests.len());
+    /// A picture of an eighth of the sides that are known in waves.
+    pub(crate) fn new_reduced(spectrum: Spectrum) -> Picture {
+        let (width, height, pixels) = spectrum.eighth();
         Picture {
-            reduced: Some(reduced),
+            reduced: Some(spectrum),
             ..Picture::new(width, height, pixels)
         }
     }
@@ -143,7 +125,7 @@ impl Picture {
     /// [`Picture::decode_at_least`] may have reduced. Any other picture's own width and height.
     pub fn full_size(&self) -> (u32, u32) {
         match &self.reduced {
-            Some(reduced) => reduced.full,
+            Some(spectrum) => spectrum.full_size(),
             None => (self.width, self.height),
         }
     }
@@ -235,15 +217,7 @@ impl Picture {
     fn resize_window(&self, width: u32, height: u32, window: Window, filter: Filter) -> Picture {
         let (size, to) = (self.source(), (width, height));
         let pixels = match &self.reduced {
-            Some(reduced) if filter != Filter::Nearest => {
-                let means = Means {
-                    levels: &self.pixels,
-                    rests: &reduced.rests,
-                    size,
-                    divisor: reduced.divisor,
-                };
-                resize::resize_means(&means, to, window, filter)
-            }
+            Some(spectrum) if filter != Filter::Nearest => spectrum.resize(to, window, filter),
             _ => resize::resize(&self.pixels, size, to, window, filter),
         };
         Picture::new(window.width, window.height, pixels)
@@ -251,7 +225,7 @@ impl Picture {
 
     fn source(&self) -> Source {
         let (width, height) = self.full_size();
-        let divisor = f64::from(self.reduced.as_ref().map_or(1, |reduced| reduced.divisor));
+        let divisor = if self.reduced.is_some() { 8.0 } else { 1.0 };
         Source {
             width: self.width,
             height: self.height,

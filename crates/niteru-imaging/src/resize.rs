@@ -7,15 +7,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-mod means;
 mod scalar;
 mod weights;
 
 use std::f64::consts::PI;
 use std::ops::Range;
 
-pub(crate) use means::{Means, resize as resize_means};
-use weights::Weights;
+pub(crate) use weights::Weights;
 
 /// How pixels are weighted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

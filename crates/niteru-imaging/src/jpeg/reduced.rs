@@ -1,8 +1,7 @@
-//! JPEG at a half, a quarter or an eighth of its sides, without computing the whole.
+//! The low waves of a JPEG file, without computing the picture.
 //!
-//! The cosine transform of a block holds its smaller versions: the lowest coefficients are those of
-//! the same block at fewer samples. So most coefficients need not be computed, nor even be looked
-//! at one by one: the Huffman tables pass over several of them at a time.
+//! Most coefficients need not be computed, nor even be looked at one by one: the Huffman tables pass
+//! over several of them at a time.
 //!
 //! All entropy-coded data is read nevertheless, to its end, so that damage is noticed. This decoder
 //! knows only the usual kinds of file and says `None` to all that is unusual or damaged: the full
@@ -12,63 +11,43 @@ mod baseline;
 mod bits;
 mod header;
 mod huffman;
-mod plane;
 mod progressive;
 
 use std::ops::Range;
 
+use crate::spectrum::{MAX_ORDER, Plane};
 use bits::Bits;
 use header::{Header, Next};
-use plane::Plane;
 
 /// More scans than any encoder writes.
 const MAX_SCANS: usize = 64;
 
-/// How much smaller the sides become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scale {
-    Half,
-    Quarter,
-    Eighth,
-}
+/// How many half periods a wave may have for each pixel of the resized picture and still matter to it.
+/// Measured: with 2.9 embeddings come down to cosine 0.9986, with 3.75 to 0.9994, with all waves to
+/// the same.
+const REACH: f64 = 3.75;
 
-impl Scale {
-    /// The smallest scale at which a side of `side` pixels keeps `least` of them.
-    pub(crate) fn keeping(side: u32, least: u32) -> Option<Scale> {
-        [Scale::Eighth, Scale::Quarter, Scale::Half]
-            .into_iter()
-            .find(|scale| side / scale.divisor() >= least.max(1))
-    }
+/// The same for colour differences, of which networks see less.
+const COLOUR_REACH: f64 = 2.5;
 
-    pub(crate) fn divisor(self) -> u32 {
-        match self {
-            Scale::Half => 2,
-            Scale::Quarter => 4,
-            Scale::Eighth => 8,
-        }
-    }
+/// Of a picture that becomes only a few times smaller most waves matter, and then little is saved.
+const MAX_LUMA_ORDER: usize = 6;
 
-    /// Samples of a block's side.
-    fn samples(self) -> usize {
-        8 / self.divisor() as usize
-    }
-}
-
-/// A decoded picture, whose sides are rounded up to whole pixels.
-pub(super) struct Decoded {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    /// RGB pixels.
-    pub(super) levels: Vec<u8>,
-    /// What the levels are rounded by, as [`crate::picture::Reduced`] has it.
-    pub(super) rests: Vec<u8>,
+/// Waves below this order matter when `ratio` samples a side become one.
+/// Two at the least, for slopes.
+fn order(reach: f64, ratio: f64) -> usize {
+    let half_periods_a_block = 8.0 * reach / ratio;
+    half_periods_a_block.ceil().max(2.0) as usize
 }
 
 /// Decodes the file; `None` leaves it to the full decoder.
 ///
 /// `size` is the width and height that the caller has checked against the limits: a file in which
-/// others are found here is not decoded.
-pub(super) fn decode(bytes: &[u8], size: (u32, u32), scale: Scale) -> Option<Decoded> {
+/// others are found here is not decoded. `ratio` is how many pixels a side become one.
+pub(super) fn decode(bytes: &[u8], size: (u32, u32), ratio: f64) -> Option<Vec<Plane>> {
+    if order(REACH, ratio) > MAX_LUMA_ORDER {
+        return None;
+    }
     let mut at = 2;
     let mut header = Header::default();
     let Next::Scan(first) = header.read(bytes, &mut at, true)? else {
@@ -79,9 +58,13 @@ pub(super) fn decode(bytes: &[u8], size: (u32, u32), scale: Scale) -> Option<Dec
         return None;
     }
     let mut planes = vec![];
-    for component in &frame.components {
+    for (number, component) in frame.components.iter().enumerate() {
         let quantisation = header.quantisation_of(component)?;
-        planes.push(Plane::new(&frame, component, quantisation, scale));
+        let layout = frame.layout(component);
+        let stretch = layout.stretch.0.max(layout.stretch.1);
+        let reach = if number == 0 { REACH } else { COLOUR_REACH };
+        let order = order(reach, ratio / stretch as f64).min(MAX_ORDER);
+        planes.push(Plane::new(layout, order, quantisation));
     }
     if frame.progressive {
         let mut picture = progressive::Picture::new(&planes);
@@ -101,18 +84,7 @@ pub(super) fn decode(bytes: &[u8], size: (u32, u32), scale: Scale) -> Option<Dec
             return None;
         }
     }
-    let divisor = scale.divisor() as usize;
-    let (width, height) = (
-        frame.width.div_ceil(divisor),
-        frame.height.div_ceil(divisor),
-    );
-    let (levels, rests) = plane::rgb(&planes, width, height);
-    Some(Decoded {
-        width: width as u32,
-        height: height as u32,
-        levels,
-        rests,
-    })
+    Some(planes)
 }
 
 /// Hands the entropy-coded data at `at` to `read`, from restart marker to restart marker, with the
@@ -147,14 +119,14 @@ fn intervals(
 
 #[cfg(test)]
 mod tests {
-    use super::{Scale, decode};
+    use super::decode;
     use crate::Picture;
 
     #[test]
     fn only_the_checked_size_is_decoded() {
         let picture = Picture::from_rgb(64, 48, vec![90; 64 * 48 * 3]).unwrap();
         let bytes = picture.to_jpeg(90).unwrap();
-        let found = |width, height| decode(&bytes, (width, height), Scale::Quarter).is_some();
+        let found = |width, height| decode(&bytes, (width, height), 12.0).is_some();
         assert!(found(64, 48));
         for (width, height) in [(48, 64), (64, 47), (63, 48), (0, 0)] {
             assert!(!found(width, height), "{width} x {height}");

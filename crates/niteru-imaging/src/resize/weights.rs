@@ -8,7 +8,7 @@ use super::Filter;
 pub(super) const PRECISION: u32 = 32 - 8 - 2;
 
 /// The weights of one pass: for each output pixel, which inputs and how much of each.
-pub(super) struct Weights {
+pub(crate) struct Weights {
     pub(super) taps: Vec<Range<usize>>,
     /// Where each output's weights start in `values`.
     values: Vec<i32>,
@@ -17,7 +17,7 @@ pub(super) struct Weights {
 
 impl Weights {
     /// For outputs `wanted` of the `out` that the first `extent` of `input` pixels are resized to.
-    pub(super) fn new(
+    pub(crate) fn new(
         input: u32,
         extent: f64,
         out: u32,
@@ -59,6 +59,21 @@ impl Weights {
     pub(super) fn span(&self) -> Range<usize> {
         let first = self.taps.iter().map(|taps| taps.start).min().unwrap_or(0);
         first..self.taps.iter().map(|taps| taps.end).max().unwrap_or(0)
+    }
+
+    /// Outputs.
+    pub(crate) fn len(&self) -> usize {
+        self.taps.len()
+    }
+
+    /// The inputs of an output, and a weight for each, of which the sum is 1.
+    pub(crate) fn floats(&self, output: usize) -> (Range<usize>, impl Iterator<Item = f32>) {
+        let (inputs, weights) = self.of(output);
+        let one = (1 << PRECISION) as f32;
+        (
+            inputs,
+            weights.iter().map(move |&weight| weight as f32 / one),
+        )
     }
 
     /// The inputs of an output, and a weight for each.

@@ -24,10 +24,15 @@ pub(super) fn unstuff(bytes: &[u8], at: usize, out: &mut Vec<u8>) -> Option<usiz
     }
 }
 
+/// Bits that a refill makes available at least: a code of 16 bits and a value of 16, or twice what
+/// [`super::huffman::Table::pass_rest`] takes at a look.
+const FILLED: u32 = 44;
+
 /// Reads bits from the highest of each byte on.
 ///
 /// The caller calls [`Bits::refill`] before it consumes more than what is in the buffer: each
-/// refill leaves at least 32 bits. Every method that can meet the end returns `None` there.
+/// refill leaves at least [`FILLED`] bits. Every method that can meet the end returns `None` there.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     /// What [`unstuff`] made, padding included.
     data: &'a [u8],
@@ -49,10 +54,10 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Makes at least 32 bits available.
+    /// Makes at least [`FILLED`] bits available.
     #[inline(always)]
     pub(super) fn refill(&mut self) -> Option<()> {
-        if self.left < 32 {
+        if self.left < FILLED {
             let next = self.data.get(self.at..)?.first_chunk()?;
             // Bits below `left` may be there already; they are the same ones.
             self.buffer |= u64::from_be_bytes(*next) >> self.left;
@@ -99,10 +104,7 @@ impl<'a> Bits<'a> {
     /// The value of a coefficient of `size` bits, 1 to 16 of them.
     #[inline(always)]
     pub(super) fn extend(&mut self, size: u32) -> i32 {
-        let value = self.take(size) as i32;
-        // A value whose highest bit is 0 is negative.
-        let negative = (value >> (size - 1)) - 1;
-        value + (negative & (1 - (1 << size)))
+        extended(self.take(size) as i32, size)
     }
 
     /// Whether all is consumed but the bits that fill up the last byte.
@@ -111,4 +113,12 @@ impl<'a> Bits<'a> {
         let used = (self.at * 8).wrapping_sub(self.left as usize);
         all.checked_sub(used).is_some_and(|rest| rest < 8)
     }
+}
+
+/// The value of a coefficient from its `size` bits, 1 to 16 of them.
+#[inline(always)]
+pub(super) fn extended(value: i32, size: u32) -> i32 {
+    // A value whose highest bit is 0 is negative.
+    let negative = (value >> (size - 1)) - 1;
+    value + (negative & (1 - (1 << size)))
 }

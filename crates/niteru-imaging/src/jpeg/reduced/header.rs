@@ -2,6 +2,7 @@
 //! decoder then says what it is.
 
 use super::huffman::{Class, Table};
+use crate::spectrum::Layout;
 
 /// One colour component of the frame.
 #[derive(Clone, Debug)]
@@ -24,6 +25,21 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    /// How a component lies in the picture.
+    pub(super) fn layout(&self, component: &Component) -> Layout {
+        let first = &self.components[0];
+        let stretch = (first.across / component.across, first.down / component.down);
+        let units = self.units();
+        Layout {
+            blocks: (units.0 * component.across, units.1 * component.down),
+            samples: (
+                self.width.div_ceil(stretch.0),
+                self.height.div_ceil(stretch.1),
+            ),
+            stretch,
+        }
+    }
+
     /// Minimum coded units of a scan of all components, across and down.
     pub(super) fn units(&self) -> (usize, usize) {
         let first = &self.components[0];

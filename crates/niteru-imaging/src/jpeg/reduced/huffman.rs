@@ -1,14 +1,16 @@
 //! Huffman tables that can pass over several coefficients at one look.
 
-use super::bits::Bits;
+use super::bits::{Bits, extended};
 
 /// Bits that one look into a table resolves.
 const LOOK: u32 = 12;
 const ENTRIES: usize = 1 << LOOK;
+/// Bits that a look for one coefficient resolves.
+const SHORT: u32 = 11;
 /// In [`Table::pass`]: the block ends here.
-const END: u16 = 0x80;
+const END: u32 = 0x80;
 /// In [`Table::pass`]: look at one symbol only. No block has room for this many coefficients.
-const ONE: u16 = 64;
+const ONE: u32 = 64;
 
 /// What the codes of a table stand for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,9 +26,14 @@ pub(super) enum Class {
 pub(super) struct Table {
     /// By the next bits: `length << 8 | symbol` of the first code, 0 where it is longer.
     one: Box<[u16; ENTRIES]>,
-    /// By the next bits: `coefficients << 8 | bits` of all the codes in them, with the bits that
-    /// follow each of them. [`END`] is added to the coefficients when the last code ends the block.
-    pass: Box<[u16; ENTRIES]>,
+    /// By the next bits, of the first code where it and its coefficient are in them:
+    /// `coefficient << 16 | run of zeros before it << 8 | bits`, else 0. The run is [`END`] where the
+    /// code ends the block.
+    short: Box<[u32; 1 << SHORT]>,
+    /// By the next bits: `squares << 16 | coefficients << 8 | bits` of all the codes in them, with the
+    /// bits that follow each of them. The squares are those of the coefficients, on average. [`END`] is
+    /// added to the number of coefficients when the last code ends the block.
+    pass: Box<[u32; ENTRIES]>,
     /// By length: the first code of a greater length, aligned to 16 bits.
     limits: [u32; 17],
     /// By length: what to add to a code to get its symbol's place.
@@ -44,6 +51,7 @@ impl Table {
         }
         let mut table = Table {
             one: Box::new([0; ENTRIES]),
+            short: Box::new([0; _]),
             pass: Box::new([0; ENTRIES]),
             limits: [0; 17],
             offsets: [0; 17],
@@ -78,24 +86,47 @@ impl Table {
             for bits in 0..ENTRIES {
                 table.pass[bits] = table.passed(bits);
             }
+            for bits in 0..1 << SHORT {
+                table.short[bits] = table.shortest(bits);
+            }
         }
         Some(table)
     }
 
+    /// The entry of [`Table::short`] for these bits.
+    fn shortest(&self, window: usize) -> u32 {
+        let one = self.one[window << (LOOK - SHORT)];
+        let (length, symbol) = (u32::from(one >> 8), one as u8);
+        let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+        let bits = length + size;
+        match (run, size) {
+            _ if one == 0 || bits > SHORT => 0,
+            (0, 0) => END << 8 | bits,
+            (_, 1..=10) => {
+                let value = window >> (SHORT - bits) & ((1 << size) - 1);
+                (extended(value as i32, size) as u32) << 16 | run << 8 | bits
+            }
+            _ => 0,
+        }
+    }
+
     /// The entry of [`Table::pass`] for these bits.
-    fn passed(&self, window: usize) -> u16 {
-        let (mut bits, mut coefficients) = (0, 0);
+    fn passed(&self, window: usize) -> u32 {
+        let (mut bits, mut coefficients, mut squares) = (0, 0, 0);
         while bits < LOOK {
             let one = self.one[(window << bits) & (ENTRIES - 1)];
             let (length, symbol) = (u32::from(one >> 8), one as u8);
             let known = one != 0 && bits + length <= LOOK;
-            let (run, size) = (symbol >> 4, u32::from(symbol & 15));
+            let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
             match (run, size) {
                 _ if !known => break,
-                (0, 0) => return (END + coefficients) << 8 | (bits + length) as u16,
-                (15, 0) | (_, 1..=10) if coefficients + u16::from(run) < ONE => {
-                    coefficients += u16::from(run) + 1;
+                (0, 0) => {
+                    return squares << 16 | (END + coefficients) << 8 | (bits + length);
+                }
+                (15, 0) | (_, 1..=10) if coefficients + run < ONE => {
+                    coefficients += run + 1;
                     bits += length + size;
+                    squares = (squares + mean_square(size)).min(0xffff);
                 }
                 _ => break,
             }
@@ -103,7 +134,7 @@ impl Table {
         if bits == 0 {
             return ONE << 8;
         }
-        coefficients << 8 | bits as u16
+        squares << 16 | coefficients << 8 | bits
     }
 
     /// The next symbol. At least 16 bits must be available.
@@ -148,6 +179,17 @@ impl Table {
     ) -> Option<usize> {
         while at < wanted {
             bits.refill()?;
+            let short = self.short[bits.peek::<SHORT>()];
+            if short != 0 {
+                bits.consume(short & 0xff);
+                at += (short >> 8 & 0xff) as usize;
+                if at >= 64 {
+                    return (short >> 8 & END > 0).then_some(64);
+                }
+                store(at, short as i32 >> 16);
+                at += 1;
+                continue;
+            }
             let symbol = self.symbol(bits)?;
             let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
             match size {
@@ -164,24 +206,43 @@ impl Table {
         Some(at)
     }
 
-    /// Passes over the coefficients of a block from zigzag number `at` ≥ 1 on.
+    /// Passes over the coefficients of a block from zigzag number `at` on, 1 to 63. Returns the sum of their
+    /// squares, roughly.
     #[inline(always)]
-    pub(super) fn pass_rest(&self, bits: &mut Bits<'_>, mut at: usize) -> Option<()> {
-        while at < 64 {
+    pub(super) fn pass_rest(&self, bits: &mut Bits<'_>, mut at: usize) -> Option<u32> {
+        let mut squares = 0;
+        loop {
             bits.refill()?;
-            let pass = self.pass[bits.peek::<LOOK>()];
-            let next = at + usize::from(pass >> 8);
-            if next <= 64 {
-                at = next;
-                bits.consume(u32::from(pass & 0xff));
-            } else if (usize::from(END)..usize::from(END) + 64).contains(&next) {
-                bits.consume(u32::from(pass & 0xff));
-                return Some(());
-            } else {
-                // Some of these codes belong to the next block, or one is long.
-                at = self.coefficients(bits, at, at + 1, |_, _| {})?;
+            // A refill is enough for two looks.
+            for _ in 0..2 {
+                let pass = self.pass[bits.peek::<LOOK>()];
+                let next = at + (pass >> 8 & 0xff) as usize;
+                if next < 64 {
+                    at = next;
+                    bits.consume(pass & 0xff);
+                    squares += pass >> 16;
+                } else if next == 64 || (END as usize..END as usize + 64).contains(&next) {
+                    bits.consume(pass & 0xff);
+                    return Some(squares + (pass >> 16));
+                } else {
+                    // Some of these codes belong to the next block, or one is long.
+                    at = self.coefficients(bits, at, at + 1, |_, value| {
+                        squares += (value * value) as u32;
+                    })?;
+                    if at == 64 {
+                        return Some(squares);
+                    }
+                    break;
+                }
             }
         }
-        Some(())
+    }
+}
+
+/// The mean square of coefficients of so many bits. Small ones are more frequent.
+fn mean_square(size: u32) -> u32 {
+    match size {
+        0 | 1 => size,
+        _ => (27 << (2 * size)) / 64,
     }
 }

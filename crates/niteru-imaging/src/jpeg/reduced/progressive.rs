@@ -10,7 +10,10 @@ use super::bits::Bits;
 use super::header::{Frame, Header, Scan};
 use super::huffman::Table;
 use super::intervals;
-use super::plane::{Coefficients, Plane};
+use crate::spectrum::{Coefficients, Plane};
+
+/// The square of a coefficient that is not 0 but not kept, roughly.
+const RARE_SQUARE: u32 = 2;
 
 /// What the scans so far say of one component.
 struct Blocks {
@@ -34,11 +37,11 @@ impl Picture {
             planes
                 .iter()
                 .map(|plane| {
-                    let count = plane.blocks.0 * plane.blocks.1;
+                    let count = plane.blocks().0 * plane.blocks().1;
                     Blocks {
-                        across: plane.blocks.0,
-                        wanted: plane.wanted,
-                        values: vec![0; count * plane.wanted],
+                        across: plane.blocks().0,
+                        wanted: plane.wanted(),
+                        values: vec![0; count * plane.wanted()],
                         known: vec![0; count],
                         low: [None; 64],
                     }
@@ -164,7 +167,9 @@ impl Picture {
             for (at, values) in blocks.values.chunks_exact(blocks.wanted).enumerate() {
                 coefficients[..blocks.wanted].copy_from_slice(values);
                 let place = (at % blocks.across, at / blocks.across);
-                plane.put(place, &coefficients, blocks.known[at] == 0);
+                // Most of those that are not kept are 1 or 2.
+                let rest = RARE_SQUARE * (blocks.known[at] >> blocks.wanted).count_ones();
+                plane.put(place, &coefficients, rest, blocks.known[at] == 0);
             }
         }
     }

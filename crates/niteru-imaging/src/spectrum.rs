@@ -1,0 +1,185 @@
+//! The low waves of a JPEG picture, and smaller pictures made of them directly.
+//!
+//! A picture that is to become much smaller needs only the lowest waves of its blocks: the resize
+//! filter takes out the others. And the filter can be applied to waves as well as to pixels, for it is
+//! linear. So no pixel of the full picture is ever made, nor a colour converted but those of the
+//! result.
+
+mod colour;
+mod cut;
+mod plane;
+mod taps;
+
+use image::metadata::Orientation;
+
+pub(crate) use plane::{Coefficients, Layout, MAX_ORDER, Plane};
+use taps::{Axis, LANES, Taps, taps};
+
+use crate::orient;
+use crate::resize::{Filter, Window};
+
+/// The low waves of a picture.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Spectrum {
+    /// Width and height of the picture in the file, as it lies there.
+    size: (usize, usize),
+    /// One plane (grey) or three (YCbCr).
+    planes: Vec<Plane>,
+    /// None, or what is added to red, green and blue.
+    cuts: Vec<Plane>,
+    orientation: Orientation,
+}
+
+impl Spectrum {
+    pub(crate) fn new(
+        size: (usize, usize),
+        planes: Vec<Plane>,
+        orientation: Orientation,
+    ) -> Spectrum {
+        let cuts = match &planes[..] {
+            [luma, blue, red] => cut::cuts(luma, blue, red).map_or(vec![], Vec::from),
+            _ => vec![],
+        };
+        Spectrum {
+            size,
+            planes,
+            cuts,
+            orientation,
+        }
+    }
+
+    /// Width and height of the upright picture in full.
+    pub(crate) fn full_size(&self) -> (u32, u32) {
+        let (width, height) = (self.size.0 as u32, self.size.1 as u32);
+        match orient::swaps_sides(self.orientation) {
+            true => (height, width),
+            false => (width, height),
+        }
+    }
+
+    /// Width, height and RGB pixels of the upright picture at an eighth of its sides: the means of
+    /// the blocks.
+    pub(crate) fn eighth(&self) -> (u32, u32, Vec<u8>) {
+        let side = |side: usize| side.div_ceil(plane::BLOCK);
+        let (width, height) = (side(self.size.0), side(self.size.1));
+        let mut pixels = vec![0; width * height * 3];
+        let mut rows = vec![vec![0f32; width]; self.planes.len()];
+        for (y, to) in pixels.chunks_exact_mut(width * 3).enumerate() {
+            for (plane, row) in self.planes.iter().zip(&mut rows) {
+                let stretch = plane.layout.stretch;
+                let means = plane.means_of(y / stretch.1);
+                for (x, to) in row.iter_mut().enumerate() {
+                    *to = means[x / stretch.0];
+                }
+            }
+            colour::pixels(&mut rows, &[], to);
+        }
+        orient::upright(width as u32, height as u32, pixels, self.orientation)
+    }
+
+    /// The upright picture resized to `to` = (width, height), RGB; only `window` of it. Not for
+    /// [`Filter::Nearest`].
+    pub(crate) fn resize(&self, to: (u32, u32), window: Window, filter: Filter) -> Vec<u8> {
+        let (to, window) = orient::lying(to, window, self.orientation);
+        let (width, height) = (window.width as usize, window.height as usize);
+        let part = |plane| Part::new(plane, self.size, to, window, filter);
+        let mut parts: Vec<Part<'_>> = self.planes.iter().map(part).collect();
+        let mut cuts: Vec<Part<'_>> = self.cuts.iter().map(part).collect();
+        let mut pixels = vec![0; width * height * 3];
+        let mut rows = vec![vec![0f32; width]; parts.len()];
+        let mut cut_rows = vec![vec![0f32; width]; cuts.len()];
+        for (y, to) in pixels.chunks_exact_mut(width * 3).enumerate() {
+            let rows_of_cuts = cuts.iter_mut().zip(&mut cut_rows);
+            for (part, row) in parts.iter_mut().zip(&mut rows).chain(rows_of_cuts) {
+                part.row(y, row);
+            }
+            colour::pixels(&mut rows, &cut_rows, to);
+        }
+        orient::upright(window.width, window.height, pixels, self.orientation).2
+    }
+}
+
+/// What is needed to resize a plane.
+struct Part<'a> {
+    plane: &'a Plane,
+    across: Vec<Taps>,
+    down: Vec<Taps>,
+    /// The first block of a row that is needed.
+    first: usize,
+    /// By frequency across: a row of blocks, all frequencies down added up. Zeros follow.
+    waves: Vec<Vec<f32>>,
+}
+
+impl<'a> Part<'a> {
+    fn new(
+        plane: &'a Plane,
+        size: (usize, usize),
+        to: (u32, u32),
+        window: Window,
+        filter: Filter,
+    ) -> Part<'a> {
+        let layout = &plane.layout;
+        let axis = |pixels, samples, stretch| Axis {
+            pixels,
+            samples,
+            stretch,
+            order: plane.order,
+        };
+        let across = axis(size.0, layout.samples.0, layout.stretch.0);
+        let down = axis(size.1, layout.samples.1, layout.stretch.1);
+        let across = taps(across, to.0, window.x..window.x + window.width, filter);
+        let down = taps(down, to.1, window.y..window.y + window.height, filter);
+        let first = across.iter().map(|taps| taps.first).min().unwrap_or(0);
+        let end = across.iter().map(|taps| taps.first + taps.count).max();
+        let length = end.unwrap_or(first) - first;
+        Part {
+            plane,
+            across,
+            down,
+            first,
+            waves: vec![vec![0.0; length + LANES]; plane.order],
+        }
+    }
+
+    /// Row `y` of the window.
+    fn row(&mut self, y: usize, to: &mut [f32]) {
+        self.add_up(y);
+        for (to, taps) in to.iter_mut().zip(&self.across) {
+            let mut sums = [0f32; LANES];
+            for (frequency, row) in self.waves.iter().enumerate() {
+                let (weights, _) = taps.of(frequency).as_chunks::<LANES>();
+                let (blocks, _) = row[taps.first - self.first..].as_chunks::<LANES>();
+                for (weights, blocks) in weights.iter().zip(blocks) {
+                    for ((sum, &weight), &block) in sums.iter_mut().zip(weights).zip(blocks) {
+                        *sum += weight * block;
+                    }
+                }
+            }
+            *to = sums.iter().sum();
+        }
+    }
+
+    /// Fills `waves` for row `y` of the window.
+    fn add_up(&mut self, y: usize) {
+        let taps = &self.down[y];
+        for row in &mut self.waves {
+            row.fill(0.0);
+        }
+        for block in 0..taps.count {
+            let row = taps.first + block;
+            let means = &self.plane.means_of(row)[self.first..];
+            let weight = taps.of(0)[block];
+            for (sum, &mean) in self.waves[0].iter_mut().zip(means) {
+                *sum += weight * mean;
+            }
+            for at in 1..self.plane.wanted() {
+                let (across, down) = plane::WHERE[at];
+                let weight = taps.of(down)[block] * self.plane.steps[at];
+                let blocks = &self.plane.waves_of(row, at)[self.first..];
+                for (sum, &wave) in self.waves[across].iter_mut().zip(blocks) {
+                    *sum += weight * f32::from(wave);
+                }
+            }
+        }
+    }
+}
