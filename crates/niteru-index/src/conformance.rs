@@ -7,6 +7,9 @@
 //!     Box::new(niteru_index::ExactIndex::new(dimensions, Kernels::detect()))
 //! });
 //! ```
+//!
+//! An approximate index runs [`subject`] with a [`Subject`] that says how many of the right hits it
+//! promises. What it finds must be as exact as anyone's: similarities, order, filters, numbers of hits.
 
 // A test that cannot go on panics.
 #![allow(clippy::expect_used)]
@@ -23,18 +26,57 @@ pub type Make<'a> = &'a dyn Fn(usize) -> Box<dyn VectorIndex>;
 /// Largest difference allowed between an index's similarity and the one computed in f64.
 pub const TOLERANCE: f32 = 2e-6;
 
-/// Runs every check.
+/// An index under test.
+pub trait Subject {
+    /// Makes an empty index for vectors of the given length.
+    fn make(&self, dimensions: usize) -> Box<dyn VectorIndex>;
+
+    /// What a new process finds after this one ended: the index as it was saved, with the version it
+    /// was saved at, or an empty one where nothing is saved. The suite catches it up.
+    fn restart(&self, index: Box<dyn VectorIndex>) -> Box<dyn VectorIndex> {
+        self.make(index.dimensions())
+    }
+
+    /// The least share of the right hits among those found, over all searches of a check, where a
+    /// search covers more than [`SMALL`] vectors; 1 for an exact index. Among fewer, every index is
+    /// exact.
+    fn recall(&self) -> f64 {
+        1.0
+    }
+}
+
+impl<F: Fn(usize) -> Box<dyn VectorIndex>> Subject for F {
+    fn make(&self, dimensions: usize) -> Box<dyn VectorIndex> {
+        self(dimensions)
+    }
+}
+
+/// Searches that cover at most so many vectors, or let at most so many through, must be exact.
+pub const SMALL: usize = 4096;
+
+/// Runs every check on an exact index.
 ///
 /// # Panics
 /// When the index does not conform; the message names the check.
 pub fn all(make: Make<'_>) {
+    subject(&make);
+}
+
+/// Runs every check.
+///
+/// # Panics
+/// When the index does not conform; the message names the check.
+pub fn subject(subject: &dyn Subject) {
+    let make: Make<'_> = &|dimensions| subject.make(dimensions);
     empty_index(make);
     wrong_input_is_refused(make);
     ties_go_by_id(make);
-    filters_act_inside(make);
+    filters_act_inside(subject);
     changes_are_visible(make);
     random_operations(make);
     searches_while_changing(make);
+    large_changes(subject);
+    restarts(subject);
 }
 
 /// An index without vectors finds nothing.
@@ -207,13 +249,12 @@ pub fn ties_go_by_id(make: Make<'_>) {
 ///
 /// # Panics
 /// When the index does not conform.
-pub fn filters_act_inside(make: Make<'_>) {
+pub fn filters_act_inside(subject: &dyn Subject) {
     let mut random = Random(7);
     // More than one parallel block of the exact scan.
     let (dimensions, count) = (24, 10_000);
-    let index = make(dimensions);
+    let index = subject.make(dimensions);
     let truth = fill(&*index, &mut random, dimensions, count);
-    let query = random.vector(dimensions);
     let sets: Vec<(&str, IdSet)> = vec![
         ("none", IdSet::new()),
         ("one", [77].into_iter().collect()),
@@ -225,18 +266,171 @@ pub fn filters_act_inside(make: Make<'_>) {
         ("half", (0..count as u64).filter(|id| id % 2 == 0).collect()),
         ("all", (0..count as u64 * 2).collect()),
     ];
-    for (name, set) in &sets {
-        for filter in [Filter::Only(set), Filter::Except(set)] {
-            for min in [None, Some(0.0), Some(0.3)] {
-                let search = Search::top(15).filter(filter).min_similarity(min);
-                let hits = index.search(&query, &search).expect("a good query");
-                same(
-                    &hits,
-                    &expected(&truth, &query, &search),
-                    &format!("set {name}, min {min:?}"),
-                );
+    let mut checked = Checked::new(subject);
+    for _ in 0..4 {
+        let query = random.vector(dimensions);
+        for (name, set) in &sets {
+            for filter in [Filter::Only(set), Filter::Except(set)] {
+                for min in [None, Some(0.0), Some(0.3)] {
+                    let search = Search::top(15).filter(filter).min_similarity(min);
+                    let what = format!("set {name}, min {min:?}");
+                    checked.search(&*index, &truth, &query, &search, &what);
+                }
             }
         }
+    }
+    checked.finish("filters");
+}
+
+/// Half of a large index is removed and replaced, and the next searches see it.
+///
+/// # Panics
+/// When the index does not conform.
+pub fn large_changes(subject: &dyn Subject) {
+    let mut random = Random(23);
+    let (dimensions, count) = (24, 10_000);
+    let index = subject.make(dimensions);
+    let mut truth = fill(&*index, &mut random, dimensions, count);
+    let mut checked = Checked::new(subject);
+    for version in 2..5 {
+        change(&*index, &mut truth, &mut random, version);
+        for _ in 0..10 {
+            let query = random.vector(dimensions);
+            let what = format!("change {version}");
+            checked.search(&*index, &truth, &query, &Search::top(20), &what);
+        }
+    }
+    checked.finish("large changes");
+}
+
+/// Replaces a sixth of the vectors, removes a sixth, and adds a few.
+fn change(
+    index: &dyn VectorIndex,
+    truth: &mut BTreeMap<u64, Vec<f16>>,
+    random: &mut Random,
+    version: u64,
+) {
+    let known: Vec<u64> = truth.keys().copied().collect();
+    let of = |rest: u64| known.iter().copied().filter(move |id| id % 6 == rest);
+    let removed: Vec<u64> = of(version).collect();
+    let ids: Vec<u64> = of(version - 1)
+        .chain(version << 32..(version << 32) + 100)
+        .collect();
+    let dimensions = index.dimensions();
+    let rows: Vec<_> = ids
+        .iter()
+        .map(|_| to_f16(&random.vector(dimensions)))
+        .collect();
+    let vectors = rows.concat();
+    let changes = Changes {
+        version,
+        removed: &removed,
+        ids: &ids,
+        vectors: &vectors,
+    };
+    index.apply(&changes).expect("good vectors");
+    removed.iter().for_each(|id| drop(truth.remove(id)));
+    truth.extend(ids.into_iter().zip(rows));
+    assert_eq!(index.len(), truth.len(), "change {version}");
+}
+
+/// What was saved is found again, and catches up with what happened since.
+///
+/// # Panics
+/// When the index does not conform.
+pub fn restarts(subject: &dyn Subject) {
+    let mut random = Random(31);
+    let (dimensions, count) = (24, 10_000);
+    let index = subject.make(dimensions);
+    let mut truth = fill(&*index, &mut random, dimensions, count);
+    change(&*index, &mut truth, &mut random, 2);
+    let index = subject.restart(index);
+    if index.version() < 2 {
+        assert!(
+            index.is_empty(),
+            "an older version has to say what it holds"
+        );
+        let ids: Vec<u64> = truth.keys().copied().collect();
+        let vectors = truth.values().flatten().copied().collect::<Vec<_>>();
+        let changes = Changes {
+            version: 2,
+            ids: &ids,
+            vectors: &vectors,
+            removed: &[],
+        };
+        index.apply(&changes).expect("good vectors");
+    }
+    let mut checked = Checked::new(subject);
+    let mut look = |truth: &BTreeMap<u64, Vec<f16>>, index: &dyn VectorIndex, what: &str| {
+        assert_eq!((index.len(), index.dimensions()), (truth.len(), dimensions));
+        for _ in 0..10 {
+            let query = random.vector(dimensions);
+            checked.search(index, truth, &query, &Search::top(20), what);
+        }
+    };
+    look(&truth, &*index, "after a restart");
+    change(&*index, &mut truth, &mut Random(37), 3);
+    look(&truth, &*index, "changed after a restart");
+    let index = subject.restart(index);
+    if index.version() == 3 {
+        look(&truth, &*index, "after another restart");
+    }
+    checked.finish("restarts");
+}
+
+/// Compares hits with the right ones, and counts those that an approximate index may miss.
+struct Checked<'a> {
+    subject: &'a dyn Subject,
+    right: usize,
+    found: usize,
+}
+
+impl<'a> Checked<'a> {
+    fn new(subject: &'a dyn Subject) -> Self {
+        let (right, found) = (0, 0);
+        Self {
+            subject,
+            right,
+            found,
+        }
+    }
+
+    fn search(
+        &mut self,
+        index: &dyn VectorIndex,
+        truth: &BTreeMap<u64, Vec<f16>>,
+        query: &[f32],
+        search: &Search<'_>,
+        what: &str,
+    ) {
+        let hits = index.search(query, search).expect("a good query");
+        let right = expected(truth, query, search);
+        let allowed = truth.keys().filter(|id| search.filter.allows(**id));
+        if self.subject.recall() >= 1.0 || allowed.count() <= SMALL {
+            return same(&hits, &right, what);
+        }
+        // Each hit is what it claims to be, and none could have been left out by a filter.
+        let ids: IdSet = hits.iter().map(|hit| hit.id).collect();
+        let among = search.filter(Filter::Only(&ids));
+        same(&hits, &expected(truth, query, &among), what);
+        assert!(
+            hits.iter().all(|hit| search.filter.allows(hit.id)),
+            "{what}: filter"
+        );
+        if search.min_similarity.is_none() {
+            assert_eq!(hits.len(), right.len(), "{what}: number of hits");
+        }
+        self.right += right.len();
+        self.found += right.iter().filter(|hit| ids.contains(hit.id)).count();
+    }
+
+    fn finish(self, check: &str) {
+        let (found, right) = (self.found, self.right);
+        let least = self.subject.recall() * right as f64;
+        assert!(
+            found as f64 >= least,
+            "{check}: {found} of {right} right hits found"
+        );
     }
 }
 
