@@ -23,8 +23,8 @@ const FEW_IDS: u64 = 20_000;
 /// follow so many links that lead to rows it may not return.
 const FEW_OF: u64 = 12;
 
-/// Rows beyond the graph, over which searches scan, that make it worth extending.
-const WAITING: usize = 10_000;
+/// Vectors beyond a graph, over which searches scan, that make it worth extending.
+pub const WAITING: usize = 10_000;
 
 /// A graph is made anew when one of so many of its rows is buried.
 const BURIED_OF: usize = 4;

@@ -43,7 +43,7 @@ pub use error::IndexError;
 pub use exact::ExactIndex;
 pub use file::{FileError, FileSummary, Stamp};
 pub use half::f16;
-pub use hnsw::{BuildOptions, HnswIndex};
+pub use hnsw::{BuildOptions, HnswIndex, WAITING};
 pub use id_set::IdSet;
 pub use query::{Changes, Filter, Hit, Search, VectorIndex, from_f16, to_f16};
 pub use top_k::TopK;

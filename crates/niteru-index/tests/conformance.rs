@@ -22,18 +22,14 @@ fn hnsw_index_without_a_graph_is_exact() {
 
 #[test]
 fn hnsw_index_conforms() {
-    let plain = Kernels::available().into_iter().next();
-    for kernels in plain.into_iter().chain([Kernels::detect()]) {
-        let folder = tempfile::tempdir().unwrap();
-        // The graph holds everything, or a half of it lies beyond, or is buried in it.
-        for every in [1, 2] {
-            let file = folder.path().join(format!("{every}.index"));
-            conformance::subject(&Built {
-                kernels,
-                file,
-                every,
-            });
-        }
+    let folder = tempfile::tempdir().unwrap();
+    // The graph holds everything, or some of it lies beyond or is buried in it.
+    for every in [1, 2] {
+        conformance::subject(&Built {
+            kernels: Kernels::detect(),
+            file: folder.path().join(format!("{every}.index")),
+            every,
+        });
     }
 }
 
