@@ -89,6 +89,13 @@ fn dot<S: Simd, A: Element, B: Element>(s: S, a: &[A], b: &[B]) -> f32 {
     s.sum(s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3])))
 }
 
+/// How far ahead of the row that is multiplied memory is asked for. Measured on rows of 1 KiB that lie
+/// in memory.
+const AHEAD_BYTES: usize = 4096;
+
+/// A cache line.
+const LINE_BYTES: usize = 64;
+
 pub(crate) struct Dots<'a, R> {
     pub(crate) query: &'a [f32],
     pub(crate) rows: &'a [R],
@@ -104,6 +111,11 @@ impl<R: Element> Op for Dots<'_, R> {
             return;
         }
         for (row, out) in self.rows.chunks_exact(self.query.len()).zip(self.out) {
+            // The processor's own prefetching stops at the end of a page.
+            let ahead = row.as_ptr().cast::<u8>().wrapping_add(AHEAD_BYTES);
+            for line in (0..size_of_val(row)).step_by(LINE_BYTES) {
+                s.prefetch(ahead.wrapping_add(line).cast());
+            }
             *out = dot(s, self.query, row);
         }
     }

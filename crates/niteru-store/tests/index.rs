@@ -446,9 +446,8 @@ fn killed_at_any_moment_of_building_and_saving() {
         let mut child = child(place.folder.path(), 1000, None);
         let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
         let wanted = if round % 2 == 0 { "started" } else { "built" };
-        let at = |line: &std::io::Result<String>| {
-            line.as_ref().is_ok_and(|line| line.starts_with(wanted))
-        };
+        let at =
+            |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line.contains(wanted));
         assert!(lines.any(|line| at(&line)), "round {round}");
         std::thread::sleep(Duration::from_millis(round * 7919 % 397));
         child.kill().unwrap();

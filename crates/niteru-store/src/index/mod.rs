@@ -239,6 +239,8 @@ impl Collection<'_> {
         let policy = self.home.index_policy;
         let builds = policy.in_background && !self.home.is_read_only();
         if let Some(reason) = cached.take_problem() {
+            // One line says it all.
+            cached.first_slow();
             self.home.notices.add(Notice::IndexUnusable {
                 collection: self.name().into(),
                 reason,
