@@ -381,3 +381,41 @@ fn sum_of(bytes: &[u8]) -> u32 {
     let parts = bytes.par_chunks(SUMMED).map(part);
     parts.reduce(Hasher::new, join).finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_as_written_and_other_formats_refused() {
+        let header = Header {
+            dimensions: 512,
+            rows: 3,
+            in_graph: 2,
+            version: 77,
+            graph_bytes: 1000,
+            stamp: [9; 32],
+            sums: [1, 2, 3, 4],
+        };
+        let bytes = header.to_bytes();
+        assert_eq!(Header::parse(&bytes).expect("a header"), header);
+        let sections = [128..152, 192..204, 256..3328, 3328..4328];
+        assert_eq!(header.sections(), Some(sections));
+        // A whole header of another magic, format or byte order.
+        for at in [0, 8, 12] {
+            let mut other = bytes;
+            other[at] ^= 1;
+            let sum = crc32fast::hash(&other[..HEADER_BYTES - 4]);
+            other[HEADER_BYTES - 4..].copy_from_slice(&sum.to_ne_bytes());
+            assert!(
+                matches!(Header::parse(&other), Err(FileError::Other(_))),
+                "byte {at}"
+            );
+        }
+        let huge = Header {
+            rows: u64::MAX / 2,
+            ..header
+        };
+        assert_eq!(huge.sections(), None);
+    }
+}
