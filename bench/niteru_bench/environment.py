@@ -40,20 +40,20 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def enter_virtual_environment() -> None:
+def enter_virtual_environment(environment: Path = VIRTUAL_ENVIRONMENT, requirements: Path = REQUIREMENTS) -> None:
     """Returns inside the virtual environment; outside, makes it if needed and runs the same command in it."""
-    if Path(sys.prefix).resolve() == VIRTUAL_ENVIRONMENT.resolve():
+    if Path(sys.prefix).resolve() == environment.resolve():
         os.environ.update(_NO_TELEMETRY)
         return
-    python = VIRTUAL_ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp = VIRTUAL_ENVIRONMENT / "requirements.stamp"
-    wanted = f"{platform.python_version()} {hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()}"
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp = environment / "requirements.stamp"
+    wanted = f"{platform.python_version()} {hashlib.sha256(requirements.read_bytes()).hexdigest()}"
     if not stamp.is_file() or stamp.read_text() != wanted:
-        print(f"installing the pinned packages into {VIRTUAL_ENVIRONMENT.name} …", file=sys.stderr, flush=True)
-        venv.create(VIRTUAL_ENVIRONMENT, clear=True, with_pip=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", REQUIREMENTS]
+        print(f"installing the pinned packages into {environment.name} …", file=sys.stderr, flush=True)
+        venv.create(environment, clear=True, with_pip=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", requirements]
         if subprocess.run(install).returncode != 0:
-            raise SetupError(f"pip could not install {REQUIREMENTS}: see its message above")
+            raise SetupError(f"pip could not install {requirements}: see its message above")
         stamp.write_text(wanted)
     completed = subprocess.run([python, *sys.argv], env=child_environment())
     sys.exit(completed.returncode)

@@ -47,4 +47,10 @@ pub enum IndexError {
         /// Change that was offered.
         found: u64,
     },
+    /// The graph could not be made or searched.
+    #[error("the index's graph failed: {reason}")]
+    Graph {
+        /// What USearch says.
+        reason: String,
+    },
 }

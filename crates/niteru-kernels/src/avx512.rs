@@ -57,6 +57,11 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_loadu_ps(others, (1u16 << n) - 1, p) }
     }
     #[inline(always)]
+    unsafe fn load_half(self, p: *const u16) -> Self::V {
+        // SAFETY: self proves AVX-512 F; the caller vouches for 16 numbers.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.cast())) }
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
         // SAFETY: self proves AVX-512 F; the caller vouches for 16 floats.
         unsafe { _mm512_storeu_ps(p, v) }

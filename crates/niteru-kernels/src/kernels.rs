@@ -281,6 +281,46 @@ impl Kernels {
         self.run(Dots { query, rows, out });
     }
 
+    /// The inner product of `f32` and half-precision numbers, which are given as their bits: bit for
+    /// bit the [`dot`](Self::dot) with the numbers widened, without their way through memory.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[track_caller]
+    pub fn dot_half(self, a: &[f32], b: &[u16]) -> f32 {
+        let (left, right) = (a.len(), b.len());
+        assert!(left == right, "dot of {left} and {right} numbers");
+        self.run(Dot { a, b })
+    }
+
+    /// The same for two vectors of half-precision numbers.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[track_caller]
+    pub fn dot_halves(self, a: &[u16], b: &[u16]) -> f32 {
+        let (left, right) = (a.len(), b.len());
+        assert!(left == right, "dot of {left} and {right} numbers");
+        self.run(Dot { a, b })
+    }
+
+    /// As [`dots`](Self::dots) with rows of half-precision numbers: bit for bit what
+    /// [`dot_half`](Self::dot_half) gives.
+    ///
+    /// # Panics
+    /// When `rows` does not hold `out.len() * query.len()` numbers.
+    #[track_caller]
+    pub fn dots_half(self, query: &[f32], rows: &[u16], out: &mut [f32]) {
+        assert!(
+            out.len().checked_mul(query.len()) == Some(rows.len()),
+            "{}×{} numbers expected, got {}",
+            out.len(),
+            query.len(),
+            rows.len()
+        );
+        self.run(Dots { query, rows, out });
+    }
+
     /// Scales `x` to length 1 and returns the length it had.
     ///
     /// `None`, and `x` as it was, when that has no answer: all zeros (or nothing), a NaN, an

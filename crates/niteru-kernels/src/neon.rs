@@ -63,6 +63,24 @@ impl Simd for Neon {
         unsafe { vld1q_f32(lanes.as_ptr()) }
     }
     #[inline(always)]
+    unsafe fn load_half(self, p: *const u16) -> Self::V {
+        // SAFETY: self proves NEON; the caller vouches for 4 numbers. As in `widen_half`, on all lanes.
+        unsafe {
+            let bits = vmovl_u16(vld1_u16(p));
+            let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
+            let magnitude = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
+            let scaled = vmulq_n_f32(
+                vreinterpretq_f32_u32(magnitude),
+                f32::from_bits((112 + 127) << 23),
+            );
+            let exponent = vandq_u32(bits, vdupq_n_u32(0x7c00));
+            let special = vceqq_u32(exponent, vdupq_n_u32(0x7c00));
+            let infinite = vorrq_u32(magnitude, vdupq_n_u32(0x7f80_0000));
+            let value = vbslq_u32(special, infinite, vreinterpretq_u32_f32(scaled));
+            vreinterpretq_f32_u32(vorrq_u32(value, sign))
+        }
+    }
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
         // SAFETY: self proves NEON; the caller vouches for 4 floats.
         unsafe { vst1q_f32(p, v) }

@@ -19,6 +19,21 @@ fn power_of_two(n: f32) -> f32 {
     f32::from_bits((((n as i32) + 127) << 23) as u32)
 }
 
+/// A half-precision number widened, given as its bits.
+#[inline(always)]
+pub(crate) fn widen_half(bits: u16) -> f32 {
+    let sign = u32::from(bits & 0x8000) << 16;
+    let magnitude = u32::from(bits & 0x7fff) << 13;
+    // As if it had f32's exponent bias, then times 2^112: right for denormals, too.
+    let scaled = f32::from_bits(magnitude) * power_of_two(112.0);
+    let special = bits & 0x7c00 == 0x7c00;
+    let value = match special {
+        true => magnitude | 0x7f80_0000,
+        false => scaled.to_bits(),
+    };
+    f32::from_bits(value | sign)
+}
+
 impl Simd for Portable {
     type V = [f32; LANES];
     const LANES: usize = LANES;
@@ -61,6 +76,11 @@ impl Simd for Portable {
             *lane = unsafe { *p.add(i) };
         }
         v
+    }
+    #[inline(always)]
+    unsafe fn load_half(self, p: *const u16) -> Self::V {
+        // SAFETY: the caller vouches for four numbers; their arrays have their alignment.
+        unsafe { p.cast::<[u16; LANES]>().read() }.map(widen_half)
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {

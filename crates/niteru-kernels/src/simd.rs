@@ -41,6 +41,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// As for [`load_first`](Self::load_first).
     unsafe fn load_first_or(self, p: *const f32, n: usize, others: Self::V) -> Self::V;
+    /// `LANES` half-precision numbers, given as their bits, widened; exact, also for denormals.
+    /// # Safety
+    /// `LANES` numbers are readable at `p`; no alignment beyond theirs is needed.
+    unsafe fn load_half(self, p: *const u16) -> Self::V;
     /// # Safety
     /// `LANES` floats are writable at `p`; no alignment is needed.
     unsafe fn store(self, p: *mut f32, v: Self::V);

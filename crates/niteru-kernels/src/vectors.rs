@@ -2,12 +2,12 @@
 
 use crate::simd::{Op, Simd, load_at, store_at};
 
-pub(crate) struct Dot<'a> {
-    pub(crate) a: &'a [f32],
-    pub(crate) b: &'a [f32],
+pub(crate) struct Dot<'a, A, B> {
+    pub(crate) a: &'a [A],
+    pub(crate) b: &'a [B],
 }
 
-impl Op for Dot<'_> {
+impl<A: Element, B: Element> Op for Dot<'_, A, B> {
     type Output = f32;
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> f32 {
@@ -15,46 +15,94 @@ impl Op for Dot<'_> {
     }
 }
 
+/// What a vector is made of: `f32`, or the bits of half-precision numbers.
+pub(crate) trait Element: Copy {
+    /// # Safety
+    /// `S::LANES` elements are readable at `p`.
+    unsafe fn load<S: Simd>(s: S, p: *const Self) -> S::V;
+
+    /// The elements from index i on, fewer than a register holds, with zeros behind.
+    fn load_rest<S: Simd>(s: S, row: &[Self], i: usize) -> S::V;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(s: S, p: *const f32) -> S::V {
+        // SAFETY: the caller vouches for the elements.
+        unsafe { s.load(p) }
+    }
+    #[inline(always)]
+    fn load_rest<S: Simd>(s: S, row: &[f32], i: usize) -> S::V {
+        load_at(s, row, i)
+    }
+}
+
+impl Element for u16 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(s: S, p: *const u16) -> S::V {
+        // SAFETY: the caller vouches for the elements.
+        unsafe { s.load_half(p) }
+    }
+    #[inline(always)]
+    fn load_rest<S: Simd>(s: S, row: &[u16], i: usize) -> S::V {
+        let mut rest = [0; MAX_LANES];
+        let count = (row.len() - i).min(S::LANES);
+        rest[..count].copy_from_slice(&row[i..i + count]);
+        // SAFETY: the array holds the widest register.
+        unsafe { s.load_half(rest.as_ptr()) }
+    }
+}
+
+/// Lanes of the widest register.
+const MAX_LANES: usize = 16;
+
 /// Four running sums, so that additions need not wait for each other. `b` is as long as `a`.
 #[inline(always)]
-fn dot<S: Simd>(s: S, a: &[f32], b: &[f32]) -> f32 {
+fn dot<S: Simd, A: Element, B: Element>(s: S, a: &[A], b: &[B]) -> f32 {
     let b = &b[..a.len()];
     let mut sums = [s.splat(0.0); 4];
     let step = 4 * S::LANES;
     let mut i = 0;
     while i + step <= a.len() {
-        // SAFETY: `step` floats of both slices follow index i.
-        unsafe {
-            let (a, b) = (a.as_ptr().add(i), b.as_ptr().add(i));
-            sums[0] = s.fma(s.load(a), s.load(b), sums[0]);
-            sums[1] = s.fma(s.load(a.add(S::LANES)), s.load(b.add(S::LANES)), sums[1]);
-            sums[2] = s.fma(
-                s.load(a.add(2 * S::LANES)),
-                s.load(b.add(2 * S::LANES)),
-                sums[2],
-            );
-            sums[3] = s.fma(
-                s.load(a.add(3 * S::LANES)),
-                s.load(b.add(3 * S::LANES)),
-                sums[3],
-            );
+        for (part, sum) in sums.iter_mut().enumerate() {
+            let start = i + part * S::LANES;
+            // SAFETY: `LANES` elements of both slices follow index `start`.
+            let (x, y) = unsafe {
+                (
+                    A::load(s, a.as_ptr().add(start)),
+                    B::load(s, b.as_ptr().add(start)),
+                )
+            };
+            *sum = s.fma(x, y, *sum);
         }
         i += step;
     }
-    while i < a.len() {
-        sums[0] = s.fma(load_at(s, a, i), load_at(s, b, i), sums[0]);
+    while i + S::LANES <= a.len() {
+        // SAFETY: `LANES` elements of both slices follow index i.
+        let (x, y) = unsafe { (A::load(s, a.as_ptr().add(i)), B::load(s, b.as_ptr().add(i))) };
+        sums[0] = s.fma(x, y, sums[0]);
         i += S::LANES;
+    }
+    if i < a.len() {
+        sums[0] = s.fma(A::load_rest(s, a, i), B::load_rest(s, b, i), sums[0]);
     }
     s.sum(s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3])))
 }
 
-pub(crate) struct Dots<'a> {
+/// How far ahead of the row that is multiplied memory is asked for. Measured on rows of 1 KiB that lie
+/// in memory.
+const AHEAD_BYTES: usize = 4096;
+
+/// A cache line.
+const LINE_BYTES: usize = 64;
+
+pub(crate) struct Dots<'a, R> {
     pub(crate) query: &'a [f32],
-    pub(crate) rows: &'a [f32],
+    pub(crate) rows: &'a [R],
     pub(crate) out: &'a mut [f32],
 }
 
-impl Op for Dots<'_> {
+impl<R: Element> Op for Dots<'_, R> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
@@ -63,6 +111,11 @@ impl Op for Dots<'_> {
             return;
         }
         for (row, out) in self.rows.chunks_exact(self.query.len()).zip(self.out) {
+            // The processor's own prefetching stops at the end of a page.
+            let ahead = row.as_ptr().cast::<u8>().wrapping_add(AHEAD_BYTES);
+            for line in (0..size_of_val(row)).step_by(LINE_BYTES) {
+                s.prefetch(ahead.wrapping_add(line).cast());
+            }
             *out = dot(s, self.query, row);
         }
     }

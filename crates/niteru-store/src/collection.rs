@@ -139,6 +139,7 @@ impl Home {
             Ok(())
         })?;
         crate::home::lock(&self.indexes).remove(&collection.id);
+        collection.remove_index_files();
         Ok(())
     }
 }

@@ -155,6 +155,14 @@ pub enum StoreError {
         /// The field asked for.
         field: String,
     },
+    /// An index file cannot be written; searches do without it.
+    #[error("cannot write the index file {}: {source}", path.display())]
+    IndexFile {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
     /// A file that the user named cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {

@@ -1,12 +1,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::error::Failure;
-use crate::search::CachedIndex;
-use crate::{StoreError, schema};
+use crate::index::{Background, CachedIndex};
+use crate::notice::{Notice, Notices};
+use crate::{IndexPolicy, StoreError, schema};
 
 /// Name of the database in a home.
 const DATABASE: &str = "niteru.sqlite3";
@@ -21,6 +22,7 @@ const DATABASE: &str = "niteru.sqlite3";
 /// home/niteru.sqlite3   everything that must not be lost
 /// home/models/          model files
 /// home/samples/         sample photos
+/// home/index/           indexes of large collections; derived, can be deleted at any time
 /// ```
 pub struct Home {
     directory: PathBuf,
@@ -28,7 +30,10 @@ pub struct Home {
     access: Access,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    pub(crate) indexes: Mutex<HashMap<i64, Arc<CachedIndex>>>,
+    pub(crate) indexes: Mutex<HashMap<i64, Arc<OnceLock<Arc<CachedIndex>>>>>,
+    pub(crate) index_policy: IndexPolicy,
+    pub(crate) notices: Arc<Notices>,
+    pub(crate) background: Background,
 }
 
 /// How a home's database can be opened.
@@ -77,7 +82,22 @@ impl Home {
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             indexes: Mutex::default(),
+            index_policy: IndexPolicy::default(),
+            notices: Arc::default(),
+            background: Background::default(),
         })
+    }
+
+    /// The same home with another policy for indexes.
+    pub fn with_index_policy(mut self, policy: IndexPolicy) -> Self {
+        self.index_policy = policy;
+        self
+    }
+
+    /// What the user should know and no result tells, such as an index file that had to be made again;
+    /// each once.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.notices.take()
     }
 
     /// The home's directory, absolute.
@@ -198,7 +218,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn create_private(directory: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(directory: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -1,20 +1,14 @@
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
-use niteru_index::{Changes, Condition, ExactIndex, Hit, IdSet, Search, VectorIndex, f16};
-use niteru_kernels::Kernels;
-use rusqlite::{OptionalExtension, Transaction, params};
+use niteru_index::{Condition, Hit, IdSet, Search, VectorIndex};
+use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
 
-use crate::collection::{metadata, read_vector, sql_id};
+use crate::collection::{metadata, sql_id};
 use crate::error::Failure;
 use crate::filter::{Selection, select};
 use crate::group::Group;
-use crate::home::lock;
 use crate::{Collection, EncoderIdentity, Metadata, StoreError, paths};
-
-/// Rows that are read before they are handed to the index: bounds memory beside the index.
-const BATCH_ROWS: usize = 1024;
 
 /// What to look for in a collection.
 #[derive(Debug, Clone)]
@@ -50,13 +44,6 @@ pub struct SearchResult {
     /// The group that it was found in; only in [`Collection::search_groups`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
-}
-
-/// A collection's index in this process, kept in step with the database by change numbers.
-pub(crate) struct CachedIndex {
-    index: ExactIndex,
-    /// Held while changes are read and applied, so that each is applied once and in order.
-    catching_up: Mutex<()>,
 }
 
 /// A search in one transaction, with an index that is in step with it.
@@ -98,20 +85,21 @@ impl Collection<'_> {
         search: &dyn Fn(&Searcher<'_, '_>) -> Result<Option<T>, Failure>,
     ) -> Result<T, StoreError> {
         self.check_encoder(&query.encoder)?;
-        let cached = self.cached_index();
+        let cached = self.cached_index()?;
         let mut retries = 0;
         loop {
             let found = self.home.read(|tx| {
                 cached.catch_up(tx, self.id)?;
                 search(&Searcher {
                     tx,
-                    index: &cached.index,
+                    index: cached.index(),
                     query,
                     allowed: self.allowed(tx, query)?,
                     lenient: retries == RETRIES,
                 })
             })?;
             if let Some(found) = found {
+                self.after_search(&cached);
                 return Ok(found);
             }
             retries += 1;
@@ -126,21 +114,6 @@ impl Collection<'_> {
             None => Selection::all(),
         };
         Ok(selection.without(&exclude))
-    }
-
-    fn cached_index(&self) -> Arc<CachedIndex> {
-        let mut indexes = lock(&self.home.indexes);
-        let new = || {
-            // An unknown NITERU_KERNELS is the encoder's to report; here the detected set is as
-            // right as any.
-            let kernels = Kernels::from_env().unwrap_or_else(|_| Kernels::detect());
-            let index = ExactIndex::new(self.identity().dimensions, kernels);
-            Arc::new(CachedIndex {
-                index,
-                catching_up: Mutex::default(),
-            })
-        };
-        Arc::clone(indexes.entry(self.id).or_insert_with(new))
     }
 }
 
@@ -174,81 +147,5 @@ impl Searcher<'_, '_> {
         }
         let complete = results.len() == hits.len();
         Ok((complete || self.lenient).then_some(results))
-    }
-}
-
-impl CachedIndex {
-    /// Applies what changed since the index's version.
-    fn catch_up(&self, tx: &Transaction<'_>, collection: i64) -> Result<(), Failure> {
-        let _turn = lock(&self.catching_up);
-        let latest: i64 = tx
-            .prepare_cached("SELECT change FROM home")?
-            .query_row([], |row| row.get(0))?;
-        let since = self.index.version();
-        if since >= latest.cast_unsigned() {
-            return Ok(());
-        }
-        // Removals first and under the old version: if reading stops half-way, they are read
-        // again, and ids never come back.
-        let removed: Vec<u64> = tx
-            .prepare_cached("SELECT image FROM removed_images WHERE collection = ? AND change > ?")?
-            .query_map(params![collection, sql_id(since)], |row| {
-                row.get::<_, i64>(0)
-            })?
-            .map(|id| id.map(i64::cast_unsigned))
-            .collect::<Result<_, _>>()?;
-        self.index.apply(&Changes {
-            version: since,
-            removed: &removed,
-            ..Changes::default()
-        })?;
-
-        let mut statement = tx.prepare_cached(
-            "SELECT i.id, i.missing, i.change, e.vector
-             FROM images i JOIN embeddings e ON e.image = i.id
-             WHERE i.collection = ? AND i.change > ? ORDER BY i.change",
-        )?;
-        let mut rows = statement.query(params![collection, sql_id(since)])?;
-        let mut batch = Batch::default();
-        while let Some(row) = rows.next()? {
-            let id = row.get::<_, i64>(0)?.cast_unsigned();
-            if row.get(1)? {
-                batch.removed.push(id);
-            } else {
-                batch.ids.push(id);
-                read_vector(
-                    row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?,
-                    &mut batch.vectors,
-                );
-            }
-            if batch.ids.len() + batch.removed.len() == BATCH_ROWS {
-                let change = row.get::<_, i64>(2)?.cast_unsigned();
-                batch.apply(&self.index, change)?;
-            }
-        }
-        batch.apply(&self.index, latest.cast_unsigned())
-    }
-}
-
-#[derive(Default)]
-struct Batch {
-    removed: Vec<u64>,
-    ids: Vec<u64>,
-    vectors: Vec<f16>,
-}
-
-impl Batch {
-    fn apply(&mut self, index: &ExactIndex, version: u64) -> Result<(), Failure> {
-        let (removed, ids, vectors) = (&self.removed[..], &self.ids[..], &self.vectors[..]);
-        index.apply(&Changes {
-            version,
-            removed,
-            ids,
-            vectors,
-        })?;
-        self.removed.clear();
-        self.ids.clear();
-        self.vectors.clear();
-        Ok(())
     }
 }

@@ -113,9 +113,15 @@ pub(crate) enum Command {
     /// Measure speed on this computer
     #[command(
         subcommand,
-        after_help = "Examples:\n  niteru bench embed --images photos/"
+        after_help = "Examples:\n  niteru bench embed --images photos/\n  niteru bench search"
     )]
     Bench(BenchCommand),
+    /// Look after the indexes that make searches of large collections fast
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  niteru index status parts\n  niteru index build parts"
+    )]
+    Index(IndexCommand),
     /// List the collections of the home
     #[command(
         after_help = "Examples:\n  niteru collections\n  niteru collections remove old-parts"
@@ -456,6 +462,62 @@ pub(crate) enum BenchCommand {
     #[command(after_help = "Examples:\n  niteru bench embed --images photos/\n  \
                       niteru bench embed --random clip-vit-b-32 --batch 8 --threads 2")]
     Embed(BenchEmbedArgs),
+    /// Measure searches among made-up vectors: time, and the share of the exact answer that is found
+    #[command(
+        after_help = "Examples:\n  niteru bench search\n  niteru bench search --vectors 1000000 --dimensions 512"
+    )]
+    Search(BenchSearchArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IndexCommand {
+    /// Show whether a collection has an index, and read and check all of its file
+    #[command(after_help = "Examples:\n  niteru index status parts")]
+    Status {
+        /// The collection's name
+        collection: String,
+    },
+    /// Build a collection's index, or bring it up to date
+    #[command(after_help = "Examples:\n  niteru index build parts\n\n\
+                      `niteru add` does this by itself. Interrupted, it leaves what was there before.")]
+    Build {
+        /// The collection's name
+        collection: String,
+        /// Threads [default: one for each core]
+        #[arg(long, value_name = "N", value_parser = up_to_1024)]
+        threads: Option<NonZeroUsize>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchSearchArgs {
+    /// Vectors to search
+    #[arg(long, value_name = "N", default_value = "100000")]
+    pub(crate) vectors: NonZeroUsize,
+
+    /// Their length
+    #[arg(long, value_name = "D", default_value = "512")]
+    pub(crate) dimensions: NonZeroUsize,
+
+    /// Searches to measure
+    #[arg(long, value_name = "N", default_value = "500")]
+    pub(crate) queries: NonZeroUsize,
+
+    /// Makes the vectors: the same ones for the same number
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// Threads that build; searches take one [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = up_to_1024)]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Measure the exact scan and build no graph
+    #[arg(long)]
+    pub(crate) exact_only: bool,
+
+    /// Write vectors and queries to this folder, as rows of little-endian f32, for other programs
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

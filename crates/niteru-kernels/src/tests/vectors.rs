@@ -57,6 +57,98 @@ fn dots_gives_the_bits_of_dot() {
     }
 }
 
+/// Finite ones of all exponents, denormals, zeros of both signs.
+fn halves(count: usize) -> Vec<u16> {
+    let numbers = (0..u16::MAX).map(|i| i.wrapping_mul(40_503));
+    let finite = numbers.filter(|bits| bits & 0x7c00 != 0x7c00);
+    finite.cycle().take(count).collect()
+}
+
+#[test]
+fn halves_widen_as_they_should() {
+    // Bits, and the value that IEEE 754 gives them.
+    let table = [
+        (0x0000, 0.0),
+        (0x8000, -0.0),
+        (0x3c00, 1.0),
+        (0xc000, -2.0),
+        (0x3555, 0.333_251_95),
+        (0x7bff, 65504.0),
+        (0x0001, 2f32.powi(-24)),
+        (0x83ff, -1023.0 * 2f32.powi(-24)),
+        (0x0400, 2f32.powi(-14)),
+        (0x7c00, f32::INFINITY),
+        (0xfc00, f32::NEG_INFINITY),
+    ];
+    for (bits, value) in table {
+        assert_eq!(
+            crate::portable::widen_half(bits).to_bits(),
+            f32::to_bits(value),
+            "{bits:04x}"
+        );
+    }
+    assert!(crate::portable::widen_half(0x7e00).is_nan());
+    for kernels in Kernels::available() {
+        for bits in 0..=u16::MAX {
+            let (got, want) = (
+                kernels.dot_half(&[1.0], &[bits]),
+                crate::portable::widen_half(bits),
+            );
+            let same = got == want || (got.is_nan() && want.is_nan());
+            assert!(same, "{kernels:?} {bits:04x}: {got}, expected {want}");
+        }
+    }
+}
+
+#[test]
+fn dots_of_halves_give_the_bits_of_dot() {
+    for kernels in Kernels::available() {
+        for len in LENGTHS {
+            for offset in 0..3 {
+                let rows = halves(3 * len + offset);
+                let rows = &rows[offset..];
+                let wide: Vec<f32> = rows
+                    .iter()
+                    .map(|&bits| crate::portable::widen_half(bits))
+                    .collect();
+                let query = Noise::new(len as u64).take(len);
+                let mut out = [f32::NAN; 3];
+                kernels.dots_half(&query, rows, &mut out);
+                for (i, &out) in out.iter().enumerate() {
+                    let (row, wide) = (&rows[i * len..][..len], &wide[i * len..][..len]);
+                    let what = format!("{kernels:?} length {len} offset {offset} row {i}");
+                    let want = kernels.dot(&query, wide);
+                    assert_eq!(out.to_bits(), want.to_bits(), "{what}");
+                    assert_eq!(
+                        kernels.dot_half(&query, row).to_bits(),
+                        want.to_bits(),
+                        "{what}"
+                    );
+                    let first = &rows[..len];
+                    let want = kernels.dot(
+                        wide,
+                        &first
+                            .iter()
+                            .map(|&bits| crate::portable::widen_half(bits))
+                            .collect::<Vec<_>>(),
+                    );
+                    assert_eq!(
+                        kernels.dot_halves(row, first).to_bits(),
+                        want.to_bits(),
+                        "{what}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "2×3 numbers expected, got 5")]
+fn dots_of_a_broken_matrix_of_halves_panics() {
+    Kernels::detect().dots_half(&[0.0; 3], &[0; 5], &mut [0.0; 2]);
+}
+
 #[test]
 fn normalize_gives_unit_length() {
     let mut failures = Failures::default();

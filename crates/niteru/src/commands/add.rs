@@ -8,7 +8,7 @@ use anyhow::Result;
 use niteru_encoder::{EmbedOptions, Encoder};
 use niteru_store::{AddOptions, AddProgress, AddReport, FileEncoder, Home, Skipped};
 
-use super::{Context, count, shown};
+use super::{Context, count, index, shown};
 use crate::args::AddArgs;
 use crate::output::Outcome;
 
@@ -27,6 +27,10 @@ pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
         &encoder,
         args.model.threads,
     )?;
+    // Before the result is printed: who reads it may stop reading, and us with it.
+    if !report.cancelled && report.added + report.updated + report.unchanged > 0 {
+        index::after_add(context, &home, &args.collection)?;
+    }
     if context.output.is_json() {
         context.output.json(&report)?;
     } else {

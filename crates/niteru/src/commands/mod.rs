@@ -2,12 +2,14 @@
 
 mod add;
 mod bench;
+mod bench_search;
 mod collections;
 mod compare;
 mod demo;
 mod embed;
 mod eval;
 mod images;
+mod index;
 mod models;
 mod models_check;
 mod query;
@@ -63,6 +65,8 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
             filter,
         }) => eval::retrieval(&context, &collection, &label, filter.as_ref()),
         Command::Bench(BenchCommand::Embed(args)) => bench::embed(&context, &args),
+        Command::Bench(BenchCommand::Search(args)) => bench_search::search(&context, &args),
+        Command::Index(command) => index::run(&context, command),
         Command::Collections(args) => collections::run(&context, args),
         Command::Completions { .. } => Ok(Outcome::Done),
     }
@@ -81,6 +85,13 @@ fn home_directory(given: Option<PathBuf>) -> Result<PathBuf> {
 impl Context {
     pub(crate) fn home(&self) -> Result<Home> {
         Ok(Home::open(&self.home)?)
+    }
+
+    /// Tells what the home has to say beside results.
+    pub(crate) fn tell(&self, home: &Home) {
+        for notice in home.take_notices() {
+            self.output.warn(notice);
+        }
     }
 
     pub(crate) fn home_path(&self) -> &Path {

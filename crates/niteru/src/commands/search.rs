@@ -45,6 +45,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
         filter: asked.filter.take(),
     };
     let (results, ungrouped) = find(&collection, &query, args)?;
+    context.tell(&home);
     if let Some(file) = &args.html {
         let mut report = Report::of_search(args.report.lang, &args.collection, &own.model);
         report.search(

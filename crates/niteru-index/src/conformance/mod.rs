@@ -7,6 +7,9 @@
 //!     Box::new(niteru_index::ExactIndex::new(dimensions, Kernels::detect()))
 //! });
 //! ```
+//!
+//! An approximate index runs [`subject`] with a [`Subject`] that says how many of the right hits it
+//! promises. What it finds must be as exact as anyone's: similarities, order, filters, numbers of hits.
 
 // A test that cannot go on panics.
 #![allow(clippy::expect_used)]
@@ -15,7 +18,10 @@ use std::collections::BTreeMap;
 
 use half::f16;
 
-use crate::{Changes, Filter, Hit, IdSet, IndexError, Search, VectorIndex, from_f16, to_f16};
+use self::truth::{Checked, Random, expected, fill, same};
+use crate::{Changes, Filter, IdSet, IndexError, Search, VectorIndex, to_f16};
+
+mod truth;
 
 /// Makes an empty index for vectors of the given length.
 pub type Make<'a> = &'a dyn Fn(usize) -> Box<dyn VectorIndex>;
@@ -23,18 +29,57 @@ pub type Make<'a> = &'a dyn Fn(usize) -> Box<dyn VectorIndex>;
 /// Largest difference allowed between an index's similarity and the one computed in f64.
 pub const TOLERANCE: f32 = 2e-6;
 
-/// Runs every check.
+/// An index under test.
+pub trait Subject {
+    /// Makes an empty index for vectors of the given length.
+    fn make(&self, dimensions: usize) -> Box<dyn VectorIndex>;
+
+    /// What a new process finds after this one ended: the index as it was saved, with the version it
+    /// was saved at, or an empty one where nothing is saved. The suite catches it up.
+    fn restart(&self, index: Box<dyn VectorIndex>) -> Box<dyn VectorIndex> {
+        self.make(index.dimensions())
+    }
+
+    /// The least share of the right hits among those found, over all searches of a check, where a
+    /// search covers more than [`SMALL`] vectors; 1 for an exact index. Among fewer, every index is
+    /// exact.
+    fn recall(&self) -> f64 {
+        1.0
+    }
+}
+
+impl<F: Fn(usize) -> Box<dyn VectorIndex>> Subject for F {
+    fn make(&self, dimensions: usize) -> Box<dyn VectorIndex> {
+        self(dimensions)
+    }
+}
+
+/// Searches that cover at most so many vectors, or let at most so many through, must be exact.
+pub const SMALL: usize = 4096;
+
+/// Runs every check on an exact index.
 ///
 /// # Panics
 /// When the index does not conform; the message names the check.
 pub fn all(make: Make<'_>) {
+    subject(&make);
+}
+
+/// Runs every check.
+///
+/// # Panics
+/// When the index does not conform; the message names the check.
+pub fn subject(subject: &dyn Subject) {
+    let make: Make<'_> = &|dimensions| subject.make(dimensions);
     empty_index(make);
     wrong_input_is_refused(make);
     ties_go_by_id(make);
-    filters_act_inside(make);
+    filters_act_inside(subject);
     changes_are_visible(make);
     random_operations(make);
     searches_while_changing(make);
+    large_changes(subject);
+    restarts(subject);
 }
 
 /// An index without vectors finds nothing.
@@ -207,13 +252,12 @@ pub fn ties_go_by_id(make: Make<'_>) {
 ///
 /// # Panics
 /// When the index does not conform.
-pub fn filters_act_inside(make: Make<'_>) {
+pub fn filters_act_inside(subject: &dyn Subject) {
     let mut random = Random(7);
     // More than one parallel block of the exact scan.
     let (dimensions, count) = (24, 10_000);
-    let index = make(dimensions);
+    let index = subject.make(dimensions);
     let truth = fill(&*index, &mut random, dimensions, count);
-    let query = random.vector(dimensions);
     let sets: Vec<(&str, IdSet)> = vec![
         ("none", IdSet::new()),
         ("one", [77].into_iter().collect()),
@@ -225,19 +269,116 @@ pub fn filters_act_inside(make: Make<'_>) {
         ("half", (0..count as u64).filter(|id| id % 2 == 0).collect()),
         ("all", (0..count as u64 * 2).collect()),
     ];
-    for (name, set) in &sets {
-        for filter in [Filter::Only(set), Filter::Except(set)] {
-            for min in [None, Some(0.0), Some(0.3)] {
-                let search = Search::top(15).filter(filter).min_similarity(min);
-                let hits = index.search(&query, &search).expect("a good query");
-                same(
-                    &hits,
-                    &expected(&truth, &query, &search),
-                    &format!("set {name}, min {min:?}"),
-                );
+    let mut checked = Checked::new(subject);
+    for _ in 0..4 {
+        let query = random.vector(dimensions);
+        for (name, set) in &sets {
+            for filter in [Filter::Only(set), Filter::Except(set)] {
+                for min in [None, Some(0.0), Some(0.3)] {
+                    let search = Search::top(15).filter(filter).min_similarity(min);
+                    let what = format!("set {name}, min {min:?}");
+                    checked.search(&*index, &truth, &query, &search, &what);
+                }
             }
         }
     }
+    checked.finish("filters");
+}
+
+/// Half of a large index is removed and replaced, and the next searches see it.
+///
+/// # Panics
+/// When the index does not conform.
+pub fn large_changes(subject: &dyn Subject) {
+    let mut random = Random(23);
+    let (dimensions, count) = (24, 10_000);
+    let index = subject.make(dimensions);
+    let mut truth = fill(&*index, &mut random, dimensions, count);
+    let mut checked = Checked::new(subject);
+    for version in 2..5 {
+        change(&*index, &mut truth, &mut random, version);
+        for _ in 0..10 {
+            let query = random.vector(dimensions);
+            let what = format!("change {version}");
+            checked.search(&*index, &truth, &query, &Search::top(20), &what);
+        }
+    }
+    checked.finish("large changes");
+}
+
+/// Replaces a sixth of the vectors, removes a sixth, and adds a few.
+fn change(
+    index: &dyn VectorIndex,
+    truth: &mut BTreeMap<u64, Vec<f16>>,
+    random: &mut Random,
+    version: u64,
+) {
+    let known: Vec<u64> = truth.keys().copied().collect();
+    let of = |rest: u64| known.iter().copied().filter(move |id| id % 6 == rest);
+    let removed: Vec<u64> = of(version).collect();
+    let ids: Vec<u64> = of(version - 1)
+        .chain(version << 32..(version << 32) + 100)
+        .collect();
+    let dimensions = index.dimensions();
+    let rows: Vec<_> = ids
+        .iter()
+        .map(|_| to_f16(&random.vector(dimensions)))
+        .collect();
+    let vectors = rows.concat();
+    let changes = Changes {
+        version,
+        removed: &removed,
+        ids: &ids,
+        vectors: &vectors,
+    };
+    index.apply(&changes).expect("good vectors");
+    removed.iter().for_each(|id| drop(truth.remove(id)));
+    truth.extend(ids.into_iter().zip(rows));
+    assert_eq!(index.len(), truth.len(), "change {version}");
+}
+
+/// What was saved is found again, and catches up with what happened since.
+///
+/// # Panics
+/// When the index does not conform.
+pub fn restarts(subject: &dyn Subject) {
+    let mut random = Random(31);
+    let (dimensions, count) = (24, 10_000);
+    let index = subject.make(dimensions);
+    let mut truth = fill(&*index, &mut random, dimensions, count);
+    change(&*index, &mut truth, &mut random, 2);
+    let index = subject.restart(index);
+    if index.version() < 2 {
+        assert!(
+            index.is_empty(),
+            "an older version has to say what it holds"
+        );
+        let ids: Vec<u64> = truth.keys().copied().collect();
+        let vectors = truth.values().flatten().copied().collect::<Vec<_>>();
+        let changes = Changes {
+            version: 2,
+            ids: &ids,
+            vectors: &vectors,
+            removed: &[],
+        };
+        index.apply(&changes).expect("good vectors");
+    }
+    let mut checked = Checked::new(subject);
+    let mut look = |truth: &BTreeMap<u64, Vec<f16>>, index: &dyn VectorIndex, what: &str| {
+        assert_eq!((index.len(), index.dimensions()), (truth.len(), dimensions));
+        for _ in 0..10 {
+            let query = random.vector(dimensions);
+            checked.search(index, truth, &query, &Search::top(20), what);
+        }
+    };
+    look(&truth, &*index, "after a restart");
+    change(&*index, &mut truth, &mut Random(37), 3);
+    look(&truth, &*index, "changed after a restart");
+    let index = subject.restart(index);
+    if index.version() == 3 {
+        look(&truth, &*index, "after another restart");
+    }
+    checked.finish("restarts");
 }
 
 /// Inserted, replaced and removed vectors are seen by the next search.
@@ -365,108 +506,4 @@ pub fn searches_while_changing(make: Make<'_>) {
         }
     });
     assert!(index.is_empty());
-}
-
-fn fill(
-    index: &dyn VectorIndex,
-    random: &mut Random,
-    dimensions: usize,
-    count: usize,
-) -> BTreeMap<u64, Vec<f16>> {
-    let truth: BTreeMap<u64, Vec<f16>> = (0..count as u64)
-        .map(|id| (id, to_f16(&random.vector(dimensions))))
-        .collect();
-    let ids: Vec<u64> = truth.keys().copied().collect();
-    let vectors = truth.values().flatten().copied().collect::<Vec<_>>();
-    let changes = Changes {
-        version: 1,
-        ids: &ids,
-        vectors: &vectors,
-        removed: &[],
-    };
-    index.apply(&changes).expect("good vectors");
-    truth
-}
-
-/// The answer by the definition, in f64.
-fn expected(truth: &BTreeMap<u64, Vec<f16>>, query: &[f32], search: &Search<'_>) -> Vec<Hit> {
-    let length = |v: &[f32]| v.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-    let mut hits: Vec<Hit> = truth
-        .iter()
-        .filter(|(id, _)| search.filter.allows(**id))
-        .map(|(&id, row)| {
-            let row = from_f16(row);
-            let dot: f64 = row
-                .iter()
-                .zip(query)
-                .map(|(&a, &b)| f64::from(a) * f64::from(b))
-                .sum();
-            Hit {
-                id,
-                similarity: (dot / length(&row) / length(query)) as f32,
-            }
-        })
-        .filter(|hit| {
-            search
-                .min_similarity
-                .is_none_or(|min| hit.similarity >= min)
-        })
-        .collect();
-    hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.id.cmp(&b.id)));
-    hits.truncate(search.k);
-    hits
-}
-
-/// The same ids in the same order, but for similarities closer than the tolerance.
-fn same(found: &[Hit], expected: &[Hit], what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}: number of hits");
-    for (rank, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let near = (found.similarity - expected.similarity).abs() <= TOLERANCE;
-        assert!(
-            near,
-            "{what}, rank {rank}: {found:?}, expected {expected:?}"
-        );
-    }
-    for pair in found.windows(2) {
-        let (a, b) = (pair[0], pair[1]);
-        let ordered = a.similarity > b.similarity || (a.similarity == b.similarity && a.id < b.id);
-        assert!(ordered, "{what}: {a:?} before {b:?}");
-    }
-    let firm = |hits: &[Hit]| -> Vec<u64> {
-        let close = |a: &Hit, b: &Hit| (a.similarity - b.similarity).abs() <= 2.0 * TOLERANCE;
-        let alone = |hit: &&Hit| expected.iter().filter(|other| close(hit, other)).count() == 1;
-        let last = expected.last().map_or(0.0, |hit| hit.similarity);
-        hits.iter()
-            .filter(alone)
-            .filter(|hit| hit.similarity > last + 2.0 * TOLERANCE)
-            .map(|hit| hit.id)
-            .collect()
-    };
-    assert_eq!(firm(found), firm(expected), "{what}: ids");
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// Values in −1…1, scaled to unit length.
-    fn vector(&mut self, dimensions: usize) -> Vec<f32> {
-        let values: Vec<f64> = (0..dimensions)
-            .map(|_| (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
-            .collect();
-        let length = values.iter().map(|x| x * x).sum::<f64>().sqrt();
-        values.iter().map(|x| (x / length) as f32).collect()
-    }
 }

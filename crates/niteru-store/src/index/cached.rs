@@ -1,0 +1,191 @@
+//! An index in this process, and how it follows the database.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use niteru_index::{BuildOptions, Changes, FileError, HnswIndex, VectorIndex, f16};
+use rusqlite::{Transaction, params};
+
+use super::file::IndexFile;
+use crate::collection::{read_vector, sql_id};
+use crate::error::Failure;
+use crate::home::lock;
+use crate::{Notice, StoreError};
+
+/// Rows that are read before they are handed to the index: bounds memory beside the index.
+const BATCH_ROWS: usize = 1024;
+
+/// A collection's index in this process, kept in step with the database by change numbers.
+pub(crate) struct CachedIndex {
+    index: HnswIndex,
+    collection: String,
+    file: IndexFile,
+    /// Held while changes are read and applied, so that each is applied once and in order.
+    catching_up: Mutex<()>,
+    /// Why the file could not be used, until that is told.
+    problem: Mutex<Option<String>>,
+    told_slow: AtomicBool,
+    building: AtomicBool,
+}
+
+/// The number of the last change in the home.
+pub(super) fn latest(tx: &Transaction<'_>) -> rusqlite::Result<u64> {
+    let latest = tx.prepare_cached("SELECT change FROM home")?;
+    let mut latest = latest;
+    latest
+        .query_row([], |row| row.get::<_, i64>(0))
+        .map(i64::cast_unsigned)
+}
+
+impl CachedIndex {
+    /// From the file where it is usable and not of a later state than the database, else empty.
+    pub(super) fn open(file: IndexFile, collection: &str, dimensions: usize, latest: u64) -> Self {
+        let opened = HnswIndex::open(&file.path, dimensions, super::kernels(), &file.stamp);
+        let opened = opened.and_then(|index| match index.version() <= latest {
+            true => Ok(index),
+            false => Err(FileError::Other("of a later state than the database")),
+        });
+        let (index, problem) = match opened {
+            Ok(index) => (Some(index), None),
+            Err(FileError::Missing) => (None, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Self {
+            index: index.unwrap_or_else(|| HnswIndex::new(dimensions, super::kernels())),
+            collection: collection.into(),
+            file,
+            catching_up: Mutex::default(),
+            problem: Mutex::new(problem),
+            told_slow: AtomicBool::default(),
+            building: AtomicBool::default(),
+        }
+    }
+
+    pub(crate) fn index(&self) -> &dyn VectorIndex {
+        &self.index
+    }
+
+    pub(super) fn images(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn take_problem(&self) -> Option<String> {
+        lock(&self.problem).take()
+    }
+
+    /// Whether searches scan a collection that should have a graph.
+    pub(super) fn is_slow(&self, least: usize) -> bool {
+        !self.index.has_graph() && self.index.len() >= least
+    }
+
+    /// True for the first who asks.
+    pub(super) fn first_slow(&self) -> bool {
+        !self.told_slow.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn wants_build(&self, least: usize) -> bool {
+        self.index.wants_build(least)
+    }
+
+    /// Takes the turn to build in the background; false when another has it.
+    pub(super) fn start_building(&self) -> bool {
+        !self.building.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn end_building(&self) {
+        self.building.store(false, Ordering::Release);
+    }
+
+    pub(super) fn build(&self, options: BuildOptions<'_>) -> Result<bool, StoreError> {
+        Ok(self.index.build(options)?)
+    }
+
+    /// Saves the index and returns the file's length; `None` when another process has saved a newer
+    /// one.
+    pub(super) fn save(&self) -> Result<Option<u64>, StoreError> {
+        let saved = self.file.save(&self.index, self.index.version());
+        saved.map_err(|source| StoreError::IndexFile {
+            path: self.file.path.clone(),
+            source,
+        })
+    }
+
+    pub(super) fn not_saved(&self, error: &StoreError) -> Notice {
+        Notice::IndexNotSaved {
+            collection: self.collection.clone(),
+            reason: error.to_string(),
+        }
+    }
+
+    /// Applies what changed since the index's version.
+    pub(crate) fn catch_up(&self, tx: &Transaction<'_>, collection: i64) -> Result<(), Failure> {
+        let _turn = lock(&self.catching_up);
+        let latest = latest(tx)?;
+        let since = self.index.version();
+        if since >= latest {
+            return Ok(());
+        }
+        // Removals first and under the old version: if reading stops half-way, they are read
+        // again, and ids never come back.
+        let removed: Vec<u64> = tx
+            .prepare_cached("SELECT image FROM removed_images WHERE collection = ? AND change > ?")?
+            .query_map(params![collection, sql_id(since)], |row| {
+                row.get::<_, i64>(0)
+            })?
+            .map(|id| id.map(i64::cast_unsigned))
+            .collect::<Result<_, _>>()?;
+        self.index.apply(&Changes {
+            version: since,
+            removed: &removed,
+            ..Changes::default()
+        })?;
+
+        let mut statement = tx.prepare_cached(
+            "SELECT i.id, i.missing, i.change, e.vector
+             FROM images i JOIN embeddings e ON e.image = i.id
+             WHERE i.collection = ? AND i.change > ? ORDER BY i.change",
+        )?;
+        let mut rows = statement.query(params![collection, sql_id(since)])?;
+        let mut batch = Batch::default();
+        while let Some(row) = rows.next()? {
+            let id = row.get::<_, i64>(0)?.cast_unsigned();
+            if row.get(1)? {
+                batch.removed.push(id);
+            } else {
+                batch.ids.push(id);
+                read_vector(
+                    row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?,
+                    &mut batch.vectors,
+                );
+            }
+            if batch.ids.len() + batch.removed.len() == BATCH_ROWS {
+                let change = row.get::<_, i64>(2)?.cast_unsigned();
+                batch.apply(&self.index, change)?;
+            }
+        }
+        batch.apply(&self.index, latest)
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    removed: Vec<u64>,
+    ids: Vec<u64>,
+    vectors: Vec<f16>,
+}
+
+impl Batch {
+    fn apply(&mut self, index: &HnswIndex, version: u64) -> Result<(), Failure> {
+        let (removed, ids, vectors) = (&self.removed[..], &self.ids[..], &self.vectors[..]);
+        index.apply(&Changes {
+            version,
+            removed,
+            ids,
+            vectors,
+        })?;
+        self.removed.clear();
+        self.ids.clear();
+        self.vectors.clear();
+        Ok(())
+    }
+}

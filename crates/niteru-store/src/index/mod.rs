@@ -1,0 +1,316 @@
+//! Collections' indexes: kept in step with the database, in files where collections are large.
+//!
+//! An index is a scan over all vectors until a graph is built for it. Graph and vectors are saved to
+//! `home/index/<collection>.index`, and mapped into memory by the next process, which reads from the
+//! database only what changed since. Everything in such a file is derived.
+
+mod cached;
+mod file;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+
+use niteru_index::{BuildOptions, FileError, FileSummary, HnswIndex, WAITING};
+use niteru_kernels::Kernels;
+use rusqlite::params;
+use serde::Serialize;
+
+pub(crate) use self::cached::CachedIndex;
+use self::file::IndexFile;
+use crate::collection::sql_id;
+use crate::home::lock;
+use crate::{Collection, Notice, StoreError, paths};
+
+/// From so many images on, a graph is built: below, a scan takes less than a few milliseconds on one
+/// core. `niteru bench search --vectors N` shows both.
+const LEAST_IMAGES: usize = 20_000;
+
+/// When and how indexes are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexPolicy {
+    /// Collections with at least so many images get a graph; smaller ones are scanned.
+    pub least_images: usize,
+    /// Whether searches that find a graph missing or outdated start a thread that builds it while they
+    /// and others go on. For processes that live long; else [`Collection::build_index`] is called.
+    pub in_background: bool,
+}
+
+impl Default for IndexPolicy {
+    fn default() -> Self {
+        Self {
+            least_images: LEAST_IMAGES,
+            in_background: false,
+        }
+    }
+}
+
+/// How to build.
+#[derive(Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct IndexBuild<'a> {
+    /// Threads; 0 for one for each core.
+    pub threads: usize,
+    /// Set to true, from any thread, to stop: what was there stays.
+    pub cancel: Option<&'a AtomicBool>,
+    /// Called with how many images are in the graph and how many will be; from several threads.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+}
+
+/// What building did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexReport {
+    /// The collection.
+    pub collection: String,
+    /// Images in the index.
+    pub images: usize,
+    /// Whether there is a graph now; false where the collection is small, or it was cancelled.
+    pub built: bool,
+    /// Length of the file, where one was written.
+    pub bytes: Option<u64>,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// What is known of a collection's index file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IndexState {
+    /// The collection is small, and all images are compared.
+    Exact,
+    /// The file is intact and has everything but what searches quickly catch up with.
+    Ready,
+    /// The file is intact, and much has changed since.
+    Behind,
+    /// There is no file, though the collection is large.
+    Missing,
+    /// The file cannot be used.
+    Unusable,
+}
+
+/// A collection's index.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexStatus {
+    /// The collection.
+    pub collection: String,
+    /// Images that searches cover.
+    pub images: u64,
+    /// From so many on, there is a graph.
+    pub least_images: usize,
+    /// What is known of the file.
+    pub state: IndexState,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+    /// The file, there or not.
+    #[serde(serialize_with = "paths::serialize")]
+    pub file: PathBuf,
+    /// Its length.
+    pub bytes: Option<u64>,
+    /// Images that were added, changed or removed since it was saved.
+    pub behind: Option<u64>,
+}
+
+impl Collection<'_> {
+    /// Builds the index where the collection is large enough, or brings it up to date, and saves it.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`], [`StoreError::IndexFile`], [`StoreError::Index`], and those of the
+    /// database.
+    pub fn build_index(&self, options: IndexBuild<'_>) -> Result<IndexReport, StoreError> {
+        let started = std::time::Instant::now();
+        if self.home.is_read_only() {
+            let path = self.home.database().to_path_buf();
+            return Err(StoreError::ReadOnly { path });
+        }
+        let cached = self.cached_index()?;
+        self.home.read(|tx| cached.catch_up(tx, self.id))?;
+        // It is being made again, which is what the notice would ask for.
+        cached.take_problem();
+        let large = cached.images() >= self.home.index_policy.least_images;
+        let mut graph = BuildOptions::default();
+        graph.threads = options.threads;
+        graph.cancel = options.cancel;
+        graph.progress = options.progress;
+        let finished = !large || cached.build(graph)?;
+        let bytes = match large && finished {
+            true => cached.save()?,
+            false => None,
+        };
+        Ok(IndexReport {
+            collection: self.name().into(),
+            images: cached.images(),
+            built: large && finished,
+            bytes,
+            cancelled: !finished,
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Whether the collection is large and its file is missing, unusable, or far behind. Reads the
+    /// file's header only.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn wants_index(&self) -> Result<bool, StoreError> {
+        let status = self.status(|file| FileSummary::read(&file.path))?;
+        Ok(!matches!(
+            status.state,
+            IndexState::Exact | IndexState::Ready
+        ))
+    }
+
+    /// What is known of the index; reads and checks all of its file.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn index_status(&self) -> Result<IndexStatus, StoreError> {
+        let dimensions = self.identity().dimensions;
+        self.status(|file| {
+            HnswIndex::open(&file.path, dimensions, kernels(), &file.stamp)?;
+            FileSummary::read(&file.path)
+        })
+    }
+
+    fn status(
+        &self,
+        look: impl FnOnce(&IndexFile) -> Result<FileSummary, FileError>,
+    ) -> Result<IndexStatus, StoreError> {
+        let file = self.index_file()?;
+        let found = look(&file);
+        let (images, behind) = self.home.read(|tx| {
+            let sql = "SELECT count(*) FROM images WHERE collection = ? AND missing = 0";
+            let images: i64 = tx.query_row(sql, [self.id], |row| row.get(0))?;
+            let Ok(summary) = &found else {
+                return Ok((images, None));
+            };
+            let sql = "SELECT (SELECT count(*) FROM images WHERE collection = ?1 AND change > ?2)
+                            + (SELECT count(*) FROM removed_images WHERE collection = ?1 AND change > ?2)";
+            let since = sql_id(summary.version);
+            let behind: i64 = tx.query_row(sql, params![self.id, since], |row| row.get(0))?;
+            Ok((images, Some(behind.cast_unsigned())))
+        })?;
+        let images = images.cast_unsigned();
+        let least_images = self.home.index_policy.least_images;
+        let state = match &found {
+            Err(FileError::Missing) if images < least_images as u64 => IndexState::Exact,
+            Err(FileError::Missing) => IndexState::Missing,
+            Err(_) => IndexState::Unusable,
+            Ok(_) if behind.is_some_and(|behind| behind >= WAITING as u64) => IndexState::Behind,
+            Ok(_) => IndexState::Ready,
+        };
+        let problem = match &found {
+            Err(FileError::Missing) | Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        Ok(IndexStatus {
+            collection: self.name().into(),
+            images,
+            least_images,
+            state,
+            problem,
+            file: file.path,
+            bytes: found.ok().map(|summary| summary.bytes),
+            behind,
+        })
+    }
+
+    /// The index of this process, opened with the first call.
+    pub(crate) fn cached_index(&self) -> Result<Arc<CachedIndex>, StoreError> {
+        let slot = Arc::clone(lock(&self.home.indexes).entry(self.id).or_default());
+        if let Some(cached) = slot.get() {
+            return Ok(Arc::clone(cached));
+        }
+        let file = self.index_file()?;
+        let latest = self.home.read(|tx| Ok(cached::latest(tx)?))?;
+        // Two threads may come here at once: one of them opens, the other waits.
+        let open = || {
+            let dimensions = self.identity().dimensions;
+            Arc::new(CachedIndex::open(file, self.name(), dimensions, latest))
+        };
+        Ok(Arc::clone(OnceLock::get_or_init(&slot, open)))
+    }
+
+    /// Tells what is wrong with the index, and lets a thread put it right where that is wanted.
+    pub(crate) fn after_search(&self, cached: &Arc<CachedIndex>) {
+        let policy = self.home.index_policy;
+        let builds = policy.in_background && !self.home.is_read_only();
+        if let Some(reason) = cached.take_problem() {
+            // One line says it all.
+            cached.first_slow();
+            self.home.notices.add(Notice::IndexUnusable {
+                collection: self.name().into(),
+                reason,
+                rebuilding: builds,
+            });
+        } else if !builds && cached.is_slow(policy.least_images) && cached.first_slow() {
+            self.home.notices.add(Notice::NoIndex {
+                collection: self.name().into(),
+                images: cached.images(),
+            });
+        }
+        if builds && cached.wants_build(policy.least_images) {
+            let (cached, notices) = (Arc::clone(cached), Arc::clone(&self.home.notices));
+            self.home
+                .background
+                .start(cached, move |notice| notices.add(notice));
+        }
+    }
+
+    /// Files that stay are of no use to anyone, and are replaced when their number comes again: never.
+    pub(crate) fn remove_index_files(&self) {
+        if let Ok(file) = self.index_file() {
+            file.remove();
+        }
+    }
+}
+
+/// An unknown NITERU_KERNELS is the encoder's to report; here the detected set is as right as any.
+fn kernels() -> Kernels {
+    Kernels::from_env().unwrap_or_else(|_| Kernels::detect())
+}
+
+/// Threads that build indexes while searches go on. They end with the home.
+#[derive(Default)]
+pub(crate) struct Background {
+    ending: Arc<AtomicBool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Background {
+    fn start(&self, cached: Arc<CachedIndex>, tell: impl Fn(Notice) + Send + 'static) {
+        if !cached.start_building() {
+            return;
+        }
+        let ending = Arc::clone(&self.ending);
+        let thread = std::thread::spawn(move || {
+            let mut options = BuildOptions::default();
+            options.cancel = Some(&ending);
+            let built = match cached.build(options) {
+                Ok(true) => cached.save().map(drop),
+                Ok(false) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = built {
+                tell(cached.not_saved(&error));
+            }
+            cached.end_building();
+        });
+        let mut threads = lock(&self.threads);
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+        for thread in lock(&self.threads).drain(..) {
+            // One that panicked has built nothing, and nothing depends on it.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `niteru index`: what makes searches of large collections fast.
+
+use std::sync::OnceLock;
+
+use anyhow::Result;
+use niteru_store::{Collection, Home, IndexBuild, IndexReport, IndexState, IndexStatus};
+
+use super::{Context, count};
+use crate::args::IndexCommand;
+use crate::output::Outcome;
+
+pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
+    let home = context.home()?;
+    match command {
+        IndexCommand::Status { collection } => {
+            let status = home.collection(&collection)?.index_status()?;
+            if context.output.is_json() {
+                context.output.json(&status)?;
+            } else {
+                context.output.text(described(&status))?;
+            }
+        }
+        IndexCommand::Build {
+            collection,
+            threads,
+        } => {
+            let threads = threads.map_or(0, |threads| threads.get());
+            let collection = home.collection(&collection)?;
+            let report = build(context, &collection, threads)?;
+            if context.output.is_json() {
+                context.output.json(&report)?;
+            } else {
+                context.output.text(summary(&report))?;
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Builds where `add` made it worth it. The images are stored: what fails here costs a line, no more.
+pub(super) fn after_add(context: &Context, home: &Home, collection: &str) -> Result<()> {
+    let collection = home.collection(collection)?;
+    if !collection.wants_index()? {
+        return Ok(());
+    }
+    match build(context, &collection, 0) {
+        Ok(report) => context.output.note(summary(&report)),
+        Err(error) => context.output.warn(format!(
+            "the images are stored, but their index is not built: {error:#}; searches compare all images \
+             until `niteru index build` succeeds"
+        )),
+    }
+    Ok(())
+}
+
+fn build(context: &Context, collection: &Collection<'_>, threads: usize) -> Result<IndexReport> {
+    let bar = context.output.images_bar();
+    let sized = OnceLock::new();
+    let progress = |done: usize, total: usize| {
+        sized.get_or_init(|| context.output.show_total(&bar, total as u64));
+        // Threads report out of order.
+        bar.set_position(bar.position().max(done as u64));
+    };
+    let mut options = IndexBuild::default();
+    options.threads = threads;
+    options.progress = Some(&progress);
+    let report = collection.build_index(options);
+    bar.finish_and_clear();
+    Ok(report?)
+}
+
+fn summary(report: &IndexReport) -> String {
+    let images = count(report.images, "image");
+    match report.built {
+        true => format!(
+            "{}: index of {images} built in {:.1} s",
+            report.collection, report.seconds
+        ),
+        false => format!(
+            "{}: {images}, which need no index: all are compared",
+            report.collection
+        ),
+    }
+}
+
+fn described(status: &IndexStatus) -> String {
+    let images = count(
+        usize::try_from(status.images).unwrap_or(usize::MAX),
+        "image",
+    );
+    let build = format!("`niteru index build {}`", status.collection);
+    let state = match status.state {
+        IndexState::Exact => format!(
+            "no index, all are compared; one is built from {} images on",
+            status.least_images
+        ),
+        IndexState::Ready => "index ready".to_string(),
+        IndexState::Behind => format!("index ready, but far behind; {build} brings it up to date"),
+        IndexState::Missing => format!("no index, all are compared; {build} makes searches fast"),
+        IndexState::Unusable => format!(
+            "the index file cannot be used ({}); {build} makes it again",
+            status.problem.as_deref().unwrap_or_default()
+        ),
+    };
+    let mut text = format!("{}: {images}, {state}", status.collection);
+    if let (Some(bytes), Some(behind)) = (status.bytes, status.behind) {
+        let megabytes = bytes as f64 / 1e6;
+        let file = status.file.display();
+        text += &format!("\n{file}, {megabytes:.1} MB, {behind} changes behind the database");
+    }
+    text
+}
