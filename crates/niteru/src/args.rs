@@ -104,6 +104,28 @@ pub(crate) enum Command {
                       niteru images parts remove 42 43"
     )]
     Images(ImagesArgs),
+    /// Find images that a collection holds more than once
+    #[command(
+        after_help = "Examples:\n  niteru duplicates parts\n  niteru duplicates parts --html duplicates.html\n  \
+                      niteru duplicates parts --threshold 0.99\n\n\
+                      Equal files, and pictures that were re-encoded, resized, made brighter or a little\n\
+                      cropped. docs/duplicates.md says what is found and what is not."
+    )]
+    Duplicates(DuplicatesArgs),
+    /// Write the home into one file, while others go on using it
+    #[command(after_help = "Examples:\n  niteru backup niteru-2026-01-05.tar\n\n\
+                      The file holds the database. Image files are not in it, and models only with\n\
+                      --with-models.")]
+    Backup(BackupArgs),
+    /// Make the home what it was when a backup was written
+    #[command(after_help = "Examples:\n  niteru restore niteru-2026-01-05.tar\n  \
+                      niteru restore niteru-2026-01-05.tar --home /srv/niteru --force\n\n\
+                      No other command may use the home meanwhile.")]
+    Restore(RestoreArgs),
+    /// Look whether everything in the home is as it should be
+    #[command(after_help = "Examples:\n  niteru check\n  niteru check --files\n\n\
+                      Exit code 1 when there are problems; each is told with the way out.")]
+    Check(CheckArgs),
     /// Measure how well a collection's embeddings find what belongs together
     #[command(
         subcommand,
@@ -300,6 +322,10 @@ pub(crate) struct AddArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata: Option<PathBuf>,
 
+    /// Leave out new files that the collection has already, as equal files or near duplicates
+    #[arg(long)]
+    pub(crate) skip_duplicates: bool,
+
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 }
@@ -370,6 +396,54 @@ pub(crate) struct SearchArgs {
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DuplicatesArgs {
+    /// The collection's name
+    pub(crate) collection: String,
+
+    /// Cosine similarity from which embeddings count as the same [default: 0.97]
+    #[arg(long, value_name = "S", value_parser = similarity, allow_negative_numbers = true)]
+    pub(crate) threshold: Option<f32>,
+
+    /// Write a report with thumbnails
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    /// The file to write
+    pub(crate) file: PathBuf,
+
+    /// Take the installed models along; without, they have to be fetched again
+    #[arg(long)]
+    pub(crate) with_models: bool,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    pub(crate) file: PathBuf,
+
+    /// Replace a home that is not empty; the old one is kept beside it
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// Read all image files, too, and tell which have changed or are gone
+    #[arg(long)]
+    pub(crate) files: bool,
 }
 
 #[derive(Args, Debug)]
