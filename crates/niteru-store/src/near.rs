@@ -63,6 +63,8 @@ pub(crate) struct Node {
 /// Images by bands of their structures. About 320 bytes an image.
 pub(crate) struct NearIndex {
     nodes: Vec<Node>,
+    /// Of the nodes, close together: most candidates go no further.
+    structures: Vec<u64>,
     /// For each band and each of its values, the places of the images that have it.
     buckets: Vec<Vec<u32>>,
     /// What differs from a band's value by so few bits.
@@ -76,6 +78,7 @@ impl NearIndex {
             .collect();
         Self {
             nodes: Vec::new(),
+            structures: Vec::new(),
             buckets: vec![Vec::new(); BANDS << BAND_BITS],
             probes,
         }
@@ -91,6 +94,7 @@ impl NearIndex {
             let value = band_of(node.likeness.structure(), band);
             self.buckets[bucket(band, value)].push(place);
         }
+        self.structures.push(node.likeness.structure());
         self.nodes.push(node);
     }
 
@@ -114,8 +118,10 @@ impl NearIndex {
                     .map(move |&place| (band, place as usize))
             })
             .filter(move |&(band, place)| {
-                let other = &self.nodes[place].likeness;
-                !found_before(other.structure(), band) && Rule::may_be_same(likeness, other)
+                let other = self.structures[place];
+                (structure ^ other).count_ones() <= MAX_DISTANCE
+                    && !found_before(other, band)
+                    && Rule::may_be_same(likeness, &self.nodes[place].likeness)
             })
             .map(|(_, place)| place)
     }

@@ -1,5 +1,7 @@
 //! What can be typed. What it means is decided in `commands`.
 
+mod keeping;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use niteru_encoder::PrecisionChoice;
 use niteru_imaging::Region;
 use niteru_index::{Condition, ConditionError};
+
+pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, RestoreArgs};
 
 /// The version with the instruction set in use, so that a report of a problem carries both.
 fn version() -> &'static str {
@@ -396,54 +400,6 @@ pub(crate) struct SearchArgs {
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct DuplicatesArgs {
-    /// The collection's name
-    pub(crate) collection: String,
-
-    /// Cosine similarity from which embeddings count as the same [default: 0.97]
-    #[arg(long, value_name = "S", value_parser = similarity, allow_negative_numbers = true)]
-    pub(crate) threshold: Option<f32>,
-
-    /// Write a report with thumbnails
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) report: ReportArgs,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BackupArgs {
-    /// The file to write
-    pub(crate) file: PathBuf,
-
-    /// Take the installed models along; without, they have to be fetched again
-    #[arg(long)]
-    pub(crate) with_models: bool,
-
-    /// Replace a file that is there
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct RestoreArgs {
-    /// The backup
-    pub(crate) file: PathBuf,
-
-    /// Replace a home that is not empty; the old one is kept beside it
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct CheckArgs {
-    /// Read all image files, too, and tell which have changed or are gone
-    #[arg(long)]
-    pub(crate) files: bool,
 }
 
 #[derive(Args, Debug)]

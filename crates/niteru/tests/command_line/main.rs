@@ -6,6 +6,7 @@
 mod cli;
 mod collections;
 mod filters;
+mod keeping;
 #[cfg(unix)]
 mod limits;
 mod precision;
