@@ -92,7 +92,8 @@ def found(options: argparse.Namespace) -> None:
                 else:
                     variant.save(folder / f"{number}.jpg", quality=quality)
         run(options, home, "add", "originals", str(originals))
-        groups = run(options, home, "duplicates", "originals")["groups"]
+        threshold = ["--threshold", options.threshold] if options.threshold else []
+        groups = run(options, home, "duplicates", "originals", *threshold)["groups"]
         pairs = sum(len(group["images"]) * (len(group["images"]) - 1) // 2 for group in groups)
         count = len(photos)
         print(f"{count} photos; of {count * (count - 1) // 2} pairs of different photos, {pairs} stand in one group")
@@ -100,7 +101,7 @@ def found(options: argparse.Namespace) -> None:
             name = f"variant{place}"
             # One way at a time: each variant must be found beside its original, not through a third picture.
             run(options, home, "add", name, str(originals), str(Path(work) / str(place)))
-            groups = run(options, home, "duplicates", name)["groups"]
+            groups = run(options, home, "duplicates", name, *threshold)["groups"]
             numbers = Counter()
             for group in groups:
                 stems = Counter(Path(image["path"]).stem for image in group["images"])
@@ -158,6 +159,7 @@ def main() -> None:
     command.add_argument("folder")
     command.add_argument("--models", required=True)
     command.add_argument("--limit", type=int, default=300)
+    command.add_argument("--threshold")
     command.set_defaults(run=found)
     command = commands.add_parser("scale")
     command.add_argument("--images", type=int, default=100_000)

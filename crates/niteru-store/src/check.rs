@@ -1,6 +1,6 @@
 //! Is everything in a home as it should be?
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use niteru_imaging::Likeness;
 use rayon::prelude::*;
@@ -156,7 +156,7 @@ impl Home {
     }
 }
 
-fn file_problem(id: i64, path: &PathBuf, sha256: &[u8; 32]) -> Option<Problem> {
+fn file_problem(id: i64, path: &Path, sha256: &[u8; 32]) -> Option<Problem> {
     let again = || "add the file's folder again (niteru add COLLECTION FOLDER)".to_owned();
     match lookup::sha256(path) {
         Ok(found) if found == *sha256 => None,

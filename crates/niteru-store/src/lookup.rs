@@ -137,7 +137,8 @@ impl Lookup {
                     likeness: row
                         .get_ref(3)?
                         .as_blob_or_null()?
-                        .and_then(Likeness::from_bytes),
+                        .and_then(Likeness::from_bytes)
+                        .map(Box::new),
                     reused: true,
                 })
             })

@@ -41,7 +41,7 @@ pub(crate) struct Image {
     pub(crate) height: u32,
     /// The stored form of the embedding.
     pub(crate) vector: Vec<u8>,
-    pub(crate) likeness: Option<Likeness>,
+    pub(crate) likeness: Option<Box<Likeness>>,
     /// Whether the embedding was copied.
     pub(crate) reused: bool,
 }
@@ -60,7 +60,7 @@ impl Image {
             ..
         } = *embedded;
         let vector = vector_blob(&embedded.embedding);
-        let likeness = embedded.likeness.clone();
+        let likeness = embedded.likeness.clone().map(Box::new);
         Self {
             file,
             sha256,
@@ -496,7 +496,7 @@ fn put(
         "INSERT OR REPLACE INTO embeddings (image, encoder, vector, crc32) VALUES (?, ?, ?, ?)",
     )?
     .execute(params![id, encoder, vector, crc32fast::hash(vector)])?;
-    put_likeness(tx, id, likeness.as_ref())?;
+    put_likeness(tx, id, likeness.as_deref())?;
     if let (Some(duplicates), Some(likeness)) = (duplicates, likeness) {
         duplicates.insert(id, likeness);
     }

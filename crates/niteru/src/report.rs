@@ -264,6 +264,22 @@ pub(crate) struct Found {
     pub(crate) group: Option<(String, u64)>,
 }
 
+/// A group of duplicates.
+pub(crate) struct SameImages {
+    /// Whether their files are equal.
+    pub(crate) exact: bool,
+    pub(crate) images: Vec<SameImage>,
+}
+
+/// One of a group of duplicates.
+pub(crate) struct SameImage {
+    pub(crate) image: Shown,
+    /// Cosine with the group's first image.
+    pub(crate) similarity: f32,
+    /// Width and height in words.
+    pub(crate) size: String,
+}
+
 /// What a search was restricted by, for its report.
 pub(crate) enum Restriction {
     Only(String),
@@ -436,16 +452,15 @@ impl Report {
         });
     }
 
-    /// Adds groups of duplicates: for each whether its files are equal, and its images with their
-    /// similarities, sizes in pixels included.
-    pub(crate) fn duplicates(&mut self, groups: &[(bool, Vec<(Shown, f32, String)>)]) {
+    /// Adds groups of duplicates.
+    pub(crate) fn duplicates(&mut self, groups: &[SameImages]) {
         let words = self.words;
         self.sections.push(html! {
             p { (if groups.is_empty() { words.no_duplicates } else { words.duplicates_help }) }
-            @for (exact, images) in groups {
+            @for SameImages { exact, images } in groups {
                 h2 { (around(if *exact { words.exact } else { words.near }, images.len())) }
                 div.results {
-                    @for (image, similarity, size) in images {
+                    @for SameImage { image, similarity, size } in images {
                         figure {
                             (image.image())
                             @if image.thumbnail.is_none() { div.absent { (words.absent) } }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Context, count};
 use crate::args::DuplicatesArgs;
 use crate::output::Outcome;
-use crate::report::{Report, Shown};
+use crate::report::{Report, SameImage, SameImages, Shown};
 
 /// The contract of `--json`.
 #[derive(Serialize)]
@@ -64,12 +64,16 @@ pub(super) fn run(context: &Context, args: &DuplicatesArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn shown(group: &DuplicateGroup) -> (bool, Vec<(Shown, f32, String)>) {
-    let images = group.images.iter().map(|image| {
-        let size = format!("{} × {}", image.width, image.height);
-        (Shown::open(&image.path), image.similarity, size)
+fn shown(group: &DuplicateGroup) -> SameImages {
+    let images = group.images.iter().map(|image| SameImage {
+        image: Shown::open(&image.path),
+        similarity: image.similarity,
+        size: format!("{} × {}", image.width, image.height),
     });
-    (group.kind == DuplicateKind::Exact, images.collect())
+    SameImages {
+        exact: group.kind == DuplicateKind::Exact,
+        images: images.collect(),
+    }
 }
 
 fn text(group: &DuplicateGroup) -> String {
