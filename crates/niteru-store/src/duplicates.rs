@@ -99,7 +99,7 @@ impl Collection<'_> {
     /// that were re-encoded, resized, a little cropped or made brighter. docs/duplicates.md says how
     /// well, and what is not found.
     ///
-    /// Images that are missing are left out. Of images with the same contents, only the one that was
+    /// An image may stand in several near groups. Images that are missing are left out. Of images with the same contents, only the one that was
     /// added first can be in a near group.
     ///
     /// Likenesses that are not known yet are found out from the files and stored.
@@ -261,7 +261,8 @@ fn exact_groups(mut rows: Vec<Row>) -> (Vec<DuplicateGroup>, Vec<Row>) {
 ///
 /// Images are connected where they are near duplicates, and each connected set is cut into groups
 /// in which every image is a near duplicate of the first one: a chain of images that change little
-/// by little does not become one group.
+/// by little does not become one group. An image whose duplicates all went to groups that it does
+/// not fit into gets a group with them: these stand in two groups, and no duplicate is lost.
 fn near_groups(
     index: &NearIndex,
     images: &[DuplicateImage],
@@ -299,11 +300,14 @@ fn near_groups(
             use std::cmp::Reverse;
             (Reverse(neighbours[place]), Reverse(pixels(place)), place)
         });
+        let all = set.clone();
         while let Some((&first, rest)) = set.split_first() {
-            let (group, left) = star(first, rest, index, images, judge)?;
-            if group.images.len() > 1 {
-                groups.push(group);
+            let (mut group, left) = star(first, rest, index, images, judge)?;
+            if group.images.len() == 1 {
+                let others: Vec<usize> = all.iter().copied().filter(|&o| o != first).collect();
+                group = star(first, &others, index, images, judge)?.0;
             }
+            groups.extend((group.images.len() > 1).then_some(group));
             set = left;
         }
     }
