@@ -251,12 +251,30 @@ fn files_below(folder: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Ba
         }
         let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         let parts: Option<Vec<&str>> = below.iter().map(|part| part.to_str()).collect();
-        // Models have plain names; what has not is none of ours.
-        if let Some(parts) = parts {
-            files.push((format!("{prefix}/{}", parts.join("/")), entry.into_path()));
+        let name = parts.map(|parts| format!("{prefix}/{}", parts.join("/")));
+        match name.filter(|name| is_ours(name)) {
+            Some(name) => files.push((name, entry.into_path())),
+            // Better now than when the backup is needed.
+            None => {
+                let reason =
+                    "no backup can hold a file of this name: rename it, or leave out the models";
+                return Err(BackupError::io(entry.path())(io::Error::other(reason)));
+            }
         }
     }
     Ok(files)
+}
+
+/// Whether a member's name is one that backups have: it stays below the home on every system.
+pub(crate) fn is_ours(name: &str) -> bool {
+    let plain = |part: &str| {
+        let known = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        !part.is_empty() && !part.ends_with('.') && part.len() <= 200 && part.chars().all(known)
+    };
+    match name.split_once('/') {
+        None => name == DATABASE,
+        Some((folder, rest)) => folder == MODELS && rest.split('/').all(plain) && name.len() <= 90,
+    }
 }
 
 fn member(name: &str, path: &Path) -> Result<Member, BackupError> {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::Home;
 use crate::backup::{
-    BackupError, Hashing, MANIFEST, MODELS, Manifest, Member, VERSION, sync_folder,
+    BackupError, Hashing, MANIFEST, MODELS, Manifest, Member, VERSION, is_ours, sync_folder,
 };
 use crate::home::{DATABASE, lock};
 
@@ -244,18 +244,6 @@ impl<'a> Archive<'a> {
             true => Ok(()),
             false => Err(self.damaged(format!("{name} is not what was backed up (other sha256)"))),
         }
-    }
-}
-
-/// Whether a member's name is one that backups have: it stays below the home on every system.
-fn is_ours(name: &str) -> bool {
-    let plain = |part: &str| {
-        let known = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        !part.is_empty() && !part.ends_with('.') && part.len() <= 200 && part.chars().all(known)
-    };
-    match name.split_once('/') {
-        None => name == DATABASE,
-        Some((folder, rest)) => folder == MODELS && rest.split('/').all(plain) && name.len() <= 90,
     }
 }
 
