@@ -13,7 +13,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use niteru_imaging::{Limits, Picture};
+use niteru_imaging::{Likeness, Limits, Picture};
 use sha2::{Digest, Sha256};
 
 use crate::encoder::{EmbedError, Encoder};
@@ -54,6 +54,8 @@ pub struct Embedded {
     pub width: u32,
     /// Pixels down, after the EXIF orientation.
     pub height: u32,
+    /// What the picture looks like, to find near duplicates.
+    pub likeness: Likeness,
 }
 
 /// Where the time of a run went; the stages are summed over all workers.
@@ -215,6 +217,7 @@ fn prepare(
     lap(&mut times.decode);
     let picture = picture.map_err(|error| error.in_file(path))?;
     let pixels = encoder.preprocess().apply(&picture);
+    let likeness = picture.likeness();
     lap(&mut times.preprocess);
     let (width, height) = picture.full_size();
     let embedded = Embedded {
@@ -223,6 +226,7 @@ fn prepare(
         bytes: bytes.len() as u64,
         width,
         height,
+        likeness,
     };
     Ok((embedded, pixels))
 }

@@ -4,12 +4,13 @@
 //! [`Picture::decode`] recognises the format by content, checks [`Limits`] on the header before
 //! memory is used, applies the EXIF orientation and lays alpha over white.
 //! [`Picture::resize`] gives the bytes that Pillow's `Image.resize` gives.
-//! [`Region`] is a rectangle that someone chose. [`MatrixPlot`] draws a similarity matrix as SVG or PNG.
+//! [`Picture::likeness`] tells the same picture saved anew. [`Region`] is a rectangle that someone chose. [`MatrixPlot`] draws a similarity matrix as SVG or PNG.
 
 mod decode;
 mod encode;
 mod error;
 mod jpeg;
+mod likeness;
 mod limits;
 mod orient;
 mod picture;
@@ -21,6 +22,7 @@ mod tiff;
 
 pub use decode::is_image_path;
 pub use error::{DecodeError, EncodeError, SizeError};
+pub use likeness::Likeness;
 pub use limits::Limits;
 pub use picture::Picture;
 pub use plot::{MatrixPlot, PlotError, colour, text_colour};

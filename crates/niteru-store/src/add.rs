@@ -14,6 +14,7 @@ use crate::home::lock;
 use crate::lookup::{Looked, Lookup, Verdict};
 use crate::metadata_csv::MetadataFile;
 use crate::sink::{Image, Sink, Write};
+use crate::skip::{DuplicateFilter, SkippedDuplicate};
 use crate::walk::{self, Found};
 use crate::{Candidate, EmbeddedFile, EncoderSeconds, Home, ImageEncoder, StoreError, paths};
 
@@ -32,6 +33,9 @@ const AHEAD: usize = 256;
 pub struct AddOptions<'a> {
     /// A CSV file with a `path` column; its other columns become metadata.
     pub metadata: Option<&'a Path>,
+    /// Leave out new files that the collection has already: with the same contents, or as near
+    /// duplicates as [`Collection::duplicates`](crate::Collection::duplicates) finds them.
+    pub skip_duplicates: bool,
     /// Set to true, from any thread, to stop: what is stored stays, the report says so.
     pub cancel: Option<&'a AtomicBool>,
     /// Called after every file, from one thread at a time.
@@ -54,7 +58,7 @@ pub struct AddProgress {
 }
 
 /// What adding did. JSON: `{"collection", "model", "added", "updated", "unchanged", "missing",
-/// "skipped": [{"path", "reason"}], "seconds", …}`.
+/// "duplicates", "skipped": [{"path", "reason"}], "seconds", …}`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct AddReport {
     /// The collection.
@@ -73,6 +77,8 @@ pub struct AddReport {
     /// leave them out until a file is there again.
     #[serde(serialize_with = "paths::serialize_all")]
     pub missing: Vec<PathBuf>,
+    /// New files that were not added because the collection has them already.
+    pub duplicates: Vec<SkippedDuplicate>,
     /// Files, folders and metadata rows that could not be used.
     pub skipped: Vec<Skipped>,
     /// What was read from the metadata file, if one was given.
@@ -165,6 +171,7 @@ impl Home {
             collection,
             &identity,
             existing.map(|(id, _)| id),
+            options.skip_duplicates.then(DuplicateFilter::new),
             started,
         );
         let roots = absolute_roots(paths);

@@ -2,6 +2,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use niteru_encoder::{EmbedOptions, Encoder, JpegDecode};
+use niteru_imaging::Likeness;
 use serde::Serialize;
 
 use crate::error::Source;
@@ -57,6 +58,7 @@ impl ImageEncoder for FileEncoder<'_> {
                         bytes: embedded.bytes,
                         width: embedded.width,
                         height: embedded.height,
+                        likeness: Some(embedded.likeness),
                     })
                     .map_err(Source::from);
                 on_result(file, result)
@@ -138,6 +140,8 @@ pub struct EmbeddedFile {
     pub width: u32,
     /// Pixels down, as stored in the file.
     pub height: u32,
+    /// What the picture looks like. `None`: found out from the file when it is first needed.
+    pub likeness: Option<Likeness>,
 }
 
 /// Where an encoder spent its time, in seconds summed over its threads.

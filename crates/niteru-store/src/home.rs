@@ -10,7 +10,7 @@ use crate::notice::{Notice, Notices};
 use crate::{IndexPolicy, StoreError, schema};
 
 /// Name of the database in a home.
-const DATABASE: &str = "niteru.sqlite3";
+pub(crate) const DATABASE: &str = "niteru.sqlite3";
 
 /// The data directory: the database, the model cache, the sample photos.
 ///
@@ -28,7 +28,7 @@ pub struct Home {
     directory: PathBuf,
     database: PathBuf,
     access: Access,
-    writer: Mutex<Connection>,
+    pub(crate) writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     pub(crate) indexes: Mutex<HashMap<i64, Arc<OnceLock<Arc<CachedIndex>>>>>,
     pub(crate) index_policy: IndexPolicy,

@@ -26,7 +26,10 @@
 //! ```
 
 mod add;
+mod backup;
+mod check;
 mod collection;
+mod duplicates;
 mod encoder;
 mod error;
 mod evaluate;
@@ -40,15 +43,21 @@ mod lookup;
 mod metadata;
 mod metadata_csv;
 mod notice;
+mod near;
 mod paths;
+mod restore;
 mod samples;
 mod schema;
 mod search;
 mod sink;
+mod skip;
 mod walk;
 
 pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport, Skipped};
+pub use backup::{BackupError, BackupOptions, BackupReport};
+pub use check::{CheckOptions, CheckReport, Checked, Problem, ProblemKind, check};
 pub use collection::{Collection, CollectionSummary, Image};
+pub use duplicates::{DuplicateGroup, DuplicateImage, DuplicateKind, DuplicateOptions, Duplicates};
 pub use encoder::{
     Candidate, EmbeddedFile, EncoderIdentity, EncoderSeconds, FileEncoder, ImageEncoder, OnResult,
 };
@@ -60,6 +69,8 @@ pub use home::Home;
 pub use index::{IndexBuild, IndexPolicy, IndexReport, IndexState, IndexStatus};
 pub use metadata::Metadata;
 pub use notice::Notice;
+pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use samples::{SAMPLES, Sample, SamplesError, SamplesReport};
 pub use search::{Query, SearchResult};
+pub use skip::SkippedDuplicate;
 pub use walk::image_files;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use niteru_imaging::Likeness;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -119,10 +120,11 @@ impl Lookup {
         let bytes = stored_length(file);
         self.connection
             .prepare_cached(
-                "SELECT i.width, i.height, e.vector
+                "SELECT i.width, i.height, e.vector, l.likeness
                  FROM images i
                  JOIN embeddings e ON e.image = i.id
                  JOIN encoders c ON c.id = e.encoder
+                 LEFT JOIN likenesses l ON l.image = i.id
                  WHERE i.bytes = ? AND i.sha256 = ? AND c.fingerprint = ? LIMIT 1",
             )?
             .query_row(params![bytes, sha256, self.fingerprint], |row| {
@@ -132,6 +134,11 @@ impl Lookup {
                     width: row.get(0)?,
                     height: row.get(1)?,
                     vector: row.get(2)?,
+                    likeness: row
+                        .get_ref(3)?
+                        .as_blob_or_null()?
+                        .and_then(Likeness::from_bytes)
+                        .map(Box::new),
                     reused: true,
                 })
             })

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/2-links.sql"),
     include_str!("schema/3-precision.sql"),
     include_str!("schema/4-typed-metadata.sql"),
+    include_str!("schema/5-likenesses.sql"),
 ];
 
 /// How long a writer waits for another one.

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use niteru_imaging::Likeness;
 use rusqlite::{Transaction, params};
 
 use crate::collection::{check_identity, find, next_change, vector_blob};
 use crate::error::Failure;
 use crate::known::{Known, Place};
 use crate::lookup::Lookup;
+use crate::skip::{DuplicateFilter, SkippedDuplicate};
 use crate::{
     AddProgress, AddReport, Candidate, EmbeddedFile, EncoderIdentity, Home, Skipped, StoreError,
     paths,
@@ -39,6 +41,7 @@ pub(crate) struct Image {
     pub(crate) height: u32,
     /// The stored form of the embedding.
     pub(crate) vector: Vec<u8>,
+    pub(crate) likeness: Option<Box<Likeness>>,
     /// Whether the embedding was copied.
     pub(crate) reused: bool,
 }
@@ -57,19 +60,21 @@ impl Image {
             ..
         } = *embedded;
         let vector = vector_blob(&embedded.embedding);
+        let likeness = embedded.likeness.clone().map(Box::new);
         Self {
             file,
             sha256,
             width,
             height,
             vector,
+            likeness,
             reused: false,
         }
     }
 }
 
 /// What became of a write.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Outcome {
     Added {
         reused: bool,
@@ -78,6 +83,8 @@ enum Outcome {
         reused: bool,
     },
     Unchanged,
+    /// The collection has it already, under another path.
+    Duplicate(SkippedDuplicate),
     /// The image to be touched was removed or altered by someone else meanwhile.
     Overtaken,
 }
@@ -92,6 +99,8 @@ pub(crate) struct Sink<'a> {
     pending: Vec<Write>,
     pending_since: Option<Instant>,
     done: u64,
+    /// What new images are compared with, where duplicates are to be skipped.
+    duplicates: Option<DuplicateFilter>,
     report: AddReport,
     /// The error that ended the run.
     pub(crate) failure: Option<StoreError>,
@@ -103,6 +112,7 @@ impl<'a> Sink<'a> {
         name: &'a str,
         identity: &'a EncoderIdentity,
         collection: Option<i64>,
+        duplicates: Option<DuplicateFilter>,
         started: Instant,
     ) -> Self {
         let report = AddReport {
@@ -119,6 +129,7 @@ impl<'a> Sink<'a> {
             pending: Vec::with_capacity(BATCH),
             pending_since: None,
             done: 0,
+            duplicates,
             report,
             failure: None,
         }
@@ -202,18 +213,26 @@ impl<'a> Sink<'a> {
         }
         let started = Instant::now();
         let now = now();
+        let mut duplicates = self.duplicates.take();
         let (collection, outcomes) = self.home.write(|tx| {
             let (collection, encoder) = open_collection(tx, self.name, self.identity, now)?;
+            if let Some(duplicates) = &mut duplicates {
+                duplicates.catch_up(tx, collection)?;
+            }
             let outcomes: Result<Vec<Outcome>, Failure> = self
                 .pending
                 .iter()
                 .map(|write| match write {
-                    Write::Put(image) => put(tx, collection, encoder, image, now),
+                    Write::Put(image) => {
+                        let duplicates = duplicates.as_mut();
+                        put(tx, collection, encoder, image, duplicates, now)
+                    }
                     Write::Touch { file, sha256 } => touch(tx, collection, file, sha256),
                 })
                 .collect();
             Ok((collection, outcomes?))
         })?;
+        self.duplicates = duplicates;
         self.collection = Some(collection);
         let pending = std::mem::take(&mut self.pending);
         for (write, outcome) in pending.into_iter().zip(outcomes) {
@@ -235,6 +254,7 @@ impl<'a> Sink<'a> {
                 self.report.reused += u64::from(reused);
             }
             Outcome::Unchanged => self.report.unchanged += 1,
+            Outcome::Duplicate(duplicate) => self.report.duplicates.push(duplicate),
             Outcome::Overtaken => {
                 let (Write::Put(Image { file, .. }) | Write::Touch { file, .. }) = write;
                 let reason = "removed or changed by another process meanwhile: add it again";
@@ -406,6 +426,7 @@ fn put(
     collection: i64,
     encoder: i64,
     image: &Image,
+    duplicates: Option<&mut DuplicateFilter>,
     now: i64,
 ) -> Result<Outcome, Failure> {
     let Image {
@@ -414,11 +435,18 @@ fn put(
         width,
         height,
         vector,
+        likeness,
         reused,
     } = image;
     let known = Known::find(tx, collection, file)?;
     if known.as_ref().is_some_and(|known| known.sha256 == *sha256) {
         return touch(tx, collection, file, sha256);
+    }
+    if known.is_none()
+        && let Some(duplicates) = &duplicates
+        && let Some(duplicate) = duplicates.find(tx, collection, image)?
+    {
+        return Ok(Outcome::Duplicate(duplicate));
     }
     let place = match &known {
         Some(known) => known.place_for(file),
@@ -465,15 +493,36 @@ fn put(
         tx.last_insert_rowid()
     };
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO embeddings (image, encoder, vector) VALUES (?, ?, ?)",
+        "INSERT OR REPLACE INTO embeddings (image, encoder, vector, crc32) VALUES (?, ?, ?, ?)",
     )?
-    .execute(params![id, encoder, vector])?;
+    .execute(params![id, encoder, vector, crc32fast::hash(vector)])?;
+    put_likeness(tx, id, likeness.as_deref())?;
+    if let (Some(duplicates), Some(likeness)) = (duplicates, likeness) {
+        duplicates.insert(id, likeness);
+    }
     let reused = *reused;
     Ok(if known.is_some() {
         Outcome::Updated { reused }
     } else {
         Outcome::Added { reused }
     })
+}
+
+/// Stores what an image looks like, or forgets what it looked like before.
+fn put_likeness(
+    tx: &Transaction<'_>,
+    image: i64,
+    likeness: Option<&Likeness>,
+) -> rusqlite::Result<()> {
+    match likeness {
+        Some(likeness) => tx
+            .prepare_cached("INSERT OR REPLACE INTO likenesses (image, likeness) VALUES (?, ?)")?
+            .execute(params![image, likeness.to_bytes()])?,
+        None => tx
+            .prepare_cached("DELETE FROM likenesses WHERE image = ?")?
+            .execute([image])?,
+    };
+    Ok(())
 }
 
 /// Remembers the time, and the place, of an image whose contents are as they were.

@@ -1,5 +1,7 @@
 //! What can be typed. What it means is decided in `commands`.
 
+mod keeping;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use niteru_encoder::PrecisionChoice;
 use niteru_imaging::Region;
 use niteru_index::{Condition, ConditionError};
+
+pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, RestoreArgs};
 
 /// The version with the instruction set in use, so that a report of a problem carries both.
 fn version() -> &'static str {
@@ -104,6 +108,28 @@ pub(crate) enum Command {
                       niteru images parts remove 42 43"
     )]
     Images(ImagesArgs),
+    /// Find images that a collection holds more than once
+    #[command(
+        after_help = "Examples:\n  niteru duplicates parts\n  niteru duplicates parts --html duplicates.html\n  \
+                      niteru duplicates parts --threshold 0.99\n\n\
+                      Equal files, and pictures that were re-encoded, resized, made brighter or a little\n\
+                      cropped. docs/duplicates.md says what is found and what is not."
+    )]
+    Duplicates(DuplicatesArgs),
+    /// Write the home into one file, while others go on using it
+    #[command(after_help = "Examples:\n  niteru backup niteru-2026-01-05.tar\n\n\
+                      The file holds the database. Image files are not in it, and models only with\n\
+                      --with-models.")]
+    Backup(BackupArgs),
+    /// Make the home what it was when a backup was written
+    #[command(after_help = "Examples:\n  niteru restore niteru-2026-01-05.tar\n  \
+                      niteru restore niteru-2026-01-05.tar --home /srv/niteru --force\n\n\
+                      No other command may use the home meanwhile.")]
+    Restore(RestoreArgs),
+    /// Look whether everything in the home is as it should be
+    #[command(after_help = "Examples:\n  niteru check\n  niteru check --files\n\n\
+                      Exit code 1 when there are problems; each is told with the way out.")]
+    Check(CheckArgs),
     /// Measure how well a collection's embeddings find what belongs together
     #[command(
         subcommand,
@@ -305,6 +331,10 @@ pub(crate) struct AddArgs {
     /// A CSV file with a `path` column; its other columns become metadata
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata: Option<PathBuf>,
+
+    /// Leave out new files that the collection has already, as equal files or near duplicates
+    #[arg(long)]
+    pub(crate) skip_duplicates: bool,
 
     #[command(flatten)]
     pub(crate) model: ModelArgs,

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     match commands::run(cli, output) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Skipped) => ExitCode::from(3),
+        Ok(Outcome::Problems) => ExitCode::FAILURE,
         Err(error) if is_closed_stdout(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output.warn(format!("niteru: {}{}", chain(&error), way_out(&error)));

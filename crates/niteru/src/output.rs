@@ -14,6 +14,8 @@ pub(crate) enum Outcome {
     Done,
     /// Done, but some inputs were skipped; they have been listed.
     Skipped,
+    /// Problems were looked for, found and listed.
+    Problems,
 }
 
 impl Outcome {
@@ -119,6 +121,14 @@ impl Output {
         {
             bar.set_style(style);
         }
+    }
+
+    /// A bar over images of which the number is known.
+    pub(crate) fn steps_bar(&self) -> ProgressBar {
+        self.bar(
+            Some(0),
+            "{bar:30} {pos}/{len} images  {per_sec}  {eta} left",
+        )
     }
 
     /// A bar over the bytes of a file.

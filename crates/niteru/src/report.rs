@@ -92,6 +92,13 @@ struct Words {
     in_group: [&'static str; 2],
     /// Before and after the number of images that have no value to be grouped by.
     ungrouped: [&'static str; 2],
+    /// Before and after the collection's name.
+    duplicates_of: [&'static str; 2],
+    duplicates_help: &'static str,
+    /// Before and after the number of images.
+    exact: [&'static str; 2],
+    near: [&'static str; 2],
+    no_duplicates: &'static str,
     absent: &'static str,
     none: &'static str,
     next: &'static str,
@@ -123,6 +130,13 @@ const ENGLISH: Words = Words {
         "Left out, since they have no value to be grouped by: ",
         " images",
     ],
+    duplicates_of: ["Duplicates in ", ""],
+    duplicates_help: "The first image of each group is the one that the others were compared with. The \
+                      number is the cosine similarity. Look before you remove: parts can differ in what \
+                      no camera sees.",
+    exact: ["Equal files: ", ""],
+    near: ["The same picture, saved anew: ", ""],
+    no_duplicates: "No image is there more than once.",
     absent: "no picture",
     none: "Nothing in the collection is as similar as was asked for.",
     next: "What to try next",
@@ -151,6 +165,12 @@ const JAPANESE: Words = Words {
     unlike: "似ていない例",
     in_group: ["", " 枚"],
     ungrouped: ["グループ分けする値がないため除いた画像: ", " 枚"],
+    duplicates_of: ["「", "」の重複画像"],
+    duplicates_help: "各グループの先頭の画像と、ほかの画像を比べています。数字はコサイン類似度です。\
+                      削除する前に確認してください。写真では見分けられない部品もあります。",
+    exact: ["同じファイル: ", " 枚"],
+    near: ["保存し直した同じ画像: ", " 枚"],
+    no_duplicates: "重複した画像はありませんでした。",
     absent: "画像なし",
     none: "指定した類似度以上の画像はありませんでした。",
     next: "次に試すこと",
@@ -244,6 +264,22 @@ pub(crate) struct Found {
     pub(crate) group: Option<(String, u64)>,
 }
 
+/// A group of duplicates.
+pub(crate) struct SameImages {
+    /// Whether their files are equal.
+    pub(crate) exact: bool,
+    pub(crate) images: Vec<SameImage>,
+}
+
+/// One of a group of duplicates.
+pub(crate) struct SameImage {
+    pub(crate) image: Shown,
+    /// Cosine with the group's first image.
+    pub(crate) similarity: f32,
+    /// Width and height in words.
+    pub(crate) size: String,
+}
+
 /// What a search was restricted by, for its report.
 pub(crate) enum Restriction {
     Only(String),
@@ -292,6 +328,17 @@ impl Report {
     pub(crate) fn of_search(language: Option<Language>, collection: &str, model: &str) -> Report {
         Report::new(language, model, |words| {
             around(words.results_of, collection)
+        })
+    }
+
+    /// A report about the duplicates of a collection.
+    pub(crate) fn of_duplicates(
+        language: Option<Language>,
+        collection: &str,
+        model: &str,
+    ) -> Report {
+        Report::new(language, model, |words| {
+            around(words.duplicates_of, collection)
         })
     }
 
@@ -397,6 +444,30 @@ impl Report {
                                 dl {
                                     @for (field, value) in &result.metadata { dt { (field) } dd { (value) } }
                                 }
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Adds groups of duplicates.
+    pub(crate) fn duplicates(&mut self, groups: &[SameImages]) {
+        let words = self.words;
+        self.sections.push(html! {
+            p { (if groups.is_empty() { words.no_duplicates } else { words.duplicates_help }) }
+            @for SameImages { exact, images } in groups {
+                h2 { (around(if *exact { words.exact } else { words.near }, images.len())) }
+                div.results {
+                    @for SameImage { image, similarity, size } in images {
+                        figure {
+                            (image.image())
+                            @if image.thumbnail.is_none() { div.absent { (words.absent) } }
+                            figcaption {
+                                span.rank { (size) }
+                                b { (format!("{similarity:.3}")) } br;
+                                span.name title=(image.title()) { (image.name) }
                             }
                         }
                     }

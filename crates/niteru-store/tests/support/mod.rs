@@ -58,6 +58,7 @@ impl FakeEncoder {
             bytes,
             width: 4,
             height: 3,
+            likeness: None,
         })
     }
 

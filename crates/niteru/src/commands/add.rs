@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 use niteru_encoder::{EmbedOptions, Encoder};
-use niteru_store::{AddOptions, AddProgress, AddReport, FileEncoder, Home, Skipped};
+use niteru_store::{AddOptions, AddProgress, AddReport, DuplicateKind, FileEncoder, Home, Skipped};
 
 use super::{Context, count, index, shown};
 use crate::args::AddArgs;
@@ -24,6 +24,7 @@ pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
         &args.collection,
         &args.paths,
         args.metadata.as_deref(),
+        args.skip_duplicates,
         &encoder,
         args.model.threads,
     )?;
@@ -44,12 +45,15 @@ pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
 }
 
 /// Adds with a progress bar, and tells of every input that was skipped.
+// As many plain words as there are things to add with.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn add(
     context: &Context,
     home: &Home,
     collection: &str,
     paths: &[PathBuf],
     metadata: Option<&Path>,
+    skip_duplicates: bool,
     encoder: &Encoder,
     threads: Option<NonZeroUsize>,
 ) -> Result<AddReport> {
@@ -63,6 +67,7 @@ pub(super) fn add(
     };
     let mut options = AddOptions::default();
     options.metadata = metadata;
+    options.skip_duplicates = skip_duplicates;
     options.progress = Some(&progress);
     let options_for_files = EmbedOptions {
         threads,
@@ -79,6 +84,17 @@ pub(super) fn add(
         context
             .output
             .warn(format!("skipped: {}", described(skipped)));
+    }
+    for duplicate in &report.duplicates {
+        let how = match duplicate.kind {
+            DuplicateKind::Exact => "has the contents of".to_owned(),
+            DuplicateKind::Near => format!("looks the same ({:.3}) as", duplicate.similarity),
+        };
+        context.output.note(format!(
+            "not added: {} {how} {}",
+            shown(&duplicate.path),
+            shown(&duplicate.image_path)
+        ));
     }
     Ok(report)
 }
@@ -103,6 +119,10 @@ fn summary(report: &AddReport) -> String {
         report.seconds,
         report.model,
     );
+    if !report.duplicates.is_empty() {
+        let files = count(report.duplicates.len(), "duplicate");
+        text += &format!("\n{files} not added: the collection has them already");
+    }
     if !report.missing.is_empty() {
         let files = count(report.missing.len(), "file");
         text += &format!(

@@ -73,6 +73,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         COLLECTION,
         &paths,
         Some(csv),
+        false,
         &encoder,
         args.model.threads,
     )?;

@@ -1,11 +1,14 @@
 //! One module a command; each turns arguments into calls of the rooms and their results into output.
 
 mod add;
+mod backup;
 mod bench;
 mod bench_search;
+mod check;
 mod collections;
 mod compare;
 mod demo;
+mod duplicates;
 mod embed;
 mod eval;
 mod images;
@@ -59,6 +62,10 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
         Command::Add(args) => add::run(&context, &args),
         Command::Search(args) => search::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
+        Command::Duplicates(args) => duplicates::run(&context, &args),
+        Command::Backup(args) => backup::backup(&context, &args),
+        Command::Restore(args) => backup::restore(&context, &args),
+        Command::Check(args) => check::run(&context, &args),
         Command::Eval(EvalCommand::Retrieval {
             collection,
             label,

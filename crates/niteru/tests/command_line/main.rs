@@ -7,6 +7,7 @@ mod cli;
 mod collections;
 mod filters;
 mod index;
+mod keeping;
 #[cfg(unix)]
 mod limits;
 mod precision;

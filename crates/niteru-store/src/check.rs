@@ -1,0 +1,337 @@
+//! Is everything in a home as it should be?
+
+use std::path::Path;
+
+use niteru_imaging::Likeness;
+use rayon::prelude::*;
+use rusqlite::Transaction;
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::near::from_blob;
+use crate::{Home, StoreError, lookup, paths};
+
+/// Lines of SQLite's that are reported: one damaged page gives many.
+const LINES: u32 = 100;
+
+/// Files that are read at a time.
+const PAGE: usize = 256;
+
+/// What to look at.
+#[derive(Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct CheckOptions<'a> {
+    /// Read all image files and compare their sha256 with what was embedded.
+    pub files: bool,
+    /// Called with the number of files read and of those to read.
+    pub progress: Option<&'a (dyn Fn(u64, u64) + Sync)>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// Empty when all is well.
+    pub problems: Vec<Problem>,
+    /// What was looked at.
+    pub checked: Checked,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Images.
+    pub images: u64,
+    /// Metadata values.
+    pub values: u64,
+    /// Image files read; 0 unless asked for.
+    pub files: u64,
+    /// Embeddings that were stored before there were checksums: damage to them may go unnoticed.
+    pub without_checksum: u64,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// What it concerns.
+    pub kind: ProblemKind,
+    /// A sentence.
+    pub what: String,
+    /// What to do about it.
+    pub way_out: String,
+}
+
+/// What a problem concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProblemKind {
+    /// The database file is damaged.
+    Database,
+    /// Rows that do not fit together.
+    Truth,
+    /// An image file has other contents than were embedded.
+    Changed,
+    /// An image file is gone or cannot be read.
+    Missing,
+}
+
+const RESTORE: &str =
+    "restore a backup (niteru restore), or move the database file away and add the images again";
+const REMOVE: &str = "remove the image (niteru images COLLECTION remove ID) and add its file again";
+
+/// Looks through a home. A database that is too damaged to be opened is a problem, not an error.
+///
+/// # Errors
+/// What keeps a home from being looked at: it is not there, in use, of a newer format.
+pub fn check(home: &Path, options: CheckOptions<'_>) -> Result<CheckReport, StoreError> {
+    let database = |source: &dyn std::fmt::Display| CheckReport {
+        problems: vec![Problem {
+            kind: ProblemKind::Database,
+            what: format!("the database cannot be read: {source}"),
+            way_out: RESTORE.into(),
+        }],
+        checked: Checked::default(),
+    };
+    let result = Home::open(home).and_then(|home| home.check(options));
+    match result {
+        Err(StoreError::Corrupt { source, .. }) => Ok(database(&source)),
+        result => result,
+    }
+}
+
+impl Home {
+    fn check(&self, options: CheckOptions<'_>) -> Result<CheckReport, StoreError> {
+        let mut report = CheckReport::default();
+        let sound = self.read(|tx| {
+            check_database(tx, &mut report)?;
+            Ok(report.problems.is_empty())
+        })?;
+        // Of a damaged database the rest would be noise, or end in an error.
+        if !sound {
+            return Ok(report);
+        }
+        self.read(|tx| {
+            check_embeddings(tx, &mut report)?;
+            check_changes(tx, &mut report)?;
+            check_values(tx, &mut report)?;
+            check_likenesses(tx, &mut report)?;
+            check_indexes(tx, &mut report)
+        })?;
+        if options.files {
+            self.check_files(&options, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    fn check_files(
+        &self,
+        options: &CheckOptions<'_>,
+        report: &mut CheckReport,
+    ) -> Result<(), StoreError> {
+        type Stored = (i64, Vec<u8>, [u8; 32], bool);
+        let images: Vec<Stored> = self.read(|tx| {
+            let sql = "SELECT id, path, sha256, missing FROM images ORDER BY id";
+            let mut statement = tx.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })?;
+        let total = images.len() as u64;
+        for page in images.chunks(PAGE) {
+            let look = |(id, path, sha256, missing): &Stored| {
+                let path = paths::from_bytes(path.clone());
+                match missing {
+                    // Known to be gone; `images list --missing` has these.
+                    true => None,
+                    false => file_problem(*id, &path, sha256),
+                }
+            };
+            report.problems.par_extend(page.par_iter().filter_map(look));
+            report.checked.files += page.len() as u64;
+            if let Some(progress) = options.progress {
+                progress(report.checked.files, total);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn file_problem(id: i64, path: &Path, sha256: &[u8; 32]) -> Option<Problem> {
+    let again = || "add the file's folder again (niteru add COLLECTION FOLDER)".to_owned();
+    match lookup::sha256(path) {
+        Ok(found) if found == *sha256 => None,
+        Ok(_) => Some(Problem {
+            kind: ProblemKind::Changed,
+            what: format!(
+                "{} (image {id}) has changed since it was embedded",
+                path.display()
+            ),
+            way_out: again(),
+        }),
+        Err(error) => Some(Problem {
+            kind: ProblemKind::Missing,
+            what: format!("{} (image {id}) cannot be read: {error}", path.display()),
+            way_out: format!("bring the file back, or {}", again()),
+        }),
+    }
+}
+
+fn truth(report: &mut CheckReport, what: String, way_out: &str) {
+    report.problems.push(Problem {
+        kind: ProblemKind::Truth,
+        what,
+        way_out: way_out.into(),
+    });
+}
+
+/// What SQLite itself finds.
+fn check_database(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Failure> {
+    let mut problem = |what: String| {
+        report.problems.push(Problem {
+            kind: ProblemKind::Database,
+            what: format!("the database is damaged: {what}"),
+            way_out: RESTORE.into(),
+        });
+    };
+    let mut statement = tx.prepare(&format!("PRAGMA integrity_check({LINES})"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let line: String = row.get(0)?;
+        if line != "ok" {
+            problem(line);
+        }
+    }
+    let mut statement = tx.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        problem(format!("a row of {table} belongs to no row of {parent}"));
+    }
+    Ok(())
+}
+
+/// Each image has one embedding, of its collection's encoder, unchanged, with a direction.
+fn check_embeddings(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Failure> {
+    let mut statement = tx.prepare(
+        "SELECT i.id, c.name, n.dimensions, c.encoder = e.encoder, e.vector, e.crc32
+         FROM images i JOIN collections c ON c.id = i.collection JOIN encoders n ON n.id = c.encoder
+         LEFT JOIN embeddings e ON e.image = i.id ORDER BY i.id",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        report.checked.images += 1;
+        let dimensions: i64 = row.get(2)?;
+        let own: Option<bool> = row.get(3)?;
+        let crc: Option<u32> = row.get(5)?;
+        report.checked.without_checksum += u64::from(crc.is_none());
+        let what = match row
+            .get_ref(4)?
+            .as_blob_or_null()
+            .map_err(rusqlite::Error::from)?
+        {
+            None => "has no embedding".into(),
+            Some(_) if own != Some(true) => "has an embedding of another model".into(),
+            Some(vector) => match vector_problem(vector, dimensions, crc) {
+                Some(what) => what,
+                None => continue,
+            },
+        };
+        let (id, collection): (i64, String) = (row.get(0)?, row.get(1)?);
+        truth(
+            report,
+            format!("image {id} of collection {collection:?} {what}"),
+            REMOVE,
+        );
+    }
+    Ok(())
+}
+
+fn vector_problem(vector: &[u8], dimensions: i64, crc: Option<u32>) -> Option<String> {
+    let expected = usize::try_from(dimensions).unwrap_or(0) * 2;
+    if vector.len() != expected {
+        return Some(format!(
+            "has an embedding of {} bytes, expected {expected}",
+            vector.len()
+        ));
+    }
+    if crc.is_some_and(|crc| crc != crc32fast::hash(vector)) {
+        return Some("has an embedding that was damaged on the disk (other checksum)".into());
+    }
+    // Rounding to f16 moves the length by far less.
+    let square: f32 = from_blob(vector).iter().map(|x| x * x).sum();
+    let unit = (0.98..1.02).contains(&square);
+    (!unit).then(|| {
+        format!(
+            "has an embedding of length {:.3}, expected 1",
+            square.sqrt()
+        )
+    })
+}
+
+/// Change numbers are used once, and none is ahead of the home's.
+fn check_changes(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Failure> {
+    let last: i64 = tx.query_row("SELECT change FROM home", [], |row| row.get(0))?;
+    let mut statement = tx.prepare(
+        "SELECT change, count(*) FROM
+             (SELECT change FROM images UNION ALL SELECT change FROM removed_images)
+         GROUP BY change HAVING count(*) > 1 OR change > ? OR change < 1",
+    )?;
+    let mut rows = statement.query([last])?;
+    while let Some(row) = rows.next()? {
+        let (change, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let what = match count {
+            1 => format!("change number {change} is not between 1 and the home's last, {last}"),
+            _ => format!("change number {change} was given {count} times"),
+        };
+        truth(report, what, RESTORE);
+    }
+    Ok(())
+}
+
+/// Values of metadata beside their texts are what the texts say.
+fn check_values(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Failure> {
+    let count: i64 = tx.query_row("SELECT count(*) FROM metadata", [], |row| row.get(0))?;
+    report.checked.values = count.cast_unsigned();
+    let mut statement = tx.prepare(
+        "SELECT m.image, f.name FROM metadata m JOIN fields f ON f.id = m.field
+         JOIN images i ON i.id = m.image
+         WHERE m.number IS NOT niteru_number(m.value) OR m.instant IS NOT niteru_instant(m.value)
+            OR f.collection != i.collection",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (image, field): (i64, String) = (row.get(0)?, row.get(1)?);
+        let what =
+            format!("{field:?} of image {image} is stored as another number or date than its text");
+        truth(
+            report,
+            what,
+            "add the metadata again (niteru add COLLECTION FOLDER --metadata FILE)",
+        );
+    }
+    Ok(())
+}
+
+/// Likenesses can be read.
+fn check_likenesses(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Failure> {
+    let mut statement = tx.prepare("SELECT image, likeness FROM likenesses")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let blob = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        if Likeness::from_bytes(blob).is_none() {
+            let image: i64 = row.get(0)?;
+            truth(
+                report,
+                format!("the likeness of image {image} has {} bytes", blob.len()),
+                REMOVE,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The place where index files are compared with the database. An index in memory is made from it at
+/// every start and needs no check.
+fn check_indexes(_tx: &Transaction<'_>, _report: &mut CheckReport) -> Result<(), Failure> {
+    Ok(())
+}

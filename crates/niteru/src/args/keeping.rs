@@ -1,0 +1,55 @@
+//! Arguments of `duplicates`, `backup`, `restore` and `check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{ReportArgs, similarity};
+
+#[derive(Args, Debug)]
+pub(crate) struct DuplicatesArgs {
+    /// The collection's name
+    pub(crate) collection: String,
+
+    /// Cosine similarity from which embeddings count as the same [default: 0.97]
+    #[arg(long, value_name = "S", value_parser = similarity, allow_negative_numbers = true)]
+    pub(crate) threshold: Option<f32>,
+
+    /// Write a report with thumbnails
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    /// The file to write
+    pub(crate) file: PathBuf,
+
+    /// Take the installed models along; without, they have to be fetched again
+    #[arg(long)]
+    pub(crate) with_models: bool,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    pub(crate) file: PathBuf,
+
+    /// Replace a home that is not empty; the old one is kept beside it
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// Read all image files, too, and tell which have changed or are gone
+    #[arg(long)]
+    pub(crate) files: bool,
+}
