@@ -284,18 +284,46 @@ impl Encoder {
         if pixels.is_empty() {
             return Vec::new();
         }
+        if !self.preprocess.framing().mirrors() {
+            return self.unit_vectors(&self.vectors(threading, pixels));
+        }
+        let mirrored: Vec<Pixels> = pixels.iter().map(Pixels::mirrored).collect();
+        let mut sums = self.vectors(threading, pixels);
+        let others = self.vectors(threading, &mirrored);
+        self.add_directions(&mut sums, &others);
+        self.unit_vectors(&sums)
+    }
+
+    /// Embeddings as the network gives them, `[pixels.len(), dimensions]`.
+    fn vectors(&self, threading: Threading, pixels: &[Pixels]) -> Vec<f32> {
         let images: Vec<&Pixels> = pixels.iter().collect();
         let compute = Compute {
             kernels: self.kernels,
             threading,
         };
-        let vectors = self.with_scratch(|scratch| match &self.network {
+        self.with_scratch(|scratch| match &self.network {
             Network::EfficientNet(network) => {
                 network.forward(compute, &images, &mut scratch.efficientnet)
             }
             Network::Clip(tower) => tower.forward(compute, &images, &mut scratch.clip),
-        });
-        self.unit_vectors(&vectors)
+        })
+    }
+
+    /// Each vector becomes the sum of its direction and that of its other half; what has no direction
+    /// becomes zeros or NaN, and so no embedding.
+    fn add_directions(&self, vectors: &mut [f32], others: &[f32]) {
+        let pairs = vectors
+            .chunks_exact_mut(self.dimensions)
+            .zip(others.chunks_exact(self.dimensions));
+        for (vector, other) in pairs {
+            let mut other = other.to_vec();
+            let both = self.kernels.normalize(vector).is_some()
+                && self.kernels.normalize(&mut other).is_some();
+            match both {
+                true => vector.iter_mut().zip(&other).for_each(|(a, b)| *a += b),
+                false => vector.fill(0.0),
+            }
+        }
     }
 
     /// The grid of patch features of one picture.

@@ -24,6 +24,7 @@ mod causes;
 mod encoder;
 mod fetch;
 mod fingerprint;
+mod framing;
 mod load;
 mod packed;
 mod pipeline;
@@ -48,6 +49,7 @@ pub use fetch::{
     WheelFile,
 };
 pub use fingerprint::{Fingerprint, FingerprintError};
+pub use framing::{Framing, FramingError};
 pub use load::{LoadError, LoadOptions};
 pub use pipeline::{EmbedOptions, Embedded, StageTimes};
 pub use precision::{LEAST_COSINE, OnPhoto, PrecisionChoice, PrecisionReport, check_precisions};

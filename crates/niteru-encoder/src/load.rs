@@ -9,6 +9,7 @@ use crate::cache::ModelFiles;
 use crate::catalogue::{ModelKind, reinstall};
 use crate::causes::with_causes;
 use crate::encoder::{Encoder, Identity, LazyText, Network};
+use crate::framing::Framing;
 use crate::packed::{PackedFile, PackedKey, PackedWriter};
 use crate::preprocess::{Preprocess, PreprocessError};
 use crate::random::RandomTensors;
@@ -25,6 +26,8 @@ pub struct LoadOptions {
     /// Whether JPEG files are decoded in full, also where they are much larger than the network
     /// needs.
     pub exact_decode: bool,
+    /// Which part of a picture the network gets to see.
+    pub framing: Framing,
     /// Whether the packed form of the weights is taken from the model's folder, and kept there
     /// when it is not there yet (where the folder can be written): from the second time on a model
     /// is ready at once.
@@ -38,11 +41,13 @@ impl LoadOptions {
             kernels,
             precision: Precision::F32,
             exact_decode: false,
+            framing: Framing::Centre,
             keep_packed: true,
         }
     }
 
     fn decoding(&self, preprocess: Preprocess) -> Preprocess {
+        let preprocess = preprocess.with_framing(self.framing);
         match self.exact_decode {
             true => preprocess.with_exact_decode(),
             false => preprocess,

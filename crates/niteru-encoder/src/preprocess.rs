@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use niteru_imaging::{DecodeError, Filter, Limits, Picture};
 use serde::Deserialize;
 
+use crate::framing::{Framing, View};
+
 /// Largest network input side that a configuration may ask for, in pixels.
 const MAX_INPUT_SIDE: u32 = 4096;
 
@@ -42,6 +44,7 @@ pub struct Preprocess {
     crop: u32,
     filter: Filter,
     decode: JpegDecode,
+    framing: Framing,
     /// Value of a normalised channel for each 8-bit value.
     table: Box<[[f32; 256]; 3]>,
 }
@@ -76,6 +79,16 @@ impl Pixels {
     /// `side × side × 3` values.
     pub fn data(&self) -> &[f32] {
         &self.data
+    }
+
+    /// The same, left and right exchanged.
+    pub(crate) fn mirrored(&self) -> Pixels {
+        let rows = self.data.chunks_exact(3 * self.side);
+        let data = rows
+            .flat_map(|row| row.as_chunks::<3>().0.iter().rev().copied())
+            .flatten()
+            .collect();
+        Pixels { data, ..*self }
     }
 }
 
@@ -122,6 +135,7 @@ impl Preprocess {
             crop: side,
             filter: Filter::Bicubic,
             decode: JpegDecode::Reduced,
+            framing: Framing::Centre,
             table: table(|value, _| (value - 127.0) / 128.0),
         }
     }
@@ -138,6 +152,7 @@ impl Preprocess {
             crop: side,
             filter: Filter::Bicubic,
             decode: JpegDecode::Reduced,
+            framing: Framing::Centre,
             table: table(|value, c| ((value / 255.0) - mean[c]) / std[c]),
         }
     }
@@ -179,6 +194,17 @@ impl Preprocess {
         }
     }
 
+    /// The same preprocessing with another framing. [`Framing::Centre`] is what the constructors set.
+    #[must_use]
+    pub fn with_framing(self, framing: Framing) -> Preprocess {
+        Preprocess { framing, ..self }
+    }
+
+    /// Which part of a picture the network gets to see.
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
     /// How JPEG files are decoded.
     pub fn jpeg_decode(&self) -> JpegDecode {
         self.decode
@@ -194,16 +220,31 @@ impl Preprocess {
             JpegDecode::Exact => Picture::decode(bytes, limits),
             JpegDecode::Reduced => {
                 let picture = Picture::decode_at_least(bytes, limits, self.least_side())?;
-                let whole = (picture.width(), picture.height()) == picture.full_size();
-                match whole || bears_reduction(&picture) {
+                if is_whole(&picture) {
+                    return Ok(picture);
+                }
+                if !bears_reduction(&picture) {
+                    return Picture::decode(bytes, limits);
+                }
+                // Of a small object more is needed than of the picture around it.
+                let least = self.least_side_of(&picture);
+                match least <= self.least_side() {
                     true => Ok(picture),
-                    false => Picture::decode(bytes, limits),
+                    false => Picture::decode_at_least(bytes, limits, least),
                 }
             }
         }
     }
 
-    /// Pixels that the shorter side is resized to at the most.
+    /// Pixels that the shorter side of this picture is resized to.
+    fn least_side_of(&self, picture: &Picture) -> u32 {
+        match self.framing {
+            Framing::Centre => self.least_side(),
+            framing => View::of(picture, framing).shorter_side(picture, self.crop),
+        }
+    }
+
+    /// Pixels that the shorter side of a picture that is shown as a whole is resized to at the most.
     fn least_side(&self) -> u32 {
         match self.resize {
             Resize::ShortestSide { side, .. } => side,
@@ -213,12 +254,11 @@ impl Preprocess {
 
     /// Prepares one picture.
     pub fn apply(&self, picture: &Picture) -> Pixels {
-        let (width, height) = picture.full_size();
-        let (width, height) = self.resized(width, height);
-        let offset = |length: u32| (i64::from(length) - i64::from(self.crop)).div_euclid(2);
-        let (x, y) = (offset(width), offset(height));
-        let cropped = picture.resize_crop(width, height, x, y, self.crop, self.crop, self.filter);
-        let data = cropped
+        let shown = match self.framing {
+            Framing::Centre => self.centre(picture),
+            framing => View::of(picture, framing).picture(picture, self.crop, self.filter),
+        };
+        let data = shown
             .pixels()
             .as_chunks::<3>()
             .0
@@ -229,6 +269,15 @@ impl Preprocess {
             side: self.crop as usize,
             data,
         }
+    }
+
+    /// The square in the middle, as the reference implementations take it.
+    fn centre(&self, picture: &Picture) -> Picture {
+        let (width, height) = picture.full_size();
+        let (width, height) = self.resized(width, height);
+        let offset = |length: u32| (i64::from(length) - i64::from(self.crop)).div_euclid(2);
+        let (x, y) = (offset(width), offset(height));
+        picture.resize_crop(width, height, x, y, self.crop, self.crop, self.filter)
     }
 
     /// A line that says all that changes the numbers, for the fingerprint and `models show`.
@@ -263,11 +312,11 @@ impl Preprocess {
             // As before there was a choice: what was made then stays comparable.
             JpegDecode::Exact => "",
         };
-        format!(
-            "{filter}, {resize}, centre crop {}, channels {}{decode}",
-            self.crop,
-            ends.join(" ")
-        )
+        let shown = match self.framing {
+            Framing::Centre => format!("{resize}, centre crop {}", self.crop),
+            framing => format!("framing {framing} {}", self.crop),
+        };
+        format!("{filter}, {shown}, channels {}{decode}", ends.join(" "))
     }
 
     fn resized(&self, width: u32, height: u32) -> (u32, u32) {
@@ -288,6 +337,10 @@ impl Preprocess {
             }
         }
     }
+}
+
+fn is_whole(picture: &Picture) -> bool {
+    (picture.width(), picture.height()) == picture.full_size()
 }
 
 /// Whether a reduced picture has enough contrast and is not mostly white, by its green over the
@@ -424,6 +477,7 @@ impl Config {
             crop,
             filter,
             decode: JpegDecode::Reduced,
+            framing: Framing::Centre,
             table,
         })
     }

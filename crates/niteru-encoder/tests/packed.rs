@@ -9,7 +9,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use niteru_encoder::{
-    EmbedOptions, Encoder, LoadOptions, ModelFiles, PrecisionChoice, Watch, check_precisions,
+    EmbedOptions, Encoder, Framing, LoadOptions, ModelFiles, PrecisionChoice, Watch,
+    check_precisions,
 };
 use niteru_imaging::Picture;
 use niteru_kernels::{Kernels, Precision};
@@ -104,9 +105,13 @@ fn fingerprints_tell_precision_and_decoding_apart() {
         exact_decode: true,
         ..options
     };
+    let framed = |framing| LoadOptions { framing, ..options };
     let all = [
         options,
         exact,
+        framed(Framing::Fit),
+        framed(Framing::Object),
+        framed(Framing::ObjectHanded),
         options.with_precision(Precision::Bf16),
         options.with_precision(Precision::Int8),
     ];

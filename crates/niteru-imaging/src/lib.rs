@@ -4,7 +4,9 @@
 //! [`Picture::decode`] recognises the format by content, checks [`Limits`] on the header before
 //! memory is used, applies the EXIF orientation and lays alpha over white.
 //! [`Picture::resize`] gives the bytes that Pillow's `Image.resize` gives.
-//! [`Picture::likeness`] tells the same picture saved anew. [`Region`] is a rectangle that someone chose. [`MatrixPlot`] draws a similarity matrix as SVG or PNG.
+//! [`Picture::likeness`] tells the same picture saved anew. [`Region`] is a rectangle that someone chose,
+//! [`find_object`] finds one around what lies on a plain background. [`MatrixPlot`] draws a similarity
+//! matrix as SVG or PNG.
 
 mod decode;
 mod encode;
@@ -12,6 +14,7 @@ mod error;
 mod jpeg;
 mod likeness;
 mod limits;
+mod object;
 mod orient;
 mod picture;
 mod plot;
@@ -24,6 +27,7 @@ pub use decode::is_image_path;
 pub use error::{DecodeError, EncodeError, SizeError};
 pub use likeness::Likeness;
 pub use limits::Limits;
+pub use object::{Object, edge_colour, find_object};
 pub use picture::Picture;
 pub use plot::{MatrixPlot, PlotError, colour, text_colour};
 pub use region::{Region, RegionError};

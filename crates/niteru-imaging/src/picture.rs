@@ -28,6 +28,8 @@ pub struct Picture {
     reduced: Option<Spectrum>,
 }
 
+const BLACK: [u8; 3] = [0; 3];
+
 impl fmt::Debug for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Picture({} x {})", self.width, self.height)
@@ -189,12 +191,33 @@ impl Picture {
         crop_height: u32,
         filter: Filter,
     ) -> Picture {
+        self.resize_crop_on(
+            width,
+            height,
+            [x, y],
+            [crop_width, crop_height],
+            filter,
+            BLACK,
+        )
+    }
+
+    /// As [`Picture::resize_crop`], with another colour than black for what lies outside. `corner` is
+    /// the crop's left and upper edge, `size` its width and height.
+    pub fn resize_crop_on(
+        &self,
+        width: u32,
+        height: u32,
+        [x, y]: [i64; 2],
+        size: [u32; 2],
+        filter: Filter,
+        around: [u8; 3],
+    ) -> Picture {
         let (width, height) = (width.max(1), height.max(1));
-        let (crop_width, crop_height) = (crop_width.max(1), crop_height.max(1));
+        let [crop_width, crop_height] = size.map(|side| side.max(1));
         let (x0, x1) = overlap(x, crop_width, width);
         let (y0, y1) = overlap(y, crop_height, height);
         if x0 >= x1 || y0 >= y1 {
-            return Picture::black(crop_width, crop_height);
+            return Picture::filled(crop_width, crop_height, around);
         }
         let window = Window {
             x: x0,
@@ -206,11 +229,10 @@ impl Picture {
         if (part.width, part.height) == (crop_width, crop_height) {
             return part;
         }
-        part.crop(
-            x - i64::from(x0),
-            y - i64::from(y0),
-            crop_width,
-            crop_height,
+        part.crop_on(
+            [x - i64::from(x0), y - i64::from(y0)],
+            [crop_width, crop_height],
+            around,
         )
     }
 
@@ -237,7 +259,12 @@ impl Picture {
     /// The part whose upper left corner is at (`x`, `y`); what lies outside is black, as the centre
     /// crops of torchvision and transformers pad with zeros. A side of 0 counts as 1.
     pub fn crop(&self, x: i64, y: i64, width: u32, height: u32) -> Picture {
-        let mut out = Picture::black(width.max(1), height.max(1));
+        self.crop_on([x, y], [width, height], BLACK)
+    }
+
+    fn crop_on(&self, [x, y]: [i64; 2], size: [u32; 2], around: [u8; 3]) -> Picture {
+        let [width, height] = size.map(|side| side.max(1));
+        let mut out = Picture::filled(width, height, around);
         let (x0, x1) = overlap(x, out.width, self.width);
         let (y0, y1) = overlap(y, out.height, self.height);
         if x0 >= x1 {
@@ -281,11 +308,11 @@ impl Picture {
         self
     }
 
-    fn black(width: u32, height: u32) -> Picture {
+    fn filled(width: u32, height: u32, colour: [u8; 3]) -> Picture {
         Picture {
             width,
             height,
-            pixels: vec![0; width as usize * height as usize * 3],
+            pixels: colour.repeat(width as usize * height as usize),
             reduced: None,
         }
     }

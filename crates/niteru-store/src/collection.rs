@@ -38,6 +38,8 @@ pub struct CollectionSummary {
     /// Whether its images are decoded in full, also where they are much larger than the model's
     /// input.
     pub exact_decode: bool,
+    /// Which part of an image its model sees: `centre`, `fit`, `object` or `object-handed`.
+    pub framing: String,
     /// Number of images, the missing ones included.
     pub images: u64,
     /// Number of images whose files were gone when last looked for.
@@ -81,7 +83,7 @@ impl Home {
                 "SELECT c.name, e.model, e.fingerprint, e.dimensions, c.created,
                         (SELECT count(*) FROM images i WHERE i.collection = c.id),
                         (SELECT count(*) FROM images i WHERE i.collection = c.id AND i.missing = 1),
-                        e.precision, e.exact_decode
+                        e.precision, e.exact_decode, e.framing
                  FROM collections c JOIN encoders e ON e.id = c.encoder ORDER BY c.name",
             )?;
             let rows = statement.query_map([], |row| {
@@ -95,6 +97,7 @@ impl Home {
                     missing: row.get::<_, i64>(6)?.cast_unsigned(),
                     precision: row.get(7)?,
                     exact_decode: row.get(8)?,
+                    framing: row.get(9)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -360,7 +363,8 @@ pub(crate) fn find(
     name: &str,
 ) -> rusqlite::Result<Option<(i64, EncoderIdentity)>> {
     tx.prepare_cached(
-        "SELECT c.id, e.model, e.fingerprint, e.dimensions, e.precision, e.exact_decode
+        "SELECT c.id, e.model, e.fingerprint, e.dimensions, e.precision, e.exact_decode,
+                e.framing
          FROM collections c JOIN encoders e ON e.id = c.encoder WHERE c.name = ?",
     )?
     .query_row([name], |row| {
@@ -374,6 +378,7 @@ pub(crate) fn find(
                 dimensions,
                 precision: row.get(4)?,
                 exact_decode: row.get(5)?,
+                framing: row.get(6)?,
             },
         ))
     })

@@ -79,6 +79,7 @@ impl From<&Encoder> for EncoderIdentity {
             dimensions: encoder.dimensions(),
             precision: encoder.precision().to_string(),
             exact_decode: encoder.preprocess().jpeg_decode() == JpegDecode::Exact,
+            framing: encoder.preprocess().framing().to_string(),
         }
     }
 }
@@ -99,6 +100,8 @@ pub struct EncoderIdentity {
     pub precision: String,
     /// Whether images are decoded in full, also where they are much larger than the model's input.
     pub exact_decode: bool,
+    /// Which part of an image it sees: `centre`, `fit`, `object` or `object-handed`.
+    pub framing: String,
 }
 
 impl std::fmt::Display for EncoderIdentity {
@@ -109,7 +112,11 @@ impl std::fmt::Display for EncoderIdentity {
         } else {
             ""
         };
-        write!(f, "{} ({}{exact})", self.model, self.precision)
+        write!(f, "{} ({}{exact}", self.model, self.precision)?;
+        match &*self.framing {
+            "centre" => write!(f, ")"),
+            framing => write!(f, ", framing {framing})"),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use niteru_index::{Condition, f16, from_f16};
 use niteru_kernels::Kernels;
@@ -8,7 +9,8 @@ use serde::Serialize;
 
 use crate::collection::read_vector;
 use crate::filter::{Selection, select};
-use crate::{Collection, StoreError};
+use crate::known::Place;
+use crate::{Candidate, Collection, EncoderIdentity, ImageEncoder, StoreError, paths};
 
 /// Queries compared together: their similarities to every image are what one task keeps.
 const QUERY_ROWS: usize = 32;
@@ -73,6 +75,57 @@ impl Collection<'_> {
         filter: Option<&Condition>,
     ) -> Result<RetrievalReport, StoreError> {
         let (vectors, labels) = self.labelled(field, filter)?;
+        self.report(self.identity(), field, filter, vectors, &labels)
+    }
+
+    /// The same for another encoder: the images' files are embedded anew, and nothing is stored.
+    ///
+    /// Files that cannot be embedded are left out. `on_image` is called after each file with how many
+    /// are done and how many there are; its [`ControlFlow::Break`] ends the evaluation with `None`.
+    ///
+    /// # Errors
+    /// Those of [`Collection::evaluate_retrieval`], and [`StoreError::Encoder`].
+    pub fn evaluate_encoder(
+        &self,
+        encoder: &dyn ImageEncoder,
+        field: &str,
+        filter: Option<&Condition>,
+        on_image: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Option<RetrievalReport>, StoreError> {
+        let (files, values) = self.labelled_files(field, filter)?;
+        let (mut vectors, mut labels) = (Vec::new(), Vec::new());
+        let (mut done, mut cancelled) = (0, false);
+        encoder
+            .embed_files(&mut files.into_iter(), &mut |_, embedded| {
+                if let Ok(embedded) = embedded {
+                    vectors.extend(embedded.embedding);
+                    labels.push(values[done]);
+                }
+                done += 1;
+                let flow = on_image(done, values.len());
+                cancelled = flow.is_break();
+                flow
+            })
+            .map_err(|source| StoreError::Encoder {
+                model: encoder.identity().model,
+                source,
+            })?;
+        if cancelled {
+            return Ok(None);
+        }
+        let labels = renumbered(labels);
+        self.report(&encoder.identity(), field, filter, vectors, &labels)
+            .map(Some)
+    }
+
+    fn report(
+        &self,
+        encoder: &EncoderIdentity,
+        field: &str,
+        filter: Option<&Condition>,
+        vectors: Vec<f32>,
+        labels: &[u32],
+    ) -> Result<RetrievalReport, StoreError> {
         if labels.is_empty() {
             let (collection, field, names) = (self.name().into(), field.into(), self.fields()?);
             return Err(if filter.is_some() && names.contains(&field) {
@@ -85,7 +138,7 @@ impl Collection<'_> {
                 }
             });
         }
-        let scores = score(vectors, self.identity().dimensions, &labels);
+        let scores = score(vectors, encoder.dimensions, labels);
         let queries = scores.len();
         let mean = |value: &dyn Fn(&Score) -> f64| match queries {
             0 => 0.0,
@@ -94,7 +147,7 @@ impl Collection<'_> {
         let recall = |k| mean(&|score| f64::from(score.first <= k));
         Ok(RetrievalReport {
             collection: self.name().into(),
-            model: self.identity().model.clone(),
+            model: encoder.model.clone(),
             field: field.into(),
             images: labels.len(),
             values: labels.iter().max().map_or(0, |&last| last as usize + 1),
@@ -104,6 +157,45 @@ impl Collection<'_> {
             recall_at_5: recall(5),
             recall_at_10: recall(10),
             mean_average_precision: mean(&|score| score.average_precision),
+        })
+    }
+
+    /// The files of labelled images by id, and a number for each one's value of the field.
+    fn labelled_files(
+        &self,
+        field: &str,
+        filter: Option<&Condition>,
+    ) -> Result<(Vec<Candidate>, Vec<u32>), StoreError> {
+        self.home.read(|tx| {
+            let selection = match filter {
+                Some(condition) => select(tx, self, condition)?,
+                None => Selection::all(),
+            };
+            let mut statement = tx.prepare_cached(
+                "SELECT m.value, i.path, i.bytes, i.id FROM fields f
+                 JOIN metadata m ON m.field = f.id
+                 JOIN images i ON i.id = m.image
+                 WHERE f.collection = ? AND f.name = ? AND i.missing = 0 ORDER BY i.id",
+            )?;
+            let mut rows = statement.query(params![self.id, field])?;
+            let mut numbers: HashMap<String, u32> = HashMap::new();
+            let (mut files, mut labels) = (Vec::new(), Vec::new());
+            while let Some(row) = rows.next()? {
+                if !selection.allows(row.get::<_, i64>(3)?.cast_unsigned()) {
+                    continue;
+                }
+                let next = numbers.len() as u32;
+                labels.push(*numbers.entry(row.get(0)?).or_insert(next));
+                files.push(Candidate {
+                    place: Place {
+                        path: paths::from_bytes(row.get(1)?),
+                        target: None,
+                    },
+                    bytes: row.get::<_, i64>(2)?.cast_unsigned(),
+                    modified: None,
+                });
+            }
+            Ok((files, labels))
         })
     }
 
@@ -153,6 +245,16 @@ impl Collection<'_> {
             Ok((vectors, labels))
         })
     }
+}
+
+/// The same labels numbered from 0 in the order in which they come, without gaps.
+fn renumbered(labels: Vec<u32>) -> Vec<u32> {
+    let mut numbers = HashMap::new();
+    let number = |label| {
+        let next = numbers.len() as u32;
+        *numbers.entry(label).or_insert(next)
+    };
+    labels.into_iter().map(number).collect()
 }
 
 /// The scores of all queries that have a relevant image, in order. Takes the vectors to normalise

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/3-precision.sql"),
     include_str!("schema/4-typed-metadata.sql"),
     include_str!("schema/5-likenesses.sql"),
+    include_str!("schema/6-framing.sql"),
 ];
 
 /// How long a writer waits for another one.

@@ -401,14 +401,15 @@ fn open_collection(
         return Ok((id, encoder));
     }
     tx.execute(
-        "INSERT INTO encoders (fingerprint, model, dimensions, precision, exact_decode)
-         VALUES (?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING",
+        "INSERT INTO encoders (fingerprint, model, dimensions, precision, exact_decode, framing)
+         VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING",
         params![
             identity.fingerprint,
             identity.model,
             identity.dimensions as i64,
             identity.precision,
-            identity.exact_decode
+            identity.exact_decode,
+            identity.framing
         ],
     )?;
     let encoder: i64 = tx.query_row(encoder, [&identity.fingerprint], |row| row.get(0))?;

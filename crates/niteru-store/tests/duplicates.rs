@@ -51,6 +51,7 @@ impl ImageEncoder for Small {
             dimensions: 192,
             precision: "f32".into(),
             exact_decode: true,
+            framing: "centre".into(),
         }
     }
 

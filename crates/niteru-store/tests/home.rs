@@ -33,7 +33,7 @@ fn a_new_home_is_private_and_durable() {
     };
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
     assert_eq!(pragma("application_id"), 0x4E49_5445.into());
-    assert_eq!(pragma("user_version"), 5.into());
+    assert_eq!(pragma("user_version"), 6.into());
     drop(home);
     Home::open(&path).unwrap();
 }
@@ -60,7 +60,7 @@ fn broken_homes_are_refused_in_words() {
                     .execute_batch("PRAGMA user_version = 99")
                     .unwrap();
             },
-            &["niteru.sqlite3", "format 99", "up to 5", "update niteru"],
+            &["niteru.sqlite3", "format 99", "up to 6", "update niteru"],
         ),
         (
             "no database",
@@ -235,6 +235,7 @@ fn old_homes_still_open() {
         include_str!("fixtures/home-2.sql"),
         include_str!("fixtures/home-3.sql"),
         include_str!("fixtures/home-4.sql"),
+        include_str!("fixtures/home-5.sql"),
     ] {
         old_home_opens(old);
     }
@@ -285,6 +286,7 @@ fn old_home_opens(old: &str) {
     assert_eq!(shown, [(1, false, 640), (3, true, 800)]);
     let identity = collection.identity();
     assert_eq!((&*identity.precision, identity.exact_decode), ("f32", true));
+    assert_eq!(identity.framing, "centre");
     assert_eq!(images[0].metadata.get("category"), Some("ねじ"));
     assert_eq!(collection.embedding(1).unwrap(), [0.0, 1.0, 0.0, 0.0]);
     let mut query = Place::new().query(&[0.0, 1.0], 5);

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use niteru_encoder::PrecisionChoice;
+use niteru_encoder::{Framing, PrecisionChoice};
 use niteru_imaging::Region;
 use niteru_index::{Condition, ConditionError};
 
@@ -189,6 +189,12 @@ pub(crate) struct NumbersArgs {
     /// Decode every JPEG in full, also where it is much larger than what the model sees
     #[arg(long)]
     pub(crate) exact_decode: bool,
+
+    /// What the model sees of an image: centre (the square in the middle), fit (all of it), object (the
+    /// part on a plain background; left and right versions count as one) or object-handed [default: the
+    /// collection's, else centre]
+    #[arg(long, value_name = "FRAMING")]
+    pub(crate) framing: Option<Framing>,
 }
 
 #[derive(Args, Debug)]
@@ -475,6 +481,20 @@ pub(crate) enum EvalCommand {
     /// Leave each image out in turn and look whether its nearest neighbours share a label
     #[command(after_help = "Examples:\n  niteru eval retrieval parts --label part_number")]
     Retrieval {
+        /// The collection's name
+        collection: String,
+        /// The metadata field that says what belongs together
+        #[arg(long, value_name = "FIELD")]
+        label: String,
+        /// Take only images whose metadata fulfil this
+        #[arg(long, value_name = "CONDITION", value_parser = condition)]
+        filter: Option<Condition>,
+    },
+    /// Compare what the model may see of the images (--framing), and recommend the best
+    ///
+    /// Every image is embedded anew once for each framing; nothing is stored.
+    #[command(after_help = "Examples:\n  niteru eval framing parts --label part_number")]
+    Framing {
         /// The collection's name
         collection: String,
         /// The metadata field that says what belongs together

@@ -75,6 +75,7 @@ impl ImageEncoder for FakeEncoder {
             dimensions: self.dimensions,
             precision: "f32".into(),
             exact_decode: true,
+            framing: "centre".into(),
         }
     }
 

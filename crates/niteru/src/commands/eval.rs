@@ -1,7 +1,12 @@
 //! `niteru eval`: how well embeddings find what belongs together.
 
-use anyhow::Result;
+use std::ops::ControlFlow;
+
+use anyhow::{Result, bail};
+use niteru_encoder::{EmbedOptions, Framing};
 use niteru_index::Condition;
+use niteru_store::{FileEncoder, RetrievalReport};
+use serde::Serialize;
 
 use super::Context;
 use crate::output::Outcome;
@@ -38,4 +43,91 @@ pub(super) fn retrieval(
         report.mean_average_precision,
     ))?;
     Ok(Outcome::Done)
+}
+
+/// How well one framing finds what belongs together.
+#[derive(Serialize)]
+struct FramingReport {
+    framing: String,
+    #[serde(flatten)]
+    retrieval: RetrievalReport,
+}
+
+#[derive(Serialize)]
+struct FramingsReport {
+    /// The framing with the highest recall@1, of equal ones the simpler.
+    recommended: String,
+    /// What the collection has now.
+    current: String,
+    framings: Vec<FramingReport>,
+}
+
+pub(super) fn framing(
+    context: &Context,
+    collection: &str,
+    label: &str,
+    filter: Option<&Condition>,
+) -> Result<Outcome> {
+    let home = context.home()?;
+    let collection = home.collection(collection)?;
+    let own = collection.identity();
+    let mut framings = Vec::new();
+    for framing in Framing::ALL {
+        let encoder = context.encoder_with(own, framing)?;
+        let encoder = FileEncoder {
+            encoder: &encoder,
+            options: EmbedOptions::default(),
+        };
+        let bar = context.output.images_bar();
+        let retrieval = collection.evaluate_encoder(&encoder, label, filter, &mut |done, total| {
+            if done == 1 {
+                context.output.show_total(&bar, total as u64);
+            }
+            bar.set_position(done as u64);
+            ControlFlow::Continue(())
+        });
+        bar.finish_and_clear();
+        framings.extend(retrieval?.map(|retrieval| FramingReport {
+            framing: framing.to_string(),
+            retrieval,
+        }));
+    }
+    let mut best: Option<&FramingReport> = None;
+    for report in &framings {
+        if best.is_none_or(|best| report.retrieval.recall_at_1 > best.retrieval.recall_at_1) {
+            best = Some(report);
+        }
+    }
+    let Some(best) = best else {
+        bail!("no image of {} could be read", collection.name());
+    };
+    let report = FramingsReport {
+        recommended: best.framing.clone(),
+        current: own.framing.clone(),
+        framings,
+    };
+    if context.output.is_json() {
+        context.output.json(&report)?;
+    } else {
+        context.output.text(framings_text(&report))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn framings_text(report: &FramingsReport) -> String {
+    let mut text = format!("{:14} recall@1  recall@5     mAP\n", "framing");
+    for FramingReport { framing, retrieval } in &report.framings {
+        text += &format!(
+            "{framing:14} {:8.3}  {:8.3}  {:6.3}\n",
+            retrieval.recall_at_1, retrieval.recall_at_5, retrieval.mean_average_precision
+        );
+    }
+    text += &match report.recommended == report.current {
+        true => format!("recommended: {}, as it is", report.recommended),
+        false => format!(
+            "recommended: {}; to use it, add the images to a new collection with --framing {}",
+            report.recommended, report.recommended
+        ),
+    };
+    text
 }

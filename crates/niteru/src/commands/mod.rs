@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::CommandFactory;
-use niteru_encoder::{DEFAULT_MODEL, Encoder, LoadOptions, ModelCache, PrecisionChoice};
+use niteru_encoder::{DEFAULT_MODEL, Encoder, Framing, LoadOptions, ModelCache, PrecisionChoice};
 use niteru_kernels::Kernels;
 use niteru_store::{EncoderIdentity, Home, StoreError};
 
@@ -71,6 +71,11 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
             label,
             filter,
         }) => eval::retrieval(&context, &collection, &label, filter.as_ref()),
+        Command::Eval(EvalCommand::Framing {
+            collection,
+            label,
+            filter,
+        }) => eval::framing(&context, &collection, &label, filter.as_ref()),
         Command::Bench(BenchCommand::Embed(args)) => bench::embed(&context, &args),
         Command::Bench(BenchCommand::Search(args)) => bench_search::search(&context, &args),
         Command::Index(command) => index::run(&context, command),
@@ -133,6 +138,23 @@ impl Context {
         let options = LoadOptions {
             precision: precision.resolve(&files, kernels)?,
             exact_decode: args.numbers.exact_decode || own.is_some_and(|own| own.exact_decode),
+            framing: framing(args.numbers.framing, own)?,
+            ..LoadOptions::new(kernels)
+        };
+        Ok(Encoder::load(&files, &options)?)
+    }
+
+    /// Loads the model of a collection with another framing.
+    pub(crate) fn encoder_with(&self, own: &EncoderIdentity, framing: Framing) -> Result<Encoder> {
+        let files = self.models().open(&own.model)?;
+        let kernels = kernels()?;
+        let options = LoadOptions {
+            precision: own
+                .precision
+                .parse::<PrecisionChoice>()?
+                .resolve(&files, kernels)?,
+            exact_decode: own.exact_decode,
+            framing,
             ..LoadOptions::new(kernels)
         };
         Ok(Encoder::load(&files, &options)?)
@@ -150,6 +172,15 @@ impl Context {
             Err(StoreError::NoCollection { .. }) => self.encoder(None, args),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The framing that was asked for, else the collection's, else the default.
+fn framing(asked: Option<Framing>, own: Option<&EncoderIdentity>) -> Result<Framing> {
+    match (asked, own) {
+        (Some(asked), _) => Ok(asked),
+        (None, Some(own)) => Ok(own.framing.parse()?),
+        (None, None) => Ok(Framing::default()),
     }
 }
 

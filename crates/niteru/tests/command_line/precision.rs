@@ -1,5 +1,6 @@
 //! Precisions and decoding from the outside: asked for, remembered by collections, compared.
 
+use niteru_imaging::Picture;
 use serde_json::Value;
 
 use crate::support::Niteru;
@@ -134,4 +135,79 @@ fn models_check_compares_precisions_on_photos() {
     ran.fails(1, &["no image below"]);
     let ran = niteru.run(["models", "check", "clip-vit-b-32", "--images", empty]);
     ran.fails(1, &["niteru models pull clip-vit-b-32"]);
+}
+
+/// Four squares of two sizes, in corners: alike by their size once the square alone is seen.
+#[test]
+fn a_collection_keeps_its_framing() {
+    let Some(niteru) = Niteru::with_model() else {
+        return;
+    };
+    let folder = niteru.file("squares");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut csv = String::from("path,kind\n");
+    for (name, left, top, grey) in [
+        ("a.png", 10, 10, 60),
+        ("b.png", 150, 120, 60),
+        ("c.png", 150, 10, 180),
+        ("d.png", 10, 120, 180),
+    ] {
+        let pixels = (0..240 * 200).flat_map(|at: u32| {
+            let (x, y) = (at % 240, at / 240);
+            let on = (left..left + 60).contains(&x) && (top..top + 60).contains(&y);
+            let ring = (left + 20..left + 40).contains(&x) && (top + 20..top + 40).contains(&y);
+            [if on && !(ring && grey == 180) {
+                grey as u8
+            } else {
+                245
+            }; 3]
+        });
+        let picture = Picture::from_rgb(240, 200, pixels.collect()).unwrap();
+        std::fs::write(folder.join(name), picture.to_png().unwrap()).unwrap();
+        csv += &format!("{name},{grey}\n");
+    }
+    let manifest = folder.join("kinds.csv");
+    std::fs::write(&manifest, csv).unwrap();
+    let (folder, manifest) = (folder.to_str().unwrap(), manifest.to_str().unwrap());
+    let added = niteru.json([
+        "add",
+        "squares",
+        folder,
+        "--metadata",
+        manifest,
+        "--framing",
+        "object",
+    ]);
+    assert_eq!(added["added"], 4, "{added}");
+    assert_eq!(
+        niteru.json(["collections"])["collections"][0]["framing"],
+        "object"
+    );
+    // Unasked, a search frames as the collection does: wherever it lies, it is the same square.
+    let query = format!("{folder}/a.png");
+    let found = niteru.json(["search", "squares", &query]);
+    let second = found["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|result| !result["path"].as_str().unwrap().ends_with("a.png"))
+        .unwrap();
+    assert!(
+        second["path"].as_str().unwrap().ends_with("b.png")
+            && second["similarity"].as_f64().unwrap() > 0.95,
+        "{found}"
+    );
+    let ran = niteru.run(["search", "squares", &query, "--framing", "fit"]);
+    ran.fails(1, &["squares", "framing object", "framing fit"]);
+    let ran = niteru.run(["search", "squares", &query, "--framing", "center"]);
+    ran.fails(2, &["center", "object-handed"]);
+
+    let report = niteru.json(["eval", "framing", "squares", "--label", "kind"]);
+    let names: Vec<_> = report["framings"].as_array().unwrap().iter().collect();
+    assert_eq!(names.len(), 4, "{report}");
+    assert_eq!(report["current"], "object", "{report}");
+    assert_eq!(names[2]["framing"], "object", "{report}");
+    assert_eq!(names[2]["recall_at_1"], 1.0, "{report}");
+    let ran = niteru.run(["eval", "framing", "squares", "--label", "nothing"]);
+    ran.fails(1, &["nothing", "kind"]);
 }

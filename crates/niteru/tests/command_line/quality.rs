@@ -12,6 +12,8 @@ fn field(value: &Value, name: &str) -> f64 {
 /// Least recall@1 on renderings of parts with a plain centre crop.
 const CATEGORY_RECALL: f64 = 0.99;
 const PART_NUMBER_RECALL: f64 = 0.33;
+/// The same with `--framing object`.
+const FRAMED_PART_NUMBER_RECALL: f64 = 0.5;
 
 /// Least share of `add`'s working time that decoding, preprocessing and the network take.
 ///
@@ -57,11 +59,18 @@ fn parts_find_their_kind() {
     let share = busy / (cores * field(&added, "seconds"));
     assert!(share > BUSY_SHARE, "{share}: {added}");
 
-    for (label, least) in [
-        ("category", CATEGORY_RECALL),
-        ("part_number", PART_NUMBER_RECALL),
+    let mut framed = arguments;
+    framed[1] = "framed";
+    let framed = niteru.json(framed.into_iter().chain(["--framing", "object"]));
+    assert_eq!(field(&framed, "added") as usize, rows.len(), "{framed}");
+
+    for (collection, label, least) in [
+        ("parts", "category", CATEGORY_RECALL),
+        ("parts", "part_number", PART_NUMBER_RECALL),
+        ("framed", "category", CATEGORY_RECALL),
+        ("framed", "part_number", FRAMED_PART_NUMBER_RECALL),
     ] {
-        let report = niteru.json(["eval", "retrieval", "parts", "--label", label]);
+        let report = niteru.json(["eval", "retrieval", collection, "--label", label]);
         let recall = field(&report, "recall_at_1");
         assert!(recall >= least, "{label}: {report}");
         assert!(field(&report, "recall_at_10") >= recall, "{report}");
