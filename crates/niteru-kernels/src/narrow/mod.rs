@@ -133,6 +133,10 @@ pub(crate) struct Call {
     pub(crate) rows: usize,
     pub(crate) vectors: usize,
     /// What will be read after this; of interest where [`Micro::fetches`].
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "no kernel for Arm fetches by itself")
+    )]
     pub(crate) ahead: Ahead,
     /// `[rows][MAX_COLUMNS]` of `f32` or `i32`, aligned to a cache line; written.
     pub(crate) sums: *mut u32,
@@ -141,6 +145,10 @@ pub(crate) struct Call {
 /// Memory that is needed soon, to be asked for little by little: many requests at once would wait
 /// for one another.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "no kernel for Arm fetches by itself")
+)]
 pub(crate) struct Ahead {
     next: *const u8,
     /// Bytes from one request to the next, at most two lines.
