@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use half::f16;
 use niteru_kernels::Kernels;
 
 use crate::file::{self, FileError, Stamp};
@@ -151,6 +152,13 @@ impl HnswIndex {
             file::write(path, &state.rows, graph, state.in_graph, stamp)?
         };
         unfinished.finish().map(Some)
+    }
+
+    /// Whether the index has exactly this vector under the id.
+    pub fn holds(&self, id: u64, vector: &[f16]) -> bool {
+        let state = self.read();
+        let place = state.rows.place_of(id);
+        place.is_some_and(|place| state.rows.vectors.row(place) == vector)
     }
 
     /// Whether there is a graph, and [`build`](Self::build) would have nothing to do.

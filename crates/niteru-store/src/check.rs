@@ -8,8 +8,10 @@ use rusqlite::Transaction;
 use serde::Serialize;
 
 use crate::error::Failure;
+use crate::home::kernels;
+use crate::index::IndexProblem;
 use crate::near::from_blob;
-use crate::{Home, StoreError, lookup, paths};
+use crate::{CollectionSummary, Home, StoreError, lookup, paths};
 
 /// Lines of SQLite's that are reported: one damaged page gives many.
 const LINES: u32 = 100;
@@ -43,6 +45,8 @@ pub struct Checked {
     pub images: u64,
     /// Metadata values.
     pub values: u64,
+    /// Index files.
+    pub indexes: u64,
     /// Image files read; 0 unless asked for.
     pub files: u64,
     /// Embeddings that were stored before there were checksums: damage to them may go unnoticed.
@@ -68,6 +72,8 @@ pub enum ProblemKind {
     Database,
     /// Rows that do not fit together.
     Truth,
+    /// An index file is damaged, or is not what the database would make.
+    Index,
     /// An image file has other contents than were embedded.
     Changed,
     /// An image file is gone or cannot be read.
@@ -113,13 +119,37 @@ impl Home {
             check_embeddings(tx, &mut report)?;
             check_changes(tx, &mut report)?;
             check_values(tx, &mut report)?;
-            check_likenesses(tx, &mut report)?;
-            check_indexes(tx, &mut report)
+            check_likenesses(tx, &mut report)
         })?;
+        self.check_indexes(&mut report)?;
         if options.files {
             self.check_files(&options, &mut report)?;
         }
         Ok(report)
+    }
+
+    /// Index files are intact, and with what they catch up they hold what the database holds.
+    fn check_indexes(&self, report: &mut CheckReport) -> Result<(), StoreError> {
+        for CollectionSummary { name, .. } in self.collections()? {
+            let collection = self.collection(&name)?;
+            if !collection.has_index_file()? {
+                continue;
+            }
+            report.checked.indexes += 1;
+            if let Some(IndexProblem { file, what }) = collection.index_problem()? {
+                let file = file.display();
+                report.problems.push(Problem {
+                    kind: ProblemKind::Index,
+                    what: format!(
+                        "the index of collection {name:?}, {file}, cannot be used: {what}"
+                    ),
+                    way_out:
+                        "remove that file, then build it again (niteru index build COLLECTION)"
+                            .into(),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn check_files(
@@ -258,7 +288,8 @@ fn vector_problem(vector: &[u8], dimensions: i64, crc: Option<u32>) -> Option<St
         return Some("has an embedding that was damaged on the disk (other checksum)".into());
     }
     // Rounding to f16 moves the length by far less.
-    let square: f32 = from_blob(vector).iter().map(|x| x * x).sum();
+    let vector = from_blob(vector);
+    let square = kernels().dot(&vector, &vector);
     let unit = (0.98..1.02).contains(&square);
     (!unit).then(|| {
         format!(
@@ -327,11 +358,5 @@ fn check_likenesses(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<()
             );
         }
     }
-    Ok(())
-}
-
-/// The place where index files are compared with the database. An index in memory is made from it at
-/// every start and needs no check.
-fn check_indexes(_tx: &Transaction<'_>, _report: &mut CheckReport) -> Result<(), Failure> {
     Ok(())
 }

@@ -8,6 +8,7 @@ use rusqlite::{Transaction, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::home::kernels;
 use crate::near::{Judge, NearIndex, Node, Rule};
 use crate::{Collection, StoreError, paths};
 
@@ -131,6 +132,7 @@ impl Collection<'_> {
             }
             let judge = Judge {
                 connection: tx,
+                kernels: kernels(),
                 rule: Rule {
                     threshold: options.threshold,
                 },

@@ -2,13 +2,14 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use niteru_index::{Condition, f16, from_f16};
-use niteru_kernels::Kernels;
 use rayon::prelude::*;
-use rusqlite::params;
+use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 
 use crate::collection::read_vector;
+use crate::error::Failure;
 use crate::filter::{Selection, select};
+use crate::home::kernels;
 use crate::known::Place;
 use crate::{Candidate, Collection, EncoderIdentity, ImageEncoder, StoreError, paths};
 
@@ -17,6 +18,13 @@ const QUERY_ROWS: usize = 32;
 
 /// Values of the images compared together, 256 KiB: read once from memory for all queries.
 const TILE_VALUES: usize = 64 * 1024;
+
+/// Images of a collection that carry a field and are there.
+const LABELLED: &str = "FROM fields f
+     JOIN metadata m ON m.field = f.id
+     JOIN images i ON i.id = m.image
+     JOIN embeddings e ON e.image = i.id
+     WHERE f.collection = ? AND f.name = ? AND i.missing = 0";
 
 /// How well the nearest images of a collection share a field's value.
 ///
@@ -166,37 +174,21 @@ impl Collection<'_> {
         field: &str,
         filter: Option<&Condition>,
     ) -> Result<(Vec<Candidate>, Vec<u32>), StoreError> {
-        self.home.read(|tx| {
-            let selection = match filter {
-                Some(condition) => select(tx, self, condition)?,
-                None => Selection::all(),
-            };
-            let mut statement = tx.prepare_cached(
-                "SELECT m.value, i.path, i.bytes, i.id FROM fields f
-                 JOIN metadata m ON m.field = f.id
-                 JOIN images i ON i.id = m.image
-                 WHERE f.collection = ? AND f.name = ? AND i.missing = 0 ORDER BY i.id",
-            )?;
-            let mut rows = statement.query(params![self.id, field])?;
-            let mut numbers: HashMap<String, u32> = HashMap::new();
-            let (mut files, mut labels) = (Vec::new(), Vec::new());
-            while let Some(row) = rows.next()? {
-                if !selection.allows(row.get::<_, i64>(3)?.cast_unsigned()) {
-                    continue;
-                }
-                let next = numbers.len() as u32;
-                labels.push(*numbers.entry(row.get(0)?).or_insert(next));
+        let mut files = Vec::new();
+        let labels = self.home.read(|tx| {
+            self.each_labelled(tx, field, filter, "i.path, i.bytes", &mut |row| {
                 files.push(Candidate {
                     place: Place {
-                        path: paths::from_bytes(row.get(1)?),
+                        path: paths::from_bytes(row.get(2)?),
                         target: None,
                     },
-                    bytes: row.get::<_, i64>(2)?.cast_unsigned(),
+                    bytes: row.get::<_, i64>(3)?.cast_unsigned(),
                     modified: None,
                 });
-            }
-            Ok((files, labels))
-        })
+                Ok(())
+            })
+        })?;
+        Ok((files, labels))
     }
 
     /// Embeddings, row after row by id, and a number for each one's value of the field.
@@ -205,45 +197,54 @@ impl Collection<'_> {
         field: &str,
         filter: Option<&Condition>,
     ) -> Result<(Vec<f32>, Vec<u32>), StoreError> {
-        const LABELLED: &str = "FROM fields f
-             JOIN metadata m ON m.field = f.id
-             JOIN images i ON i.id = m.image
-             JOIN embeddings e ON e.image = i.id
-             WHERE f.collection = ? AND f.name = ? AND i.missing = 0";
+        let dimensions = self.identity().dimensions;
         self.home.read(|tx| {
-            let selection = match filter {
-                Some(condition) => select(tx, self, condition)?,
-                None => Selection::all(),
-            };
             let count: i64 = tx
                 .prepare_cached(&format!("SELECT count(*) {LABELLED}"))?
                 .query_row(params![self.id, field], |row| row.get(0))?;
             let count = usize::try_from(count).unwrap_or(0);
-            let mut statement = tx.prepare_cached(&format!(
-                "SELECT m.value, e.vector, i.id {LABELLED} ORDER BY i.id"
-            ))?;
-            let mut rows = statement.query(params![self.id, field])?;
-            let mut numbers: HashMap<String, u32> = HashMap::new();
             // All at once: a vector that grows holds its values twice while it moves them.
-            let mut vectors = Vec::with_capacity(count * self.identity().dimensions);
-            let mut labels = Vec::with_capacity(count);
+            let mut vectors = Vec::with_capacity(count * dimensions);
             let mut vector: Vec<f16> = Vec::new();
-            while let Some(row) = rows.next()? {
-                if !selection.allows(row.get::<_, i64>(2)?.cast_unsigned()) {
-                    continue;
-                }
-                let next = numbers.len() as u32;
-                labels.push(*numbers.entry(row.get(0)?).or_insert(next));
+            let labels = self.each_labelled(tx, field, filter, "e.vector", &mut |row| {
                 vector.clear();
-                read_vector(
-                    row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?,
-                    &mut vector,
-                );
-                vector.resize(self.identity().dimensions, f16::ZERO);
+                read_vector(row.get_ref(2)?.as_blob()?, &mut vector);
+                vector.resize(dimensions, f16::ZERO);
                 vectors.extend(from_f16(&vector));
-            }
+                Ok(())
+            })?;
             Ok((vectors, labels))
         })
+    }
+
+    /// Hands over each image that carries the field and passes the filter, by id, with these columns
+    /// from the third on; returns a number for each one's value.
+    fn each_labelled(
+        &self,
+        tx: &Transaction<'_>,
+        field: &str,
+        filter: Option<&Condition>,
+        columns: &str,
+        take: &mut dyn FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> Result<Vec<u32>, Failure> {
+        let selection = match filter {
+            Some(condition) => select(tx, self, condition)?,
+            None => Selection::all(),
+        };
+        let sql = format!("SELECT m.value, i.id, {columns} {LABELLED} ORDER BY i.id");
+        let mut statement = tx.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![self.id, field])?;
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut labels = Vec::new();
+        while let Some(row) = rows.next()? {
+            if !selection.allows(row.get::<_, i64>(1)?.cast_unsigned()) {
+                continue;
+            }
+            let next = numbers.len() as u32;
+            labels.push(*numbers.entry(row.get(0)?).or_insert(next));
+            take(row)?;
+        }
+        Ok(labels)
     }
 }
 
@@ -260,7 +261,7 @@ fn renumbered(labels: Vec<u32>) -> Vec<u32> {
 /// The scores of all queries that have a relevant image, in order. Takes the vectors to normalise
 /// them where they are.
 fn score(mut unit: Vec<f32>, dimensions: usize, labels: &[u32]) -> Vec<Score> {
-    let kernels = Kernels::from_env().unwrap_or_else(|_| Kernels::detect());
+    let kernels = kernels();
     for row in unit.chunks_exact_mut(dimensions) {
         // A stored vector has a direction; one that has none would rank last with its zeros.
         let _ = kernels.normalize(row);

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+use niteru_kernels::Kernels;
+
 use crate::error::Failure;
 use crate::index::{Background, CachedIndex};
 use crate::notice::{Notice, Notices};
@@ -211,6 +213,12 @@ fn is_write(error: &rusqlite::Error) -> bool {
             SQLITE_IOERR_WRITE | SQLITE_IOERR_FSYNC | SQLITE_IOERR_TRUNCATE | SQLITE_IOERR_SHMSIZE
         )
     )
+}
+
+/// What the store compares vectors with. An unknown `NITERU_KERNELS` is the encoder's to report; here
+/// the detected set is as right as any.
+pub(crate) fn kernels() -> Kernels {
+    Kernels::from_env().unwrap_or_else(|_| Kernels::detect())
 }
 
 /// Locks, also after a panic elsewhere: nothing behind these locks is left half-changed by one.

@@ -8,6 +8,7 @@
 
 use half::f16;
 use niteru_imaging::Likeness;
+use niteru_kernels::Kernels;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::collection::read_vector;
@@ -138,6 +139,7 @@ fn bucket(band: usize, value: usize) -> usize {
 /// Compares images by the embeddings that the database has of them.
 pub(crate) struct Judge<'c> {
     pub(crate) connection: &'c Connection,
+    pub(crate) kernels: Kernels,
     pub(crate) rule: Rule,
 }
 
@@ -153,7 +155,7 @@ impl Judge<'_> {
         let Some(other) = self.vector(b.id)? else {
             return Ok(None);
         };
-        let similarity = cosine(vector, &other);
+        let similarity = cosine(self.kernels, vector, &other);
         Ok(self
             .rule
             .is_same(a, &b.likeness, similarity)
@@ -176,12 +178,14 @@ pub(crate) fn from_blob(blob: &[u8]) -> Vec<f32> {
     niteru_index::from_f16(&halves)
 }
 
-/// 0 where one of them has no direction.
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let lengths = dot(a, a).sqrt() * dot(b, b).sqrt();
+/// 0 where one of them has no direction, or (in a damaged database) another length.
+fn cosine(kernels: Kernels, a: &[f32], b: &[f32]) -> f32 {
+    if a.len() != b.len() {
+        return 0.0;
+    }
+    let lengths = kernels.dot(a, a).sqrt() * kernels.dot(b, b).sqrt();
     match lengths > 0.0 {
-        true => (dot(a, b) / lengths).clamp(-1.0, 1.0),
+        true => (kernels.dot(a, b) / lengths).clamp(-1.0, 1.0),
         false => 0.0,
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use crate::duplicates::{DuplicateKind, THRESHOLD};
+use crate::home::kernels;
 use crate::near::{Judge, NearIndex, Node, Rule, from_blob};
 use crate::paths;
 use crate::sink::Image;
@@ -106,6 +107,7 @@ impl DuplicateFilter {
         };
         let judge = Judge {
             connection: tx,
+            kernels: kernels(),
             rule: Rule {
                 threshold: THRESHOLD,
             },

@@ -6,8 +6,11 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use niteru_store::{Home, IndexBuild, IndexPolicy, IndexState, Notice, StoreError};
-use support::{FakeEncoder, Place, Random, name};
+use niteru_store::{
+    CheckOptions, Home, IndexBuild, IndexPolicy, IndexState, Notice, Problem, ProblemKind,
+    StoreError, check,
+};
+use support::{FakeEncoder, Place, Random, database, name};
 
 const PICTURES: usize = 6000;
 const LEAST: usize = 5000;
@@ -103,6 +106,54 @@ fn assert_alike(found: &[Vec<(String, f32)>], right: &[Vec<(String, f32)>]) {
         .sum();
     let all: usize = right.iter().map(Vec::len).sum();
     assert!(same * 100 >= all * 98, "{same} of {all}");
+}
+
+/// What `check` says of indexes.
+fn index_problems(place: &Place) -> (u64, Vec<Problem>) {
+    let report = check(place.home.directory(), CheckOptions::default()).unwrap();
+    let of_indexes = |problem: &Problem| problem.kind == ProblemKind::Index;
+    let problems = report.problems.into_iter().filter(of_indexes);
+    (report.checked.indexes, problems.collect())
+}
+
+#[test]
+fn check_holds_indexes_against_the_database() {
+    let place = large();
+    assert_eq!(index_problems(&place), (0, vec![]), "there is no file");
+    build(&place.home);
+    assert_eq!(index_problems(&place), (1, vec![]));
+    // What came since is caught up with, and is no problem.
+    place.write("later.jpg", "FAKE later");
+    place.add();
+    assert_eq!(index_problems(&place), (1, vec![]));
+
+    // Two images change places behind the program's back.
+    let database = database(place.home.directory());
+    let swap = "UPDATE embeddings SET image = -1 WHERE image = 7;
+                UPDATE embeddings SET image = 7 WHERE image = 8;
+                UPDATE embeddings SET image = 8 WHERE image = -1;";
+    database.pragma_update(None, "foreign_keys", false).unwrap();
+    database.execute_batch(swap).unwrap();
+    let (_, problems) = index_problems(&place);
+    assert!(
+        problems.len() == 1 && problems[0].what.contains("in 2 images"),
+        "{problems:?}"
+    );
+    database.execute_batch(swap).unwrap();
+    assert_eq!(index_problems(&place), (1, vec![]));
+
+    let path = file(&place);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(&path, bytes).unwrap();
+    let (_, problems) = index_problems(&place);
+    assert!(
+        problems.len() == 1
+            && problems[0].what.contains("damaged")
+            && problems[0].way_out.contains("niteru index build"),
+        "{problems:?}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rusqlite::{Transaction, params};
 use super::file::IndexFile;
 use crate::collection::{read_vector, sql_id};
 use crate::error::Failure;
-use crate::home::lock;
+use crate::home::{kernels, lock};
 use crate::{Notice, StoreError};
 
 /// Rows that are read before they are handed to the index: bounds memory beside the index.
@@ -30,9 +30,7 @@ pub(crate) struct CachedIndex {
 
 /// The number of the last change in the home.
 pub(super) fn latest(tx: &Transaction<'_>) -> rusqlite::Result<u64> {
-    let latest = tx.prepare_cached("SELECT change FROM home")?;
-    let mut latest = latest;
-    latest
+    tx.prepare_cached("SELECT change FROM home")?
         .query_row([], |row| row.get::<_, i64>(0))
         .map(i64::cast_unsigned)
 }
@@ -40,7 +38,7 @@ pub(super) fn latest(tx: &Transaction<'_>) -> rusqlite::Result<u64> {
 impl CachedIndex {
     /// From the file where it is usable and not of a later state than the database, else empty.
     pub(super) fn open(file: IndexFile, collection: &str, dimensions: usize, latest: u64) -> Self {
-        let opened = HnswIndex::open(&file.path, dimensions, super::kernels(), &file.stamp);
+        let opened = HnswIndex::open(&file.path, dimensions, kernels(), &file.stamp);
         let opened = opened.and_then(|index| match index.version() <= latest {
             true => Ok(index),
             false => Err(FileError::Other("of a later state than the database")),
@@ -51,7 +49,7 @@ impl CachedIndex {
             Err(error) => (None, Some(error.to_string())),
         };
         Self {
-            index: index.unwrap_or_else(|| HnswIndex::new(dimensions, super::kernels())),
+            index: index.unwrap_or_else(|| HnswIndex::new(dimensions, kernels())),
             collection: collection.into(),
             file,
             catching_up: Mutex::default(),
@@ -115,6 +113,27 @@ impl CachedIndex {
             collection: self.collection.clone(),
             reason: error.to_string(),
         }
+    }
+
+    /// The images of the index that the database knows otherwise, after it has caught up: other
+    /// vectors, or images that only one of the two has.
+    pub(super) fn differing(&self, tx: &Transaction<'_>, collection: i64) -> Result<u64, Failure> {
+        let mut statement = tx.prepare_cached(
+            "SELECT i.id, e.vector FROM images i JOIN embeddings e ON e.image = i.id
+             WHERE i.collection = ? AND i.missing = 0",
+        )?;
+        let mut rows = statement.query([collection])?;
+        let (mut images, mut alike) = (0_u64, 0_u64);
+        let mut vector = Vec::new();
+        while let Some(row) = rows.next()? {
+            vector.clear();
+            let blob = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            read_vector(blob, &mut vector);
+            images += 1;
+            let id = row.get::<_, i64>(0)?.cast_unsigned();
+            alike += u64::from(self.index.holds(id, &vector));
+        }
+        Ok(images.max(self.index.len() as u64) - alike)
     }
 
     /// Applies what changed since the index's version.

@@ -13,14 +13,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use niteru_index::{BuildOptions, FileError, FileSummary, HnswIndex, WAITING};
-use niteru_kernels::Kernels;
 use rusqlite::params;
 use serde::Serialize;
 
 pub(crate) use self::cached::CachedIndex;
 use self::file::IndexFile;
 use crate::collection::sql_id;
-use crate::home::lock;
+use crate::home::{kernels, lock};
 use crate::{Collection, Notice, StoreError, paths};
 
 /// From so many images on, a graph is built: below, a scan takes less than a few milliseconds on one
@@ -112,6 +111,12 @@ pub struct IndexStatus {
     pub bytes: Option<u64>,
     /// Images that were added, changed or removed since it was saved.
     pub behind: Option<u64>,
+}
+
+/// An index file that cannot be relied on.
+pub(crate) struct IndexProblem {
+    pub(crate) file: PathBuf,
+    pub(crate) what: String,
 }
 
 impl Collection<'_> {
@@ -218,6 +223,31 @@ impl Collection<'_> {
         })
     }
 
+    pub(crate) fn has_index_file(&self) -> Result<bool, StoreError> {
+        Ok(self.index_file()?.path.exists())
+    }
+
+    /// What is wrong with the index file, held against the database.
+    pub(crate) fn index_problem(&self) -> Result<Option<IndexProblem>, StoreError> {
+        let file = self.index_file()?;
+        let path = file.path.clone();
+        let problem = |what| Ok(Some(IndexProblem { file: path, what }));
+        let latest = self.home.read(|tx| Ok(cached::latest(tx)?))?;
+        let dimensions = self.identity().dimensions;
+        let index = CachedIndex::open(file, self.name(), dimensions, latest);
+        if let Some(what) = index.take_problem() {
+            return problem(what);
+        }
+        let differing = self.home.read(|tx| {
+            index.catch_up(tx, self.id)?;
+            index.differing(tx, self.id)
+        })?;
+        match differing {
+            0 => Ok(None),
+            images => problem(format!("it differs from the database in {images} images")),
+        }
+    }
+
     /// The index of this process, opened with the first call.
     pub(crate) fn cached_index(&self) -> Result<Arc<CachedIndex>, StoreError> {
         let slot = Arc::clone(lock(&self.home.indexes).entry(self.id).or_default());
@@ -266,11 +296,6 @@ impl Collection<'_> {
             file.remove();
         }
     }
-}
-
-/// An unknown NITERU_KERNELS is the encoder's to report; here the detected set is as right as any.
-fn kernels() -> Kernels {
-    Kernels::from_env().unwrap_or_else(|_| Kernels::detect())
 }
 
 /// Threads that build indexes while searches go on. They end with the home.
