@@ -9,6 +9,7 @@ use niteru_store::{FileEncoder, RetrievalReport};
 use serde::Serialize;
 
 use super::Context;
+use crate::args::ModelArgs;
 use crate::output::Outcome;
 
 pub(super) fn retrieval(
@@ -73,7 +74,9 @@ pub(super) fn framing(
     let own = collection.identity();
     let mut framings = Vec::new();
     for framing in Framing::ALL {
-        let encoder = context.encoder_with(own, framing)?;
+        let mut model = ModelArgs::default();
+        model.numbers.framing = Some(framing);
+        let encoder = context.encoder(Some(own), &model)?;
         let encoder = FileEncoder {
             encoder: &encoder,
             options: EmbedOptions::default(),

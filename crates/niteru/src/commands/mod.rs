@@ -144,22 +144,6 @@ impl Context {
         Ok(Encoder::load(&files, &options)?)
     }
 
-    /// Loads the model of a collection with another framing.
-    pub(crate) fn encoder_with(&self, own: &EncoderIdentity, framing: Framing) -> Result<Encoder> {
-        let files = self.models().open(&own.model)?;
-        let kernels = kernels()?;
-        let options = LoadOptions {
-            precision: own
-                .precision
-                .parse::<PrecisionChoice>()?
-                .resolve(&files, kernels)?,
-            exact_decode: own.exact_decode,
-            framing,
-            ..LoadOptions::new(kernels)
-        };
-        Ok(Encoder::load(&files, &options)?)
-    }
-
     /// Loads the model that is to add to a collection, which may not be there yet.
     pub(crate) fn encoder_of(
         &self,
