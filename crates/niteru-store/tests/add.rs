@@ -457,3 +457,36 @@ fn the_report_in_json() {
     }
     assert!(json["stages"].get("forward").is_some());
 }
+
+/// A clock that jumps back makes the times of files and rows lie in the future: what changes meanwhile is
+/// still noticed, and searches and change numbers go on.
+#[test]
+fn a_clock_that_jumps_back_hides_no_change() {
+    let mut place = Place::new();
+    let path = place.write("a.jpg", "FAKE 1 0 0");
+    place.write("b.jpg", "FAKE 0 1 0");
+    let later = std::time::SystemTime::now() + Duration::from_secs(24 * 3600);
+    let set_later = || {
+        let file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.set_modified(later).unwrap();
+    };
+    set_later();
+    assert_eq!(counts(&place.add()), [2, 0, 0, 0, 0]);
+    let ahead = "UPDATE images SET added = added + 86400000;
+                 UPDATE collections SET created = created + 86400000;";
+    support::database(place.home.directory())
+        .execute_batch(ahead)
+        .unwrap();
+    place.home = niteru_store::Home::open(place.folder.path().join("home")).unwrap();
+    assert_eq!(place.search(&[1.0, 0.1])[0], "a.jpg");
+
+    // The same length and the same time, other contents.
+    std::fs::write(&path, "FAKE 0 0 1").unwrap();
+    set_later();
+    place.write("c.jpg", "FAKE 1 1 1");
+    assert_eq!(counts(&place.add()), [1, 1, 1, 0, 0]);
+    assert_eq!(place.search(&[0.0, 0.1, 1.0])[0], "a.jpg");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(counts(&place.add()), [0, 0, 2, 1, 0]);
+    assert_eq!(place.search(&[0.0, 0.1, 1.0])[0], "c.jpg");
+}
