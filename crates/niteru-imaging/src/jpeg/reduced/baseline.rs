@@ -1,5 +1,7 @@
 //! The one scan of a sequential picture, block by block into the planes.
 
+use std::ops::Range;
+
 use super::bits::Bits;
 use super::header::{Header, Scan};
 use super::huffman::Table;
@@ -21,69 +23,102 @@ pub(super) fn scan(
     let mut parts = vec![];
     for (&(component, dc, ac), plane) in scan.components.iter().zip(planes) {
         let sampling = &frame.components[component];
-        let dc = header.dc.get(dc)?.as_ref()?;
-        let ac = header.ac.get(ac)?.as_ref()?;
-        parts.push((plane, dc, ac, sampling.across, sampling.down));
+        parts.push(Part {
+            plane,
+            dc: header.dc.get(dc)?.as_ref()?,
+            ac: header.ac.get(ac)?.as_ref()?,
+            across: sampling.across,
+            down: sampling.down,
+            mean: 0,
+        });
     }
-    let waves = best_waves();
+    let read = best_read();
     let units = frame.units();
     intervals(
         bytes,
         at,
         units.0 * units.1,
         header.restart,
-        |bits, numbers| {
-            let mut means = [0i32; 3];
-            let (mut y, mut x) = (numbers.start / units.0, numbers.start % units.0);
-            for _ in numbers {
-                for ((plane, dc, ac, across, down), mean) in parts.iter_mut().zip(&mut means) {
-                    for block in 0..*across * *down {
-                        let mut coefficients: Coefficients = [0; _];
-                        *mean += dc.difference(bits)?;
-                        coefficients[0] = i16::try_from(*mean).ok()?;
-                        let (rest, flat) = waves(bits, ac, plane.wanted(), &mut coefficients)?;
-                        let place = (x * *across + block % *across, y * *down + block / *across);
-                        plane.put(place, &coefficients, rest, flat);
-                    }
-                }
-                x += 1;
-                if x == units.0 {
-                    (x, y) = (0, y + 1);
-                }
-            }
-            Some(())
-        },
+        |bits, numbers| read(bits, numbers, units.0, &mut parts),
     )
+}
+
+/// A component, with what is needed to read its blocks.
+struct Part<'a> {
+    plane: &'a mut Plane,
+    dc: &'a Table,
+    ac: &'a Table,
+    /// Blocks of a minimum coded unit, across and down.
+    across: usize,
+    down: usize,
+    /// The mean of the block before.
+    mean: i32,
+}
+
+/// Reads the minimum coded units of these numbers, of which a row has so many, into the planes.
+type Read = fn(&mut Bits<'_>, Range<usize>, usize, &mut [Part<'_>]) -> Option<()>;
+
+/// The fastest for this CPU.
+fn best_read() -> Read {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("bmi2") && std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: called only where the CPU has BMI2 and AVX2.
+        return |bits, numbers, across, parts| unsafe { read_avx2(bits, numbers, across, parts) };
+    }
+    read
+}
+
+/// As [`read`]. It shifts by counts that it has just looked up, which takes BMI2 one step for three.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "bmi2,avx2")]
+fn read_avx2(
+    bits: &mut Bits<'_>,
+    numbers: Range<usize>,
+    across: usize,
+    parts: &mut [Part<'_>],
+) -> Option<()> {
+    read(bits, numbers, across, parts)
+}
+
+#[inline(always)]
+fn read(
+    bits: &mut Bits<'_>,
+    numbers: Range<usize>,
+    across: usize,
+    parts: &mut [Part<'_>],
+) -> Option<()> {
+    // A copy, for all of it to stay in registers.
+    let mut ahead = *bits;
+    for part in &mut *parts {
+        part.mean = 0;
+    }
+    let (mut y, mut x) = (numbers.start / across, numbers.start % across);
+    for _ in numbers {
+        for part in &mut *parts {
+            for block in 0..part.across * part.down {
+                let mut coefficients: Coefficients = [0; _];
+                part.mean += part.dc.difference(&mut ahead)?;
+                coefficients[0] = i16::try_from(part.mean).ok()?;
+                let wanted = part.plane.wanted();
+                let (rest, flat) = waves(&mut ahead, part.ac, wanted, &mut coefficients)?;
+                let place = (
+                    x * part.across + block % part.across,
+                    y * part.down + block / part.across,
+                );
+                part.plane.put(place, &coefficients, rest, flat);
+            }
+        }
+        x += 1;
+        if x == across {
+            (x, y) = (0, y + 1);
+        }
+    }
+    *bits = ahead;
+    Some(())
 }
 
 /// Reads the coefficients of a block but the first, of which it keeps the first so many. Returns the
 /// sum of the squares of the others, roughly, and whether all are 0.
-type Waves = fn(&mut Bits<'_>, &Table, usize, &mut Coefficients) -> Option<(u32, bool)>;
-
-/// The fastest for this CPU.
-fn best_waves() -> Waves {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("bmi2") {
-        // SAFETY: called only where the CPU has BMI2.
-        return |bits, table, wanted, coefficients| unsafe {
-            waves_bmi2(bits, table, wanted, coefficients)
-        };
-    }
-    waves
-}
-
-/// As [`waves`]. It shifts by counts that it has just looked up, which takes BMI2 one step for three.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "bmi2")]
-fn waves_bmi2(
-    bits: &mut Bits<'_>,
-    table: &Table,
-    wanted: usize,
-    coefficients: &mut Coefficients,
-) -> Option<(u32, bool)> {
-    waves(bits, table, wanted, coefficients)
-}
-
 #[inline(always)]
 fn waves(
     bits: &mut Bits<'_>,
@@ -91,10 +126,8 @@ fn waves(
     wanted: usize,
     coefficients: &mut Coefficients,
 ) -> Option<(u32, bool)> {
-    // A copy, for all of it to stay in registers.
-    let mut ahead = *bits;
     let mut flat = true;
-    let next = table.coefficients(&mut ahead, 1, wanted, |at, value| {
+    let next = table.coefficients(bits, 1, wanted, |at, value| {
         // A run may lead past those that are wanted.
         if let Some(to) = coefficients.get_mut(at) {
             *to = value as i16;
@@ -103,8 +136,7 @@ fn waves(
     })?;
     let rest = match next {
         64 => 0,
-        _ => table.pass_rest(&mut ahead, next)?,
+        _ => table.pass_rest(bits, next)?,
     };
-    *bits = ahead;
     Some((rest, flat && rest == 0))
 }

@@ -145,16 +145,19 @@ impl Table {
             bits.consume(u32::from(one >> 8));
             return Some(one as u8);
         }
-        self.long_symbol(bits)
+        let (length, symbol) = self.long_symbol(bits.peek::<16>() as u32)?;
+        bits.consume(length);
+        Some(symbol)
     }
 
+    /// The length and symbol of the first code in these 16 bits, of one that is longer than a look.
+    // Not handed the stream itself, which then can stay in registers.
     #[cold]
-    fn long_symbol(&self, bits: &mut Bits<'_>) -> Option<u8> {
-        let code = bits.peek::<16>() as u32;
-        let length = (LOOK as usize + 1..=16).find(|&length| code < self.limits[length])?;
-        bits.consume(length as u32);
-        let place = (code >> (16 - length)) as i32 + self.offsets[length];
-        self.symbols.get(usize::try_from(place).ok()?).copied()
+    fn long_symbol(&self, window: u32) -> Option<(u32, u8)> {
+        let length = (LOOK as usize + 1..=16).find(|&length| window < self.limits[length])?;
+        let place = (window >> (16 - length)) as i32 + self.offsets[length];
+        let symbol = self.symbols.get(usize::try_from(place).ok()?)?;
+        Some((length as u32, *symbol))
     }
 
     /// The difference of a DC coefficient.
