@@ -12,7 +12,7 @@ mod taps;
 
 use image::metadata::Orientation;
 
-pub(crate) use plane::{Coefficients, Layout, MAX_ORDER, Plane};
+pub(crate) use plane::{Layout, MAX_ORDER, MAX_WANTED, Plane};
 use taps::{Axis, LANES, Taps, taps};
 
 use crate::orient;
@@ -31,11 +31,13 @@ pub(crate) struct Spectrum {
 }
 
 impl Spectrum {
+    /// Of planes whose blocks are filled.
     pub(crate) fn new(
         size: (usize, usize),
-        planes: Vec<Plane>,
+        mut planes: Vec<Plane>,
         orientation: Orientation,
     ) -> Spectrum {
+        planes.iter_mut().for_each(Plane::finish);
         let cuts = match &planes[..] {
             [luma, blue, red] => cut::cuts(luma, blue, red).map_or(vec![], Vec::from),
             _ => vec![],

@@ -9,17 +9,13 @@ pub(crate) const BLOCK: usize = 8;
 pub(crate) const MAX_ORDER: usize = 8;
 
 /// Coefficients below [`MAX_ORDER`].
-const MAX_WANTED: usize = wanted(MAX_ORDER);
+pub(crate) const MAX_WANTED: usize = wanted(MAX_ORDER);
 
 /// Coefficients after those that are kept whose steps tell those of all that are not kept.
 const NEXT: usize = 20;
 
-/// The first coefficients of a block in zigzag order: those that a plane wants, and room to make
-/// clearing them a few vector stores.
-pub(crate) type Coefficients = [i16; 40];
-
-/// A factor for each of them.
-type Factors = [f32; 40];
+/// A factor for each of the coefficients.
+type Factors = [f32; MAX_WANTED];
 
 /// The frequencies of each of them, across and down.
 pub(super) const WHERE: [(usize, usize); MAX_WANTED] = zigzag();
@@ -153,13 +149,15 @@ impl Plane {
         self.layout.blocks
     }
 
-    /// Fills the block at (column, row). `rest` is the sum of the squares of the coefficients that are
-    /// not kept, `flat` is when all but the mean are 0.
+    /// Fills the block at (column, row) with its first [`Plane::wanted`] coefficients in zigzag order.
+    /// `rest` is the sum of the squares of the others, `flat` is when all but the mean are 0.
+    ///
+    /// After the last block [`Plane::finish`] is due.
     #[inline(always)]
     pub(crate) fn put(
         &mut self,
         block: (usize, usize),
-        coefficients: &Coefficients,
+        coefficients: &[i16],
         rest: u32,
         flat: bool,
     ) {
@@ -171,31 +169,40 @@ impl Plane {
             self.means[place] = whole(mean);
             return;
         }
-        match self.variances.get_mut(place) {
-            Some(variance) => {
-                let power = power(coefficients, &self.powers, self.order);
-                *variance = power + self.rest_power * rest as f32;
-                self.means[place] = mean;
-            }
-            None => self.means[place] = mean + self.lift(coefficients),
+        self.means[place] = mean;
+        if let Some(variance) = self.variances.get_mut(place) {
+            *variance = self.rest_power * rest as f32;
         }
-        let kept = self.wanted() - 1;
-        let row = &mut self.waves[block.1 * kept * across..][..kept * across];
-        for (row, &value) in row.chunks_exact_mut(across).zip(&coefficients[1..]) {
-            row[block.0] = value;
+        let row = &mut self.waves[block.1 * (coefficients.len() - 1) * across..];
+        for (at, &value) in coefficients[1..].iter().enumerate() {
+            row[at * across + block.0] = value;
         }
     }
 
-    /// What the full decoder's interpolation adds to the mean: `(3a + b + 2) >> 2` rounds up each
-    /// second even difference, so a picture with larger differences gains 1/8 of a level by it.
-    fn lift(&self, coefficients: &Coefficients) -> f32 {
-        let lifts = self.rough.each_ref().map(|rough| {
-            let sum = power(coefficients, rough, self.order);
-            // Fits what normally distributed differences of this mean square gain.
-            let square = sum * sum;
-            0.125 * square / (square + 1.0)
-        });
-        lifts[0] + lifts[1]
+    /// Adds to means and variances what follows from the coefficients of all blocks.
+    pub(super) fn finish(&mut self) {
+        let across = self.layout.blocks.0;
+        let mut sums = Sums::new(across);
+        for row in 0..self.layout.blocks.1 {
+            let blocks = row * across..(row + 1) * across;
+            if self.variances.is_empty() {
+                // Both before the mean, which is the largest.
+                let mut lifts = vec![0f32; across];
+                for rough in &self.rough {
+                    for (lift, &sum) in lifts.iter_mut().zip(sums.powers(self, row, rough)) {
+                        *lift += lift_of(sum);
+                    }
+                }
+                for (mean, lift) in self.means[blocks].iter_mut().zip(lifts) {
+                    *mean += lift;
+                }
+            } else {
+                let powers = sums.powers(self, row, &self.powers);
+                for (variance, power) in self.variances[blocks].iter_mut().zip(powers) {
+                    *variance += power;
+                }
+            }
+        }
     }
 
     /// The means of a row of blocks.
@@ -217,23 +224,45 @@ impl Plane {
     }
 }
 
-/// The sum of the squares of the coefficients, each times its factor, of those below `order`. The
-/// factors of others must be 0 up to the next multiple of eight.
-#[inline(always)]
-fn power(coefficients: &Coefficients, factors: &Factors, order: usize) -> f32 {
-    let mut sums = [0f32; 8];
-    let (coefficients, _) = coefficients.as_chunks::<8>();
-    let (factors, _) = factors.as_chunks::<8>();
-    let eights = coefficients
-        .iter()
-        .zip(factors)
-        .take(wanted(order).div_ceil(8));
-    for (coefficients, factors) in eights {
-        for ((sum, &coefficient), &factor) in sums.iter_mut().zip(coefficients).zip(factors) {
-            *sum += f32::from(coefficient) * f32::from(coefficient) * factor;
+/// What the full decoder's interpolation adds to the mean, by the mean square of the differences:
+/// `(3a + b + 2) >> 2` rounds up each second even difference, so a picture with larger differences
+/// gains 1/8 of a level by it.
+fn lift_of(differences: f32) -> f32 {
+    // Fits what normally distributed differences of this mean square gain.
+    let square = differences * differences;
+    0.125 * square / (square + 1.0)
+}
+
+/// Room for sums over the coefficients of each block of a row.
+struct Sums {
+    all: Vec<f32>,
+    part: Vec<f32>,
+}
+
+impl Sums {
+    fn new(blocks: usize) -> Sums {
+        Sums {
+            all: vec![0.0; blocks],
+            part: vec![0.0; blocks],
         }
     }
-    sums.iter().sum()
+
+    /// By block of a row: the sum of the squares of its coefficients, each times its factor.
+    fn powers(&mut self, plane: &Plane, row: usize, factors: &Factors) -> &[f32] {
+        self.all.fill(0.0);
+        for lane in 0..8 {
+            self.part.fill(0.0);
+            for at in (lane..plane.wanted()).step_by(8).filter(|&at| at > 0) {
+                for (sum, &wave) in self.part.iter_mut().zip(plane.waves_of(row, at)) {
+                    *sum += f32::from(wave) * f32::from(wave) * factors[at];
+                }
+            }
+            for (all, part) in self.all.iter_mut().zip(&self.part) {
+                *all += part;
+            }
+        }
+        &self.all
+    }
 }
 
 /// The nearest whole number, of one within ±2²².

@@ -6,7 +6,7 @@ use super::bits::Bits;
 use super::header::{Header, Scan};
 use super::huffman::Table;
 use super::intervals;
-use crate::spectrum::{Coefficients, Plane};
+use crate::spectrum::{MAX_WANTED, Plane};
 
 pub(super) fn scan(
     bytes: &[u8],
@@ -55,6 +55,14 @@ struct Part<'a> {
     mean: i32,
 }
 
+impl Part<'_> {
+    /// Columns and rows of the blocks of a minimum coded unit.
+    fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (across, down) = (self.across, self.down);
+        (0..down).flat_map(move |row| (0..across).map(move |column| (column, row)))
+    }
+}
+
 /// Reads the minimum coded units of these numbers, of which a row has so many, into the planes.
 type Read = fn(&mut Bits<'_>, Range<usize>, usize, &mut [Part<'_>]) -> Option<()>;
 
@@ -92,20 +100,23 @@ fn read(
     for part in &mut *parts {
         part.mean = 0;
     }
+    // Cleared as far as planes look at it; the rest takes what is not wanted.
+    let mut block = [0i16; 256];
     let (mut y, mut x) = (numbers.start / across, numbers.start % across);
     for _ in numbers {
         for part in &mut *parts {
-            for block in 0..part.across * part.down {
-                let mut coefficients: Coefficients = [0; _];
+            for (column, row) in part.places() {
+                block[..MAX_WANTED].fill(0);
                 part.mean += part.dc.difference(&mut ahead)?;
-                coefficients[0] = i16::try_from(part.mean).ok()?;
+                block[0] = i16::try_from(part.mean).ok()?;
                 let wanted = part.plane.wanted();
-                let (rest, flat) = waves(&mut ahead, part.ac, wanted, &mut coefficients)?;
-                let place = (
-                    x * part.across + block % part.across,
-                    y * part.down + block / part.across,
-                );
-                part.plane.put(place, &coefficients, rest, flat);
+                let (next, flat) = part.ac.coefficients(&mut ahead, 1, wanted, &mut block)?;
+                let rest = match next {
+                    64 => 0,
+                    _ => part.ac.pass_rest(&mut ahead, next)?,
+                };
+                let place = (x * part.across + column, y * part.down + row);
+                part.plane.put(place, &block[..wanted], rest, flat && rest == 0);
             }
         }
         x += 1;
@@ -115,28 +126,4 @@ fn read(
     }
     *bits = ahead;
     Some(())
-}
-
-/// Reads the coefficients of a block but the first, of which it keeps the first so many. Returns the
-/// sum of the squares of the others, roughly, and whether all are 0.
-#[inline(always)]
-fn waves(
-    bits: &mut Bits<'_>,
-    table: &Table,
-    wanted: usize,
-    coefficients: &mut Coefficients,
-) -> Option<(u32, bool)> {
-    let mut flat = true;
-    let next = table.coefficients(bits, 1, wanted, |at, value| {
-        // A run may lead past those that are wanted.
-        if let Some(to) = coefficients.get_mut(at) {
-            *to = value as i16;
-        }
-        flat = false;
-    })?;
-    let rest = match next {
-        64 => 0,
-        _ => table.pass_rest(bits, next)?,
-    };
-    Some((rest, flat && rest == 0))
 }

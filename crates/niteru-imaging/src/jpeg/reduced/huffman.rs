@@ -1,13 +1,15 @@
 //! Huffman tables that can pass over several coefficients at one look.
 
-use super::bits::{Bits, extended};
+use super::bits::{Bits, FILLED, extended};
 
 /// Bits that one look into a table resolves.
 const LOOK: u32 = 12;
 const ENTRIES: usize = 1 << LOOK;
+/// Bits that [`Table::pass`] passes over at the most: the last value may lie behind those looked at.
+const MOST_PASSED: u32 = LOOK + 10;
 /// Bits that a look for one coefficient resolves.
 const SHORT: u32 = 11;
-/// In [`Table::pass`]: the block ends here.
+/// In [`Table::short`] and [`Table::pass`]: the block ends here.
 const END: u32 = 0x80;
 /// In [`Table::pass`]: look at one symbol only. No block has room for this many coefficients.
 const ONE: u32 = 64;
@@ -26,9 +28,9 @@ pub(super) enum Class {
 pub(super) struct Table {
     /// By the next bits: `length << 8 | symbol` of the first code, 0 where it is longer.
     one: Box<[u16; ENTRIES]>,
-    /// By the next bits, of the first code where it and its coefficient are in them:
-    /// `coefficient << 16 | run of zeros before it << 8 | bits`, else 0. The run is [`END`] where the
-    /// code ends the block.
+    /// By the next bits, of the first code where it and its value are in them:
+    /// `value << 16 | coefficients << 8 | bits`, else 0. The value is that of the last of the
+    /// coefficients, or the difference. [`END`] is their number where the code ends the block.
     short: Box<[u32; 1 << SHORT]>,
     /// By the next bits: `squares << 16 | coefficients << 8 | bits` of all the codes in them, with the
     /// bits that follow each of them. The squares are those of the coefficients, on average. [`END`] is
@@ -82,29 +84,32 @@ impl Table {
         if place != symbols.len() {
             return None;
         }
+        for bits in 0..1 << SHORT {
+            table.short[bits] = table.shortest(bits, class);
+        }
         if class == Class::Ac {
             for bits in 0..ENTRIES {
                 table.pass[bits] = table.passed(bits);
-            }
-            for bits in 0..1 << SHORT {
-                table.short[bits] = table.shortest(bits);
             }
         }
         Some(table)
     }
 
     /// The entry of [`Table::short`] for these bits.
-    fn shortest(&self, window: usize) -> u32 {
+    fn shortest(&self, window: usize, class: Class) -> u32 {
         let one = self.one[window << (LOOK - SHORT)];
         let (length, symbol) = (u32::from(one >> 8), one as u8);
         let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
         let bits = length + size;
-        match (run, size) {
-            _ if one == 0 || bits > SHORT => 0,
-            (0, 0) => END << 8 | bits,
-            (_, 1..=10) => {
+        if one == 0 || bits > SHORT {
+            return 0;
+        }
+        match (class, run, size) {
+            (Class::Dc, 0, 0) => 1 << 8 | bits,
+            (Class::Ac, 0, 0) => END << 8 | bits,
+            (_, _, 1..=11) if class == Class::Dc || size < 11 => {
                 let value = window >> (SHORT - bits) & ((1 << size) - 1);
-                (extended(value as i32, size) as u32) << 16 | run << 8 | bits
+                (extended(value as i32, size) as u32) << 16 | (run + 1) << 8 | bits
             }
             _ => 0,
         }
@@ -164,49 +169,56 @@ impl Table {
     #[inline(always)]
     pub(super) fn difference(&self, bits: &mut Bits<'_>) -> Option<i32> {
         bits.refill()?;
+        let short = self.short[bits.peek::<SHORT>()];
+        if short != 0 {
+            bits.consume(short & 0xff);
+            return Some(short as i32 >> 16);
+        }
         Some(match self.symbol(bits)? {
             0 => 0,
             size => bits.extend(u32::from(size)),
         })
     }
 
-    /// Reads coefficients from zigzag number `at` on, up to `wanted` (exclusive) or the end of the
-    /// block, whichever comes first. Returns the number of the next one; 64 when the block is over.
+    /// Reads coefficients from zigzag number `at` on, at least 1, up to `wanted` (exclusive, at most
+    /// 64) or the end of the block, whichever comes first. Returns the number of the next one, 64 when
+    /// the block is over, and whether all that were read are 0.
+    ///
+    /// Those that are not 0 are written to `to`; what is written there at and behind `wanted` means
+    /// nothing.
     #[inline(always)]
     pub(super) fn coefficients(
         &self,
         bits: &mut Bits<'_>,
         mut at: usize,
         wanted: usize,
-        mut store: impl FnMut(usize, i32),
-    ) -> Option<usize> {
-        while at < wanted {
+        to: &mut [i16; 256],
+    ) -> Option<(usize, bool)> {
+        let mut values = 0;
+        'refill: while at < wanted {
             bits.refill()?;
-            let short = self.short[bits.peek::<SHORT>()];
-            if short != 0 {
-                bits.consume(short & 0xff);
-                at += (short >> 8 & 0xff) as usize;
-                if at >= 64 {
-                    return (short >> 8 & END > 0).then_some(64);
+            for _ in 0..FILLED / SHORT {
+                let short = self.short[bits.peek::<SHORT>()];
+                let (count, value) = match short {
+                    0 => {
+                        bits.refill()?;
+                        self.coefficient(bits)?
+                    }
+                    _ => {
+                        bits.consume(short & 0xff);
+                        (short >> 8 & 0xff, short as i32 >> 16)
+                    }
+                };
+                at += count as usize;
+                values |= value;
+                // At most 63 + `END`: no branch is needed to leave out those that are not wanted.
+                to[usize::from((at - 1) as u8)] = value as i16;
+                if short == 0 || at >= wanted {
+                    continue 'refill;
                 }
-                store(at, short as i32 >> 16);
-                at += 1;
-                continue;
-            }
-            let symbol = self.symbol(bits)?;
-            let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-            match size {
-                0 if run == 0 => return Some(64),
-                0 if run == 15 && at + 16 <= 64 => at += 16,
-                1..=10 if at + run < 64 => {
-                    at += run;
-                    store(at, bits.extend(size));
-                    at += 1;
-                }
-                _ => return None,
             }
         }
-        Some(at)
+        Some((in_block(at)?, values == 0))
     }
 
     /// Passes over the coefficients of a block from zigzag number `at` on, 1 to 63. Returns the sum of their
@@ -214,10 +226,9 @@ impl Table {
     #[inline(always)]
     pub(super) fn pass_rest(&self, bits: &mut Bits<'_>, mut at: usize) -> Option<u32> {
         let mut squares = 0;
-        loop {
+        'refill: loop {
             bits.refill()?;
-            // A refill is enough for two looks.
-            for _ in 0..2 {
+            for _ in 0..FILLED / MOST_PASSED {
                 let pass = self.pass[bits.peek::<LOOK>()];
                 let next = at + (pass >> 8 & 0xff) as usize;
                 if next < 64 {
@@ -229,16 +240,40 @@ impl Table {
                     return Some(squares + (pass >> 16));
                 } else {
                     // Some of these codes belong to the next block, or one is long.
-                    at = self.coefficients(bits, at, at + 1, |_, value| {
-                        squares += (value * value) as u32;
-                    })?;
+                    bits.refill()?;
+                    let (count, value) = self.coefficient(bits)?;
+                    at = in_block(at + count as usize)?;
+                    squares += (value * value) as u32;
                     if at == 64 {
                         return Some(squares);
                     }
-                    break;
+                    continue 'refill;
                 }
             }
         }
+    }
+
+    /// The next code and the value behind it, right after a refill: the number of coefficients, the last
+    /// of which has the value, the others being 0. [`END`] where the code ends the block.
+    #[inline(always)]
+    fn coefficient(&self, bits: &mut Bits<'_>) -> Option<(u32, i32)> {
+        let symbol = self.symbol(bits)?;
+        match (u32::from(symbol >> 4), u32::from(symbol & 15)) {
+            (0, 0) => Some((END, 0)),
+            (15, 0) => Some((16, 0)),
+            (run, size @ 1..=10) => Some((run + 1, bits.extend(size))),
+            _ => None,
+        }
+    }
+}
+
+/// The number of the next coefficient, where [`END`] may have been added to it: 64 when the block is
+/// over. `None` where a run leads out of the block.
+#[inline(always)]
+fn in_block(at: usize) -> Option<usize> {
+    match at {
+        ..=64 => Some(at),
+        _ => (at >= END as usize).then_some(64),
     }
 }
 
