@@ -211,6 +211,19 @@ impl Plane {
         &self.means[row * across..][..across]
     }
 
+    /// The means at row `y` of an eighth of the picture, one for each of its columns.
+    pub(super) fn spread_means(&self, y: usize, to: &mut [f32]) {
+        let means = self.means_of(y / self.layout.stretch.1);
+        match self.layout.stretch.0 {
+            1 => to.copy_from_slice(&means[..to.len()]),
+            _ => {
+                for (to, &mean) in to.chunks_mut(2).zip(means) {
+                    to.fill(mean);
+                }
+            }
+        }
+    }
+
     /// The variances of the samples of a row of blocks.
     pub(super) fn variances_of(&self, row: usize) -> &[f32] {
         let across = self.layout.blocks.0;
