@@ -8,7 +8,7 @@ const ENTRIES: usize = 1 << LOOK;
 /// Bits that [`Table::pass`] passes over at the most: the last value may lie behind those looked at.
 const MOST_PASSED: u32 = LOOK + 10;
 /// Bits that a look for one coefficient resolves.
-const SHORT: u32 = 11;
+const SHORT: u32 = 10;
 /// In [`Table::short`] and [`Table::pass`]: the block ends here.
 const END: u32 = 0x80;
 /// In [`Table::pass`]: look at one symbol only. No block has room for this many coefficients.
@@ -32,10 +32,12 @@ pub(super) struct Table {
     /// `value << 16 | coefficients << 8 | bits`, else 0. The value is that of the last of the
     /// coefficients, or the difference. [`END`] is their number where the code ends the block.
     short: Box<[u32; 1 << SHORT]>,
-    /// By the next bits: `squares << 16 | coefficients << 8 | bits` of all the codes in them, with the
-    /// bits that follow each of them. The squares are those of the coefficients, on average. [`END`] is
-    /// added to the number of coefficients when the last code ends the block.
-    pass: Box<[u32; ENTRIES]>,
+    /// By the next bits: `coefficients << 8 | bits` of all the codes in them, with the bits that follow
+    /// each of them. [`END`] is added to the number of coefficients when the last code ends the block.
+    pass: Box<[u16; ENTRIES]>,
+    /// By the same bits: the sum of the squares of those coefficients, on average.
+    // On its own, for `pass` to stay in the fastest cache: each look waits for it, but for no square.
+    squares: Box<[u16; ENTRIES]>,
     /// By length: the first code of a greater length, aligned to 16 bits.
     limits: [u32; 17],
     /// By length: what to add to a code to get its symbol's place.
@@ -55,6 +57,7 @@ impl Table {
             one: Box::new([0; ENTRIES]),
             short: Box::new([0; _]),
             pass: Box::new([0; ENTRIES]),
+            squares: Box::new([0; ENTRIES]),
             limits: [0; 17],
             offsets: [0; 17],
             symbols: symbols.to_vec(),
@@ -89,7 +92,7 @@ impl Table {
         }
         if class == Class::Ac {
             for bits in 0..ENTRIES {
-                table.pass[bits] = table.passed(bits);
+                (table.pass[bits], table.squares[bits]) = table.passed(bits);
             }
         }
         Some(table)
@@ -115,9 +118,12 @@ impl Table {
         }
     }
 
-    /// The entry of [`Table::pass`] for these bits.
-    fn passed(&self, window: usize) -> u32 {
-        let (mut bits, mut coefficients, mut squares) = (0, 0, 0);
+    /// The entries of [`Table::pass`] and [`Table::squares`] for these bits.
+    fn passed(&self, window: usize) -> (u16, u16) {
+        let (mut bits, mut coefficients, mut squares) = (0, 0, 0u32);
+        let entry = |coefficients: u32, bits: u32, squares: u32| {
+            ((coefficients << 8 | bits) as u16, squares.min(0xffff) as u16)
+        };
         while bits < LOOK {
             let one = self.one[(window << bits) & (ENTRIES - 1)];
             let (length, symbol) = (u32::from(one >> 8), one as u8);
@@ -126,20 +132,20 @@ impl Table {
             match (run, size) {
                 _ if !known => break,
                 (0, 0) => {
-                    return squares << 16 | (END + coefficients) << 8 | (bits + length);
+                    return entry(END + coefficients, bits + length, squares);
                 }
                 (15, 0) | (_, 1..=10) if coefficients + run < ONE => {
                     coefficients += run + 1;
                     bits += length + size;
-                    squares = (squares + mean_square(size)).min(0xffff);
+                    squares += mean_square(size);
                 }
                 _ => break,
             }
         }
         if bits == 0 {
-            return ONE << 8;
+            return entry(ONE, 0, 0);
         }
-        squares << 16 | coefficients << 8 | bits
+        entry(coefficients, bits, squares)
     }
 
     /// The next symbol. At least 16 bits must be available.
@@ -229,15 +235,16 @@ impl Table {
         'refill: loop {
             bits.refill()?;
             for _ in 0..FILLED / MOST_PASSED {
-                let pass = self.pass[bits.peek::<LOOK>()];
-                let next = at + (pass >> 8 & 0xff) as usize;
+                let window = bits.peek::<LOOK>();
+                let pass = u32::from(self.pass[window]);
+                let next = at + (pass >> 8) as usize;
                 if next < 64 {
                     at = next;
                     bits.consume(pass & 0xff);
-                    squares += pass >> 16;
+                    squares += u32::from(self.squares[window]);
                 } else if next == 64 || (END as usize..END as usize + 64).contains(&next) {
                     bits.consume(pass & 0xff);
-                    return Some(squares + (pass >> 16));
+                    return Some(squares + u32::from(self.squares[window]));
                 } else {
                     // Some of these codes belong to the next block, or one is long.
                     bits.refill()?;
