@@ -10,10 +10,12 @@ mod cut;
 mod plane;
 mod taps;
 
+use std::rc::Rc;
+
 use image::metadata::Orientation;
 
 pub(crate) use plane::{Layout, MAX_ORDER, MAX_WANTED, Plane};
-use taps::{Axis, LANES, Taps, taps};
+use taps::{Axis, Known, LANES, Taps};
 
 use crate::orient;
 use crate::resize::{Filter, Window};
@@ -80,8 +82,11 @@ impl Spectrum {
     pub(crate) fn resize(&self, to: (u32, u32), window: Window, filter: Filter) -> Vec<u8> {
         let (to, window) = orient::lying(to, window, self.orientation);
         let (width, height) = (window.width as usize, window.height as usize);
-        let part = |plane| Part::new(plane, self.size, to, window, filter);
-        let mut parts: Vec<Part<'_>> = self.planes.iter().map(part).collect();
+        let (x, y) = (window.x..window.x + window.width, window.y..window.y + window.height);
+        let mut across = Known::new(self.size.0, to.0, x, filter);
+        let mut down = Known::new(self.size.1, to.1, y, filter);
+        let mut part = |plane| Part::new(plane, &mut across, &mut down);
+        let mut parts: Vec<Part<'_>> = self.planes.iter().map(&mut part).collect();
         let mut cuts: Vec<Part<'_>> = self.cuts.iter().map(part).collect();
         let mut pixels = vec![0; width * height * 3];
         best_rows()(&mut parts, &mut cuts, width, &mut pixels);
@@ -127,8 +132,8 @@ fn rows(parts: &mut [Part<'_>], cuts: &mut [Part<'_>], width: usize, pixels: &mu
 /// What is needed to resize a plane.
 struct Part<'a> {
     plane: &'a Plane,
-    across: Vec<Taps>,
-    down: Vec<Taps>,
+    across: Rc<[Taps]>,
+    down: Rc<[Taps]>,
     /// The first block of a row that is needed.
     first: usize,
     /// By frequency across: a row of blocks, all frequencies down added up. Zeros follow.
@@ -136,24 +141,15 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn new(
-        plane: &'a Plane,
-        size: (usize, usize),
-        to: (u32, u32),
-        window: Window,
-        filter: Filter,
-    ) -> Part<'a> {
+    fn new(plane: &'a Plane, across: &mut Known, down: &mut Known) -> Part<'a> {
         let layout = &plane.layout;
-        let axis = |pixels, samples, stretch| Axis {
-            pixels,
+        let axis = |samples, stretch| Axis {
             samples,
             stretch,
             order: plane.order,
         };
-        let across = axis(size.0, layout.samples.0, layout.stretch.0);
-        let down = axis(size.1, layout.samples.1, layout.stretch.1);
-        let across = taps(across, to.0, window.x..window.x + window.width, filter);
-        let down = taps(down, to.1, window.y..window.y + window.height, filter);
+        let across = across.taps(axis(layout.samples.0, layout.stretch.0));
+        let down = down.taps(axis(layout.samples.1, layout.stretch.1));
         let first = across.iter().map(|taps| taps.first).min().unwrap_or(0);
         let end = across.iter().map(|taps| taps.first + taps.count).max();
         let length = end.unwrap_or(first) - first;
@@ -170,11 +166,12 @@ impl<'a> Part<'a> {
     #[inline(always)]
     fn row(&mut self, y: usize, to: &mut [f32]) {
         self.add_up(y);
-        for (to, taps) in to.iter_mut().zip(&self.across) {
+        for (to, taps) in to.iter_mut().zip(&*self.across) {
             let mut sums = [0f32; LANES];
-            for (frequency, row) in self.waves.iter().enumerate() {
-                let (weights, _) = taps.of(frequency).as_chunks::<LANES>();
-                let (blocks, _) = row[taps.first - self.first..].as_chunks::<LANES>();
+            let start = taps.first - self.first;
+            for (row, weights) in self.waves.iter().zip(taps.by_frequency()) {
+                let (weights, _) = weights.as_chunks::<LANES>();
+                let (blocks, _) = row[start..].as_chunks::<LANES>();
                 for (weights, blocks) in weights.iter().zip(blocks) {
                     for ((sum, &weight), &block) in sums.iter_mut().zip(weights).zip(blocks) {
                         *sum += weight * block;
