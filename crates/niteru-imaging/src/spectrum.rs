@@ -80,16 +80,23 @@ impl Spectrum {
     /// The upright picture resized to `to` = (width, height), RGB; only `window` of it. Not for
     /// [`Filter::Nearest`].
     pub(crate) fn resize(&self, to: (u32, u32), window: Window, filter: Filter) -> Vec<u8> {
+        self.resize_with(best_rows(), to, window, filter)
+    }
+
+    fn resize_with(&self, rows: Rows, to: (u32, u32), window: Window, filter: Filter) -> Vec<u8> {
         let (to, window) = orient::lying(to, window, self.orientation);
         let (width, height) = (window.width as usize, window.height as usize);
-        let (x, y) = (window.x..window.x + window.width, window.y..window.y + window.height);
+        let (x, y) = (
+            window.x..window.x + window.width,
+            window.y..window.y + window.height,
+        );
         let mut across = Known::new(self.size.0, to.0, x, filter);
         let mut down = Known::new(self.size.1, to.1, y, filter);
         let mut part = |plane| Part::new(plane, &mut across, &mut down);
         let mut parts: Vec<Part<'_>> = self.planes.iter().map(&mut part).collect();
         let mut cuts: Vec<Part<'_>> = self.cuts.iter().map(part).collect();
         let mut pixels = vec![0; width * height * 3];
-        best_rows()(&mut parts, &mut cuts, width, &mut pixels);
+        rows(&mut parts, &mut cuts, width, &mut pixels);
         orient::upright(window.width, window.height, pixels, self.orientation).2
     }
 }
@@ -205,5 +212,77 @@ impl<'a> Part<'a> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::metadata::Orientation;
+
+    use super::{Layout, Plane, Spectrum, best_rows, rows};
+    use crate::resize::{Filter, Window};
+
+    /// Colours with grain, as dark and bright as can be.
+    fn spectrum() -> Spectrum {
+        let mut state = 1u32;
+        let mut random = |most: i32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as i32 % (2 * most + 1) - most
+        };
+        let planes = [(1, 3), (2, 4), (2, 4)].map(|(stretch, order)| {
+            let layout = Layout {
+                blocks: (36 / stretch, 26 / stretch),
+                samples: (283usize.div_ceil(stretch), 205usize.div_ceil(stretch)),
+                stretch: (stretch, stretch),
+            };
+            let mut plane = Plane::new(layout, order, &[3; 64]);
+            for block in 0..layout.blocks.0 * layout.blocks.1 {
+                let mut coefficients = vec![random(340) as i16];
+                coefficients.extend((1..plane.wanted()).map(|_| random(20) as i16));
+                let place = (block % layout.blocks.0, block / layout.blocks.0);
+                plane.put(place, &coefficients, random(50).unsigned_abs(), false);
+            }
+            plane
+        });
+        Spectrum::new((283, 205), Vec::from(planes), Orientation::NoTransforms)
+    }
+
+    #[test]
+    fn all_instructions_resize_alike() {
+        let spectrum = spectrum();
+        assert!(!spectrum.cuts.is_empty());
+        for (width, height) in [(1, 1), (7, 9), (23, 17), (50, 33)] {
+            let window = Window {
+                x: 0,
+                y: 0,
+                width,
+                height,
+            };
+            for filter in [Filter::Bicubic, Filter::Bilinear, Filter::Lanczos] {
+                let [plain, best] = [rows, best_rows()]
+                    .map(|rows| spectrum.resize_with(rows, (width, height), window, filter));
+                assert_eq!(plain, best, "{width} x {height}, {filter:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn spread_of_a_block_is_that_of_its_coefficients() {
+        let layout = Layout {
+            blocks: (2, 1),
+            samples: (16, 8),
+            stretch: (1, 1),
+        };
+        let mut plane = Plane::new(layout, 4, &[16; 64]);
+        let coefficients = [5, 1, -2, 3, 0, 0, 0, 0, 0, 4];
+        plane.put((1, 0), &coefficients, 2, false);
+        plane.finish();
+        // A unit of a coefficient with step 16 has a square of 16² / 64 in the mean of 64 samples.
+        assert_eq!(
+            plane.variances_of(0),
+            [0.0, 4.0 * (1 + 4 + 9 + 16 + 2) as f32]
+        );
+        assert_eq!(plane.means_of(0)[0], 0.0);
+        assert!((plane.means_of(0)[1] - 5.0 * 16.0 / 8.0).abs() < 1e-5);
     }
 }

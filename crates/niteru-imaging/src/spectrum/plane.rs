@@ -62,7 +62,7 @@ pub(crate) struct Layout {
 ///
 /// No file, however hostile, makes a number here overflow, for all are `f32` and far from its limit of
 /// 3.4 × 10³⁸. A coefficient is at most 2¹⁵ and its step at most 2⁸ / 4, so one adds at most 2²¹ to a
-/// sample and all of them less than 2²⁷. In [`Plane::lift`] the squares sum up to less than
+/// sample and all of them less than 2²⁷. In [`lift`] the squares sum up to less than
 /// 36 · 2⁴⁶ < 2⁵², whose square is below 2¹⁰⁴ ≈ 2 × 10³¹.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Plane {
@@ -180,27 +180,34 @@ impl Plane {
     }
 
     /// Adds to means and variances what follows from the coefficients of all blocks.
+    // Only now, and row by row, for this vectorises.
     pub(super) fn finish(&mut self) {
         let across = self.layout.blocks.0;
-        let mut sums = Sums::new(across);
+        let mut powers = vec![0f32; across];
         for row in 0..self.layout.blocks.1 {
             let blocks = row * across..(row + 1) * across;
-            if self.variances.is_empty() {
-                // Both before the mean, which is the largest.
-                let mut lifts = vec![0f32; across];
-                for rough in &self.rough {
-                    for (lift, &sum) in lifts.iter_mut().zip(sums.powers(self, row, rough)) {
-                        *lift += lift_of(sum);
-                    }
-                }
-                for (mean, lift) in self.means[blocks].iter_mut().zip(lifts) {
-                    *mean += lift;
-                }
-            } else {
-                let powers = sums.powers(self, row, &self.powers);
-                for (variance, power) in self.variances[blocks].iter_mut().zip(powers) {
+            if !self.variances.is_empty() {
+                self.add_up(row, &self.powers, &mut powers);
+                for (variance, power) in self.variances[blocks].iter_mut().zip(&powers) {
                     *variance += power;
                 }
+                continue;
+            }
+            for along in 0..self.rough.len() {
+                self.add_up(row, &self.rough[along], &mut powers);
+                for (mean, &power) in self.means[blocks.clone()].iter_mut().zip(&powers) {
+                    *mean += lift(power);
+                }
+            }
+        }
+    }
+
+    /// By block of a row: the sum of the squares of its coefficients, each times its factor.
+    fn add_up(&self, row: usize, factors: &Factors, powers: &mut [f32]) {
+        powers.fill(0.0);
+        for (at, &factor) in (1..self.wanted()).zip(&factors[1..]) {
+            for (power, &wave) in powers.iter_mut().zip(self.waves_of(row, at)) {
+                *power += f32::from(wave) * f32::from(wave) * factor;
             }
         }
     }
@@ -240,42 +247,10 @@ impl Plane {
 /// What the full decoder's interpolation adds to the mean, by the mean square of the differences:
 /// `(3a + b + 2) >> 2` rounds up each second even difference, so a picture with larger differences
 /// gains 1/8 of a level by it.
-fn lift_of(differences: f32) -> f32 {
+fn lift(differences: f32) -> f32 {
     // Fits what normally distributed differences of this mean square gain.
     let square = differences * differences;
     0.125 * square / (square + 1.0)
-}
-
-/// Room for sums over the coefficients of each block of a row.
-struct Sums {
-    all: Vec<f32>,
-    part: Vec<f32>,
-}
-
-impl Sums {
-    fn new(blocks: usize) -> Sums {
-        Sums {
-            all: vec![0.0; blocks],
-            part: vec![0.0; blocks],
-        }
-    }
-
-    /// By block of a row: the sum of the squares of its coefficients, each times its factor.
-    fn powers(&mut self, plane: &Plane, row: usize, factors: &Factors) -> &[f32] {
-        self.all.fill(0.0);
-        for lane in 0..8 {
-            self.part.fill(0.0);
-            for at in (lane..plane.wanted()).step_by(8).filter(|&at| at > 0) {
-                for (sum, &wave) in self.part.iter_mut().zip(plane.waves_of(row, at)) {
-                    *sum += f32::from(wave) * f32::from(wave) * factors[at];
-                }
-            }
-            for (all, part) in self.all.iter_mut().zip(&self.part) {
-                *all += part;
-            }
-        }
-        &self.all
-    }
 }
 
 /// The nearest whole number, of one within ±2²².

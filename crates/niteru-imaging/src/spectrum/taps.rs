@@ -41,7 +41,8 @@ impl Taps {
     /// The same for each frequency.
     #[inline(always)]
     pub(super) fn by_frequency(&self) -> impl Iterator<Item = &[f32]> {
-        self.weights.chunks_exact(self.count.next_multiple_of(LANES))
+        self.weights
+            .chunks_exact(self.count.next_multiple_of(LANES))
     }
 }
 

@@ -122,7 +122,10 @@ impl Table {
     fn passed(&self, window: usize) -> (u16, u16) {
         let (mut bits, mut coefficients, mut squares) = (0, 0, 0u32);
         let entry = |coefficients: u32, bits: u32, squares: u32| {
-            ((coefficients << 8 | bits) as u16, squares.min(0xffff) as u16)
+            (
+                (coefficients << 8 | bits) as u16,
+                squares.min(0xffff) as u16,
+            )
         };
         while bits < LOOK {
             let one = self.one[(window << bits) & (ENTRIES - 1)];
@@ -289,5 +292,88 @@ fn mean_square(size: u32) -> u32 {
     match size {
         0 | 1 => size,
         _ => (27 << (2 * size)) / 64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bits::{Bits, unstuff};
+    use super::{Class, END, Table};
+
+    /// Codes of 2 to 16 bits for runs and sizes of all kinds.
+    fn table() -> Table {
+        let counts = [0, 1, 2, 3, 1, 1, 1, 2, 1, 1, 1, 1, 2, 2, 2, 3];
+        let symbols = [
+            0x01, 0x02, 0x03, 0x00, 0x11, 0x04, 0x12, 0x05, 0x21, 0x06, 0x31, 0xf0, 0x13, 0x22,
+            0x41, 0x07, 0x0a, 0x51, 0x08, 0x14, 0x61, 0x09, 0xf1, 0x2a,
+        ];
+        Table::new(Class::Ac, &counts, &symbols).unwrap()
+    }
+
+    /// Blocks of random symbols, each with those of its coefficients that are not 0.
+    #[test]
+    fn many_symbols_at_a_look_are_those_read_one_by_one() {
+        let table = table();
+        let mut state = 1u64;
+        let mut random = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as u8
+        };
+        let (mut whole, mut broken) = (0, 0);
+        for _ in 0..4000 {
+            let mut file: Vec<u8> = (0..120)
+                .flat_map(|_| [random() & 0x7f, random() & 0xfe])
+                .collect();
+            file.extend([0xff, 0xd9]);
+            let mut data = vec![];
+            unstuff(&file, 0, &mut data).unwrap();
+            let mut plain = Bits::new(&data);
+            let expected = one_by_one(&table, &mut plain);
+            for wanted in [1, 3, 6, 10, 36] {
+                let mut bits = Bits::new(&data);
+                let mut found = [0i16; 256];
+                let read = table.coefficients(&mut bits, 1, wanted, &mut found);
+                let rest = read.and_then(|(next, _)| match next {
+                    64 => Some(0),
+                    _ => table.pass_rest(&mut bits, next),
+                });
+                assert_eq!(rest.is_some(), expected.is_some(), "{wanted} wanted");
+                let (Some(expected), Some((next, zero))) = (&expected, read) else {
+                    broken += 1;
+                    continue;
+                };
+                whole += 1;
+                assert_eq!(found[1..wanted], expected[1..wanted]);
+                assert_eq!(zero, expected[1..next].iter().all(|&value| value == 0));
+                let others = expected[next..].iter().any(|&value| value != 0);
+                assert_eq!(rest.is_some_and(|squares| squares > 0), others);
+                for _ in 0..5 {
+                    bits.refill().unwrap();
+                    plain.refill().unwrap();
+                    assert_eq!(bits.peek::<32>(), plain.peek::<32>());
+                }
+            }
+        }
+        assert!(
+            whole > 1000 && broken > 1000,
+            "{whole} whole, {broken} broken"
+        );
+    }
+
+    fn one_by_one(table: &Table, bits: &mut Bits<'_>) -> Option<[i16; 64]> {
+        let (mut block, mut at) = ([0; 64], 1);
+        while at < 64 {
+            bits.refill()?;
+            match table.coefficient(bits)? {
+                (END, _) => break,
+                (count, value) => {
+                    at += count as usize;
+                    *block.get_mut(at - 1)? = value as i16;
+                }
+            }
+        }
+        Some(block)
     }
 }
