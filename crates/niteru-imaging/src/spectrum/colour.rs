@@ -7,6 +7,7 @@ const MIDDLE: f32 = 128.0;
 
 /// A row of luma and, where there are colours, blue and red differences (all less 128), as RGB pixels.
 /// `cuts` is what is added to red, green and blue, where there is something. The rows are used up.
+#[inline(always)]
 pub(super) fn pixels(rows: &mut [Vec<f32>], cuts: &[Vec<f32>], to: &mut [u8]) {
     let (to, _) = to.as_chunks_mut::<3>();
     let [luma, blue, red] = rows else {

@@ -16,21 +16,25 @@ const FARTHEST: f32 = 3.5;
 pub(super) fn cuts(luma: &Plane, blue: &Plane, red: &Plane) -> Option<[Plane; 3]> {
     let (across, down) = luma.blocks();
     let mut cuts: Option<[Vec<f32>; 3]> = None;
-    let stretch = blue.layout.stretch;
+    let (mut cb, mut cr) = (vec![0f32; across], vec![0f32; across]);
+    let mut beyond = vec![false; across];
     for y in 0..down {
         let (means, variances) = (luma.means_of(y), luma.variances_of(y));
-        let (blue, red) = (blue.means_of(y / stretch.1), red.means_of(y / stretch.1));
-        for (x, (&mean, &variance)) in means.iter().zip(variances).enumerate() {
-            let (cb, cr) = (blue[x / stretch.0], red[x / stretch.0]);
+        blue.spread_means(y, &mut cb);
+        red.spread_means(y, &mut cr);
+        // Few blocks reach beyond the bounds: to find them vectorises.
+        let blocks = means.iter().zip(variances).zip(&cb).zip(&cr);
+        for (beyond, (((&mean, &variance), &cb), &cr)) in beyond.iter_mut().zip(blocks) {
             let mean = mean + 128.0;
             let room = mean.min(255.0 - mean) - 1.772 * cb.abs().max(cr.abs());
-            if room > 0.0 && room * room > FARTHEST * FARTHEST * variance {
-                continue;
-            }
-            let spread = variance.sqrt();
+            *beyond = !((room > 0.0) & (room * room > FARTHEST * FARTHEST * variance));
+        }
+        for x in (0..across).filter(|&x| beyond[x]) {
+            let spread = variances[x].sqrt();
             let all = cuts.get_or_insert_with(|| std::array::from_fn(|_| vec![0.0; across * down]));
             for (cuts, (of_blue, of_red)) in all.iter_mut().zip(CHANNELS) {
-                cuts[y * across + x] = cut(mean, of_blue * cb + of_red * cr, spread);
+                let colour = of_blue * cb[x] + of_red * cr[x];
+                cuts[y * across + x] = cut(means[x] + 128.0, colour, spread);
             }
         }
     }

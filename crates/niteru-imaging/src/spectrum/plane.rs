@@ -9,17 +9,13 @@ pub(crate) const BLOCK: usize = 8;
 pub(crate) const MAX_ORDER: usize = 8;
 
 /// Coefficients below [`MAX_ORDER`].
-const MAX_WANTED: usize = wanted(MAX_ORDER);
+pub(crate) const MAX_WANTED: usize = wanted(MAX_ORDER);
 
 /// Coefficients after those that are kept whose steps tell those of all that are not kept.
 const NEXT: usize = 20;
 
-/// The first coefficients of a block in zigzag order: those that a plane wants, and room to make
-/// clearing them a few vector stores.
-pub(crate) type Coefficients = [i16; 40];
-
-/// A factor for each of them.
-type Factors = [f32; 40];
+/// A factor for each of the coefficients.
+type Factors = [f32; MAX_WANTED];
 
 /// The frequencies of each of them, across and down.
 pub(super) const WHERE: [(usize, usize); MAX_WANTED] = zigzag();
@@ -66,7 +62,7 @@ pub(crate) struct Layout {
 ///
 /// No file, however hostile, makes a number here overflow, for all are `f32` and far from its limit of
 /// 3.4 × 10³⁸. A coefficient is at most 2¹⁵ and its step at most 2⁸ / 4, so one adds at most 2²¹ to a
-/// sample and all of them less than 2²⁷. In [`Plane::lift`] the squares sum up to less than
+/// sample and all of them less than 2²⁷. In [`lift`] the squares sum up to less than
 /// 36 · 2⁴⁶ < 2⁵², whose square is below 2¹⁰⁴ ≈ 2 × 10³¹.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Plane {
@@ -153,13 +149,15 @@ impl Plane {
         self.layout.blocks
     }
 
-    /// Fills the block at (column, row). `rest` is the sum of the squares of the coefficients that are
-    /// not kept, `flat` is when all but the mean are 0.
+    /// Fills the block at (column, row) with its first [`Plane::wanted`] coefficients in zigzag order.
+    /// `rest` is the sum of the squares of the others, `flat` is when all but the mean are 0.
+    ///
+    /// After the last block [`Plane::finish`] is due.
     #[inline(always)]
     pub(crate) fn put(
         &mut self,
         block: (usize, usize),
-        coefficients: &Coefficients,
+        coefficients: &[i16],
         rest: u32,
         flat: bool,
     ) {
@@ -171,37 +169,66 @@ impl Plane {
             self.means[place] = whole(mean);
             return;
         }
-        match self.variances.get_mut(place) {
-            Some(variance) => {
-                let power = power(coefficients, &self.powers, self.order);
-                *variance = power + self.rest_power * rest as f32;
-                self.means[place] = mean;
-            }
-            None => self.means[place] = mean + self.lift(coefficients),
+        self.means[place] = mean;
+        if let Some(variance) = self.variances.get_mut(place) {
+            *variance = self.rest_power * rest as f32;
         }
-        let kept = self.wanted() - 1;
-        let row = &mut self.waves[block.1 * kept * across..][..kept * across];
-        for (row, &value) in row.chunks_exact_mut(across).zip(&coefficients[1..]) {
-            row[block.0] = value;
+        let row = &mut self.waves[block.1 * (coefficients.len() - 1) * across..];
+        for (at, &value) in coefficients[1..].iter().enumerate() {
+            row[at * across + block.0] = value;
         }
     }
 
-    /// What the full decoder's interpolation adds to the mean: `(3a + b + 2) >> 2` rounds up each
-    /// second even difference, so a picture with larger differences gains 1/8 of a level by it.
-    fn lift(&self, coefficients: &Coefficients) -> f32 {
-        let lifts = self.rough.each_ref().map(|rough| {
-            let sum = power(coefficients, rough, self.order);
-            // Fits what normally distributed differences of this mean square gain.
-            let square = sum * sum;
-            0.125 * square / (square + 1.0)
-        });
-        lifts[0] + lifts[1]
+    /// Adds to means and variances what follows from the coefficients of all blocks.
+    // Only now, and row by row, for this vectorises.
+    pub(super) fn finish(&mut self) {
+        let across = self.layout.blocks.0;
+        let mut powers = vec![0f32; across];
+        for row in 0..self.layout.blocks.1 {
+            let blocks = row * across..(row + 1) * across;
+            if !self.variances.is_empty() {
+                self.add_up(row, &self.powers, &mut powers);
+                for (variance, power) in self.variances[blocks].iter_mut().zip(&powers) {
+                    *variance += power;
+                }
+                continue;
+            }
+            for along in 0..self.rough.len() {
+                self.add_up(row, &self.rough[along], &mut powers);
+                for (mean, &power) in self.means[blocks.clone()].iter_mut().zip(&powers) {
+                    *mean += lift(power);
+                }
+            }
+        }
+    }
+
+    /// By block of a row: the sum of the squares of its coefficients, each times its factor.
+    fn add_up(&self, row: usize, factors: &Factors, powers: &mut [f32]) {
+        powers.fill(0.0);
+        for (at, &factor) in (1..self.wanted()).zip(&factors[1..]) {
+            for (power, &wave) in powers.iter_mut().zip(self.waves_of(row, at)) {
+                *power += f32::from(wave) * f32::from(wave) * factor;
+            }
+        }
     }
 
     /// The means of a row of blocks.
     pub(super) fn means_of(&self, row: usize) -> &[f32] {
         let across = self.layout.blocks.0;
         &self.means[row * across..][..across]
+    }
+
+    /// The means at row `y` of an eighth of the picture, one for each of its columns.
+    pub(super) fn spread_means(&self, y: usize, to: &mut [f32]) {
+        let means = self.means_of(y / self.layout.stretch.1);
+        match self.layout.stretch.0 {
+            1 => to.copy_from_slice(&means[..to.len()]),
+            _ => {
+                for (to, &mean) in to.chunks_mut(2).zip(means) {
+                    to.fill(mean);
+                }
+            }
+        }
     }
 
     /// The variances of the samples of a row of blocks.
@@ -217,23 +244,13 @@ impl Plane {
     }
 }
 
-/// The sum of the squares of the coefficients, each times its factor, of those below `order`. The
-/// factors of others must be 0 up to the next multiple of eight.
-#[inline(always)]
-fn power(coefficients: &Coefficients, factors: &Factors, order: usize) -> f32 {
-    let mut sums = [0f32; 8];
-    let (coefficients, _) = coefficients.as_chunks::<8>();
-    let (factors, _) = factors.as_chunks::<8>();
-    let eights = coefficients
-        .iter()
-        .zip(factors)
-        .take(wanted(order).div_ceil(8));
-    for (coefficients, factors) in eights {
-        for ((sum, &coefficient), &factor) in sums.iter_mut().zip(coefficients).zip(factors) {
-            *sum += f32::from(coefficient) * f32::from(coefficient) * factor;
-        }
-    }
-    sums.iter().sum()
+/// What the full decoder's interpolation adds to the mean, by the mean square of the differences:
+/// `(3a + b + 2) >> 2` rounds up each second even difference, so a picture with larger differences
+/// gains 1/8 of a level by it.
+fn lift(differences: f32) -> f32 {
+    // Fits what normally distributed differences of this mean square gain.
+    let square = differences * differences;
+    0.125 * square / (square + 1.0)
 }
 
 /// The nearest whole number, of one within ±2²².

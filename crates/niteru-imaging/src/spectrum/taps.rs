@@ -2,6 +2,7 @@
 
 use std::f32::consts::PI;
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::plane::BLOCK;
 use crate::resize::{Filter, Weights};
@@ -10,10 +11,8 @@ use crate::resize::{Filter, Weights};
 pub(super) const LANES: usize = 8;
 
 /// One axis of one plane.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Axis {
-    /// Pixels of the picture.
-    pub(super) pixels: usize,
     /// Samples of the plane that hold picture.
     pub(super) samples: usize,
     /// Pixels for each sample, 1 or 2.
@@ -38,20 +37,52 @@ impl Taps {
         let stride = self.count.next_multiple_of(LANES);
         &self.weights[frequency * stride..][..stride]
     }
+
+    /// The same for each frequency.
+    #[inline(always)]
+    pub(super) fn by_frequency(&self) -> impl Iterator<Item = &[f32]> {
+        self.weights
+            .chunks_exact(self.count.next_multiple_of(LANES))
+    }
 }
 
-/// For the outputs `wanted` of `out` that the axis is resized to.
+/// One axis of the picture, with the taps of the planes so far, many of which are alike.
+pub(super) struct Known {
+    weights: Weights,
+    taps: Vec<(Axis, Rc<[Taps]>)>,
+}
+
+impl Known {
+    /// For the outputs `wanted` of `out` that an axis of so many pixels is resized to.
+    pub(super) fn new(pixels: usize, out: u32, wanted: Range<u32>, filter: Filter) -> Known {
+        let pixels = pixels as u32;
+        Known {
+            weights: Weights::new(pixels, f64::from(pixels), out, wanted, filter),
+            taps: vec![],
+        }
+    }
+
+    /// By output: what a plane adds to it.
+    pub(super) fn taps(&mut self, axis: Axis) -> Rc<[Taps]> {
+        if let Some((_, taps)) = self.taps.iter().find(|(known, _)| *known == axis) {
+            return taps.clone();
+        }
+        let new: Rc<[Taps]> = taps(&axis, &self.weights).into();
+        self.taps.push((axis, new.clone()));
+        new
+    }
+}
+
+/// By output of the picture's weights.
 ///
 /// The filter is linear, and so are the interpolation between samples and the waves: what a wave adds
 /// to an output is its samples, weighted by what the filter gives to each of them. So the outputs are
 /// those of the full picture, but for the waves that were not kept and for what is rounded or cut off.
-pub(super) fn taps(axis: Axis, out: u32, wanted: Range<u32>, filter: Filter) -> Vec<Taps> {
-    let pixels = axis.pixels as u32;
-    let weights = Weights::new(pixels, f64::from(pixels), out, wanted, filter);
+fn taps(axis: &Axis, weights: &Weights) -> Vec<Taps> {
     let waves: Vec<[f32; BLOCK]> = (0..axis.order).map(wave).collect();
     let outputs = 0..weights.len();
     let taps = outputs.map(|output| {
-        let (from, of_samples) = samples(&axis, &weights, output);
+        let (from, of_samples) = samples(axis, weights, output);
         let first = from / BLOCK;
         let count = ((from + of_samples.len()).div_ceil(BLOCK) - first).max(1);
         let stride = count.next_multiple_of(LANES);

@@ -24,9 +24,8 @@ pub(super) fn unstuff(bytes: &[u8], at: usize, out: &mut Vec<u8>) -> Option<usiz
     }
 }
 
-/// Bits that a refill makes available at least: a code of 16 bits and a value of 16, or twice what
-/// [`super::huffman::Table::pass_rest`] takes at a look.
-const FILLED: u32 = 44;
+/// Bits that a refill makes available at least.
+pub(super) const FILLED: u32 = 56;
 
 /// Reads bits from the highest of each byte on.
 ///
@@ -55,15 +54,14 @@ impl<'a> Bits<'a> {
     }
 
     /// Makes at least [`FILLED`] bits available.
+    // Even where there are many still: a branch on their number would often be mispredicted.
     #[inline(always)]
     pub(super) fn refill(&mut self) -> Option<()> {
-        if self.left < FILLED {
-            let next = self.data.get(self.at..)?.first_chunk()?;
-            // Bits below `left` may be there already; they are the same ones.
-            self.buffer |= u64::from_be_bytes(*next) >> self.left;
-            self.at += (63 - self.left as usize) / 8;
-            self.left |= 56;
-        }
+        let next = self.data.get(self.at..)?.first_chunk()?;
+        // Bits below `left` may be there already; they are the same ones.
+        self.buffer |= u64::from_be_bytes(*next) >> self.left;
+        self.at += (63 - self.left as usize) / 8;
+        self.left |= FILLED;
         Some(())
     }
 

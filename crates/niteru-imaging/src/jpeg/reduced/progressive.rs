@@ -10,7 +10,7 @@ use super::bits::Bits;
 use super::header::{Frame, Header, Scan};
 use super::huffman::Table;
 use super::intervals;
-use crate::spectrum::{Coefficients, Plane};
+use crate::spectrum::Plane;
 
 /// The square of a coefficient that is not 0 but not kept, roughly.
 const RARE_SQUARE: u32 = 2;
@@ -163,13 +163,11 @@ impl Picture {
     /// Fills the planes.
     pub(super) fn finish(&self, planes: &mut [Plane]) {
         for (blocks, plane) in self.0.iter().zip(planes) {
-            let mut coefficients: Coefficients = [0; _];
             for (at, values) in blocks.values.chunks_exact(blocks.wanted).enumerate() {
-                coefficients[..blocks.wanted].copy_from_slice(values);
                 let place = (at % blocks.across, at / blocks.across);
                 // Most of those that are not kept are 1 or 2.
                 let rest = RARE_SQUARE * (blocks.known[at] >> blocks.wanted).count_ones();
-                plane.put(place, &coefficients, rest, blocks.known[at] == 0);
+                plane.put(place, values, rest, blocks.known[at] == 0);
             }
         }
     }
