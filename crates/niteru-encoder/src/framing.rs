@@ -124,6 +124,17 @@ impl View {
         (f64::from(width.min(height)) * scale).ceil().max(1.0) as u32
     }
 
+    /// Left and upper edge, width and height as shares of a picture's sides.
+    pub(crate) fn share(&self, width: f64, height: f64) -> [f64; 4] {
+        let half = self.side / 2.0;
+        [
+            (self.x - half) / width,
+            (self.y - half) / height,
+            self.side / width,
+            self.side / height,
+        ]
+    }
+
     /// The view as a picture of `side × side` pixels.
     pub(crate) fn picture(&self, picture: &Picture, side: u32, filter: Filter) -> Picture {
         let (width, height) = picture.full_size();

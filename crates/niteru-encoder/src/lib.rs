@@ -17,6 +17,7 @@
 //! # Ok(()) }
 //! ```
 
+mod alike;
 mod arch;
 mod cache;
 mod catalogue;
@@ -34,6 +35,7 @@ mod random;
 mod tokenizer;
 mod weights;
 
+pub use alike::{AlikePlaces, Place};
 pub use arch::ConfigError;
 pub use cache::{
     Manifest, ManifestFile, ModelCache, ModelError, ModelFiles, ModelState, ModelStatus, Network,

@@ -271,6 +271,21 @@ impl Preprocess {
         }
     }
 
+    /// Which part of the picture the network sees: left and upper edge, width and height in fractions of
+    /// the picture's sides. Parts beyond its edges lie outside 0…1.
+    pub(crate) fn seen(&self, picture: &Picture) -> [f64; 4] {
+        let (width, height) = picture.full_size();
+        match self.framing {
+            Framing::Centre => {
+                let (width, height) = self.resized(width, height);
+                let share = |length: u32| f64::from(self.crop) / f64::from(length);
+                let [w, h] = [share(width), share(height)];
+                [(1.0 - w) / 2.0, (1.0 - h) / 2.0, w, h]
+            }
+            framing => View::of(picture, framing).share(f64::from(width), f64::from(height)),
+        }
+    }
+
     /// The square in the middle, as the reference implementations take it.
     fn centre(&self, picture: &Picture) -> Picture {
         let (width, height) = picture.full_size();

@@ -98,6 +98,7 @@ pub(crate) enum Command {
                       niteru search parts front.jpg side.jpg\n  \
                       niteru search parts query.jpg --crop 0.2,0.2,0.5,0.5\n  \
                       niteru search parts --like 42 --like 43 --unlike 7\n  \
+                      niteru search parts query.jpg --explain --html why.html\n  \
                       niteru search photos --text 'a red car'          (needs a model that reads texts)\n  \
                       niteru search photos bolt.jpg --text 'rusty' --text-weight 0.3\n\n\
                       Conditions: FIELD = VALUE, != < <= > >=, FIELD in (A, B), FIELD contains TEXT,\n\
@@ -400,6 +401,10 @@ pub(crate) struct SearchArgs {
     /// Leave out results below this cosine similarity, from -1 to 1
     #[arg(long, value_name = "S", value_parser = similarity, allow_negative_numbers = true)]
     pub(crate) min_similarity: Option<f32>,
+
+    /// Say why: the places of query and result that are most alike, drawn in the report
+    #[arg(long)]
+    pub(crate) explain: bool,
 
     /// Write a report with thumbnails
     #[arg(long, value_name = "FILE")]

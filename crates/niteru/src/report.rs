@@ -1,13 +1,17 @@
 //! Self-contained HTML reports: no scripts, no links out, pictures inside.
 
+mod words;
+
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use maud::{DOCTYPE, Markup, html};
+use niteru_encoder::{AlikePlaces, Place};
 use niteru_imaging::Picture;
 
+use self::words::{ENGLISH, JAPANESE, Words};
 use crate::args::Language;
 
 /// Longest side of a thumbnail in a report, in pixels.
@@ -34,6 +38,7 @@ table.matrix td { width: 5.6rem; height: 5.6rem; text-align: center; font-varian
 .scale { display: flex; align-items: center; gap: .6rem; font-size: .85rem; color: #57606a; margin-top: .6rem; }
 .scale i { display: inline-block; width: 12rem; height: .8rem; border-radius: 4px; }
 .results { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .9rem; }
+.results.explained { grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); }
 figure { margin: 0; background: #fff; border: 1px solid #d8dee4; border-radius: 10px; overflow: hidden; }
 figure img { width: 100%; height: 10.5rem; object-fit: contain; background: #eef0f2; display: block; }
 figcaption { padding: .55rem .7rem .7rem; font-size: .85rem; overflow-wrap: anywhere; }
@@ -45,6 +50,17 @@ figure .absent { height: 10.5rem; display: grid; place-items: center; background
 .bar { height: 5px; background: #e6e9ec; border-radius: 3px; margin: .3rem 0 .4rem; }
 .bar i { display: block; height: 100%; background: #0969da; border-radius: 3px; }
 .name, .group { font-weight: 500; }
+.why { border-top: 1px solid #d8dee4; margin-top: .5rem; padding-top: .4rem; }
+.pair { display: flex; gap: .4rem; align-items: flex-start; margin-top: .25rem; }
+.marked { position: relative; flex: 1; min-width: 0; }
+.marked img { height: auto; border-radius: 4px; }
+.marked i { position: absolute; border: 2px solid; border-radius: 3px; box-sizing: border-box;
+            box-shadow: 0 0 0 1px #fff; }
+.marked i b { position: absolute; left: -2px; top: -2px; color: #fff; font: 700 .65rem/1rem sans-serif; min-width: 1rem;
+              text-align: center; }
+.marked .f1 { border-color: #cf222e; } .f1 b { background: #cf222e; }
+.marked .f2 { border-color: #0969da; } .f2 b { background: #0969da; }
+.marked .f3 { border-color: #9a6700; } .f3 b { background: #9a6700; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .6rem; margin: .35rem 0 0; color: #57606a; }
 dt { font-weight: 500; } dd { margin: 0; }
 pre { background: #1b1f24; color: #e6edf3; padding: .9rem 1rem; border-radius: 10px; overflow-x: auto; }
@@ -66,117 +82,6 @@ pre { background: #1b1f24; color: #e6edf3; padding: .9rem 1rem; border-radius: 1
 table.matrix td, .scale i, .bar, .bar i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 @media print { body { background: #fff; } figure, .panel { break-inside: avoid; } }
 ";
-
-/// The words of a report in one language.
-struct Words {
-    language: &'static str,
-    /// Before and after the version.
-    made_with: [&'static str; 2],
-    /// Before and after the collection's name.
-    results_of: [&'static str; 2],
-    demo: &'static str,
-    model: &'static str,
-    matrix: &'static str,
-    matrix_help: &'static str,
-    less: &'static str,
-    more: &'static str,
-    search: &'static str,
-    search_help: &'static str,
-    query: &'static str,
-    /// Before and after the number.
-    rank: [&'static str; 2],
-    only: &'static str,
-    not: &'static str,
-    unlike: &'static str,
-    /// Before and after the number of images of a group.
-    in_group: [&'static str; 2],
-    /// Before and after the number of images that have no value to be grouped by.
-    ungrouped: [&'static str; 2],
-    /// Before and after the collection's name.
-    duplicates_of: [&'static str; 2],
-    duplicates_help: &'static str,
-    /// Before and after the number of images.
-    exact: [&'static str; 2],
-    near: [&'static str; 2],
-    no_duplicates: &'static str,
-    absent: &'static str,
-    none: &'static str,
-    next: &'static str,
-    own_images: &'static str,
-    which_alike: &'static str,
-}
-
-const ENGLISH: Words = Words {
-    language: "en",
-    made_with: ["Made on this computer with Niteru ", ""],
-    results_of: ["Search in ", ""],
-    demo: "Niteru demo",
-    model: "model",
-    matrix: "How alike are they?",
-    matrix_help: "Each number is the cosine similarity of two images: 1.000 is the same image, and a \
-                  higher number means more alike. Compare numbers of one model only.",
-    less: "less alike",
-    more: "more alike",
-    search: "What is most like this?",
-    search_help: "The images of the collection, the most similar first. Look at the order and at the \
-                  gaps between the numbers: how high a number must be differs from query to query.",
-    query: "Looked for",
-    rank: ["rank ", ""],
-    only: "Only",
-    not: "Not",
-    unlike: "Unlike",
-    in_group: ["images: ", ""],
-    ungrouped: [
-        "Left out, since they have no value to be grouped by: ",
-        " images",
-    ],
-    duplicates_of: ["Duplicates in ", ""],
-    duplicates_help: "The first image of each group is the one that the others were compared with. The \
-                      number is the cosine similarity. Look before you remove: parts can differ in what \
-                      no camera sees.",
-    exact: ["Equal files: ", ""],
-    near: ["The same picture, saved anew: ", ""],
-    no_duplicates: "No image is there more than once.",
-    absent: "no picture",
-    none: "Nothing in the collection is as similar as was asked for.",
-    next: "What to try next",
-    own_images: "your own images",
-    which_alike: "which of them look like this one?",
-};
-
-const JAPANESE: Words = Words {
-    language: "ja",
-    made_with: ["このパソコンの Niteru ", " で作成しました"],
-    results_of: ["「", "」の検索結果"],
-    demo: "Niteru デモ",
-    model: "モデル",
-    matrix: "どれくらい似ていますか",
-    matrix_help: "数字は 2 枚の画像のコサイン類似度です。1.000 は同じ画像で、大きいほど似ています。\
-                  異なるモデルの数字どうしは比べられません。",
-    less: "似ていない",
-    more: "似ている",
-    search: "いちばん似ている画像",
-    search_help: "コレクションの画像を、似ている順に並べています。順番と数字の差に注目してください。\
-                  「似ている」といえる数字の大きさは、検索する画像によって変わります。",
-    query: "検索した画像",
-    rank: ["", " 位"],
-    only: "絞り込み",
-    not: "除外",
-    unlike: "似ていない例",
-    in_group: ["", " 枚"],
-    ungrouped: ["グループ分けする値がないため除いた画像: ", " 枚"],
-    duplicates_of: ["「", "」の重複画像"],
-    duplicates_help: "各グループの先頭の画像と、ほかの画像を比べています。数字はコサイン類似度です。\
-                      削除する前に確認してください。写真では見分けられない部品もあります。",
-    exact: ["同じファイル: ", " 枚"],
-    near: ["保存し直した同じ画像: ", " 枚"],
-    no_duplicates: "重複した画像はありませんでした。",
-    absent: "画像なし",
-    none: "指定した類似度以上の画像はありませんでした。",
-    next: "次に試すこと",
-    own_images: "お手元の画像を追加",
-    which_alike: "この画像に似ているのはどれ？",
-};
 
 impl Language {
     /// What the system says, English when it says nothing.
@@ -254,6 +159,51 @@ fn data_uri(picture: &Picture) -> Option<String> {
     Some(format!("data:image/jpeg;base64,{data}"))
 }
 
+/// The places of two pictures that are most alike.
+pub(crate) struct Why {
+    /// What was looked for, and what was found: data URIs.
+    thumbnails: [Option<String>; 2],
+    places: Vec<AlikePlaces>,
+}
+
+impl Why {
+    pub(crate) fn new(query: &Picture, result: &Picture, places: Vec<AlikePlaces>) -> Why {
+        Why {
+            thumbnails: [query, result].map(data_uri),
+            places,
+        }
+    }
+
+    fn pair(&self, words: &Words) -> Markup {
+        let sides: [fn(&AlikePlaces) -> Place; 2] = [|alike| alike.query, |alike| alike.result];
+        html! {
+            div.why {
+                span.facts { (words.why) }
+                @if self.places.is_empty() { div.facts { (words.why_nothing) } }
+                @else {
+                    div.pair {
+                        @for (thumbnail, side) in self.thumbnails.iter().zip(sides) {
+                            div.marked {
+                                @if let Some(thumbnail) = thumbnail { img src=(thumbnail) alt=""; }
+                                @for (index, alike) in self.places.iter().enumerate() {
+                                    (frame(index + 1, side(alike)))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A numbered frame over a picture.
+fn frame(number: usize, place: Place) -> Markup {
+    let [x, y, w, h] = [place.x, place.y, place.w, place.h].map(|share| share * 100.0);
+    let style = format!("left:{x:.1}%;top:{y:.1}%;width:{w:.1}%;height:{h:.1}%");
+    html! { i class=(format!("f{number}")) style=(style) { b { (number) } } }
+}
+
 /// One line of a search result.
 pub(crate) struct Found {
     pub(crate) image: Shown,
@@ -262,6 +212,8 @@ pub(crate) struct Found {
     pub(crate) metadata: Vec<(String, String)>,
     /// Value and number of images of its group, where results are grouped.
     pub(crate) group: Option<(String, u64)>,
+    /// Where it was asked for.
+    pub(crate) why: Option<Why>,
 }
 
 /// A group of duplicates.
@@ -410,6 +362,7 @@ impl Report {
         self.sections.push(html! {
             h2 { (words.search) }
             p { (words.search_help) }
+            @if results.iter().any(|result| result.why.is_some()) { p { (words.why_help) } }
             @for query in query {
                 figure.query {
                     (query.image())
@@ -425,7 +378,7 @@ impl Report {
                 p.facts { (label) ": " code { (text) } }
             }
             @if results.is_empty() { p { (words.none) } }
-            div.results {
+            div.results.explained[results.iter().any(|result| result.why.is_some())] {
                 @for result in results {
                     figure {
                         (result.image.image())
@@ -445,6 +398,7 @@ impl Report {
                                     @for (field, value) in &result.metadata { dt { (field) } dd { (value) } }
                                 }
                             }
+                            @if let Some(why) = &result.why { (why.pair(words)) }
                         }
                     }
                 }

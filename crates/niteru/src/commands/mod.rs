@@ -11,6 +11,7 @@ mod demo;
 mod duplicates;
 mod embed;
 mod eval;
+mod explain;
 mod images;
 mod index;
 mod models;

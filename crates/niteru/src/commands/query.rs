@@ -1,7 +1,7 @@
 //! What a search asks for: an embedding from images, texts and examples, and a filter.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use niteru_encoder::{EmbedOptions, Encoder};
@@ -9,6 +9,7 @@ use niteru_imaging::{Limits, Picture, Region};
 use niteru_index::{Condition, mean_direction, rocchio};
 use niteru_store::{Collection, Image, StoreError};
 
+use super::explain::Looked;
 use super::images;
 use crate::args::SearchArgs;
 use crate::report::{Restriction, Shown};
@@ -29,7 +30,7 @@ pub(super) struct Asked {
 impl Asked {
     /// Whether something has to be embedded: examples are.
     pub(super) fn needs_encoder(args: &SearchArgs) -> bool {
-        !args.images.is_empty() || args.text.is_some()
+        !args.images.is_empty() || args.text.is_some() || args.explain
     }
 
     /// Understands what was asked; the filter first, since it costs least.
@@ -72,7 +73,7 @@ impl Asked {
 
     /// What was looked for, for a report.
     pub(super) fn shown(&self, args: &SearchArgs) -> Vec<Shown> {
-        let photo = |path: &std::path::PathBuf| match &self.cropped {
+        let photo = |path: &PathBuf| match &self.cropped {
             Some(part) => Shown::with_picture(path, Some(part)),
             None => Shown::open(path),
         };
@@ -80,6 +81,33 @@ impl Asked {
         let examples = self.like.iter().map(|image| Shown::open(&image.path));
         let texts = args.text.iter().cloned().map(Shown::named);
         photos.chain(examples).chain(texts).collect()
+    }
+
+    /// The pictures that were looked for: the crop, the photos, or without them the examples.
+    pub(super) fn looked_for(&self, args: &SearchArgs) -> Result<Vec<Looked>> {
+        let open = |path: &PathBuf| {
+            let picture = Picture::open(path, &Limits::default());
+            Ok(Looked {
+                path: path.clone(),
+                picture: picture
+                    .with_context(|| format!("cannot explain with {}", path.display()))?,
+            })
+        };
+        if let (Some(picture), Some(path)) = (&self.cropped, args.images.first()) {
+            return Ok(vec![Looked {
+                path: path.clone(),
+                picture: picture.clone(),
+            }]);
+        }
+        let examples = self.like.iter().map(|image| &image.path);
+        let looked: Vec<Looked> = match args.images.is_empty() {
+            true => examples.map(open).collect::<Result<_>>()?,
+            false => args.images.iter().map(open).collect::<Result<_>>()?,
+        };
+        if looked.is_empty() {
+            bail!("--explain shows places of two images; name one to look for beside the text");
+        }
+        Ok(looked)
     }
 
     /// What narrows the search, for a report.
@@ -114,7 +142,7 @@ fn filter(
 /// examples to look for. The message says why there are none.
 fn own_values(
     collection: &Collection<'_>,
-    photos: &[std::path::PathBuf],
+    photos: &[PathBuf],
     like: &[Image],
     field: &str,
 ) -> Result<Vec<String>, String> {

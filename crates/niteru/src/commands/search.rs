@@ -5,6 +5,7 @@ use niteru_encoder::Encoder;
 use niteru_store::{Collection, GroupBy, Query, SearchResult};
 use serde::Serialize;
 
+use super::explain::{Explained, explain};
 use super::query::Asked;
 use super::{Context, count};
 use crate::args::{ModelArgs, SearchArgs};
@@ -16,7 +17,7 @@ use crate::report::{Found, Report, Shown};
 struct Searched<'a> {
     collection: &'a str,
     model: &'a str,
-    results: &'a [SearchResult],
+    results: &'a [Explained],
     /// Images left out because they have no value to be grouped by.
     #[serde(skip_serializing_if = "Option::is_none")]
     ungrouped: Option<u64>,
@@ -36,6 +37,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
         false => None,
     };
     let mut asked = Asked::new(&collection, encoder.as_ref(), args)?;
+    let looked = args.explain.then(|| asked.looked_for(args)).transpose()?;
     let query = Query {
         encoder: encoder.as_ref().map_or_else(|| own.clone(), Into::into),
         embedding: std::mem::take(&mut asked.embedding),
@@ -46,12 +48,16 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     };
     let (results, ungrouped) = find(&collection, &query, args)?;
     context.tell(&home);
+    let mut results: Vec<Explained> = match (&encoder, looked) {
+        (Some(encoder), Some(looked)) => explain(encoder, &looked, results, args.html.is_some()),
+        _ => results.into_iter().map(Explained::without).collect(),
+    };
     if let Some(file) = &args.html {
         let mut report = Report::of_search(args.report.lang, &args.collection, &own.model);
         report.search(
             &asked.shown(args),
             &asked.restrictions(args),
-            &found(&results),
+            &results.iter_mut().map(explained).collect::<Vec<_>>(),
         );
         if let Some(images @ 1..) = ungrouped {
             report.ungrouped(images);
@@ -70,7 +76,7 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
         context.output.text("nothing found")?;
         context.output.note(why_nothing(&collection, &query)?);
     } else {
-        context.output.text(table(&results))?;
+        context.output.text(explained_table(&results))?;
     }
     if let (Some(images @ 1..), Some(field)) = (ungrouped, &args.group_by) {
         let images = count(usize::try_from(images).unwrap_or(usize::MAX), "image");
@@ -117,7 +123,11 @@ pub(super) fn nearest(
 
 /// Results for a report, with their thumbnails.
 pub(super) fn found(results: &[SearchResult]) -> Vec<Found> {
-    let found = |result: &SearchResult| Found {
+    results.iter().map(found_one).collect()
+}
+
+fn found_one(result: &SearchResult) -> Found {
+    Found {
         image: Shown::open(&result.path),
         rank: result.rank,
         similarity: result.similarity,
@@ -130,12 +140,32 @@ pub(super) fn found(results: &[SearchResult]) -> Vec<Found> {
             .group
             .as_ref()
             .map(|group| (group.value.clone(), group.images)),
+        why: None,
+    }
+}
+
+fn explained(explained: &mut Explained) -> Found {
+    Found {
+        why: explained.shown.take(),
+        ..found_one(&explained.result)
+    }
+}
+
+/// As [`table`], with the reasons under each line where they were asked for.
+fn explained_table(results: &[Explained]) -> String {
+    let lines = |explained: &Explained| {
+        let line = table([&explained.result]);
+        [Some(line), explained.line()].into_iter().flatten()
     };
-    results.iter().map(found).collect()
+    results
+        .iter()
+        .flat_map(lines)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Rank, similarity with 3 decimals, number, path, metadata and, of a group, its number of images.
-pub(super) fn table(results: &[SearchResult]) -> String {
+pub(super) fn table<'a>(results: impl IntoIterator<Item = &'a SearchResult>) -> String {
     let line = |result: &SearchResult| {
         let metadata: Vec<String> = result
             .metadata
@@ -157,7 +187,7 @@ pub(super) fn table(results: &[SearchResult]) -> String {
         );
         line.trim_end().to_string()
     };
-    results.iter().map(line).collect::<Vec<_>>().join("\n")
+    results.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn why_nothing(collection: &Collection<'_>, query: &Query) -> Result<String> {

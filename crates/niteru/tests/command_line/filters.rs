@@ -409,3 +409,57 @@ fn several_photos_a_crop_and_examples() {
     let page = std::fs::read_to_string(html).unwrap();
     assert!(page.contains("Unlike: ") && page.contains("Looked for: 1.png"));
 }
+
+#[test]
+fn explain_shows_places_of_both_images() {
+    let Some(niteru) = parts() else { return };
+    let query = niteru.file("photos/1.png");
+    let html = niteru.file("why.html");
+    let gone = niteru.file("photos/3.png");
+    std::fs::remove_file(&gone).unwrap();
+    let command = [
+        "search",
+        "parts",
+        text(&query),
+        "--explain",
+        "--html",
+        text(&html),
+    ];
+    let found = niteru.json(command);
+    let results = found["results"].as_array().unwrap();
+    assert_eq!(results.len(), 8);
+    for result in results {
+        let why = &result["why"];
+        assert_eq!(why["image"], text(&query), "{why}");
+        let places = why["places"].as_array().unwrap();
+        if result["id"] == 3 {
+            assert!(places.is_empty(), "{why}");
+            assert!(why["problem"].as_str().unwrap().contains("3.png"), "{why}");
+            continue;
+        }
+        for place in places
+            .iter()
+            .flat_map(|pair| [&pair["query"], &pair["result"]])
+        {
+            let [x, y, w, h] = ["x", "y", "w", "h"].map(|name| place[name].as_f64().unwrap());
+            let inside = x >= 0.0 && y >= 0.0 && x + w <= 1.0 + 1e-9 && y + h <= 1.0 + 1e-9;
+            assert!(inside && w > 0.0 && h > 0.0, "{place}");
+        }
+    }
+    // The image itself: the same places on both sides.
+    let own = &results[0]["why"]["places"][0];
+    assert_eq!(own["query"], own["result"], "{own}");
+    assert!(own["similarity"].as_f64().unwrap() > 0.999, "{own}");
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(page.contains("class=\"marked\""), "frames are drawn");
+    // Without being asked, nothing is explained; examples can be.
+    let plain = niteru.json(["search", "parts", text(&query)]);
+    assert!(plain["results"][0].get("why").is_none());
+    let example = niteru.json(["search", "parts", "--like", "2", "--explain", "-k", "1"]);
+    assert!(
+        example["results"][0]["why"]["image"]
+            .as_str()
+            .unwrap()
+            .ends_with("2.png")
+    );
+}
