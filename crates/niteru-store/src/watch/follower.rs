@@ -27,6 +27,8 @@ struct State {
     memory: Memory,
     /// Files of the batch, which are complete, with how they looked before they were read.
     batch: BTreeMap<PathBuf, Stamp>,
+    /// Paths of the batch at which nothing was: not even a link that leads nowhere.
+    absent: HashSet<PathBuf>,
     /// Files of the batch that could not be added.
     attempts: HashMap<PathBuf, Attempt>,
     counts: WatchCounts,
@@ -56,9 +58,18 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// These files are complete; others are found in folders.
-    pub(super) fn begin(&self, complete: BTreeMap<PathBuf, Stamp>) {
-        lock(&self.state).batch = complete;
+    /// A batch begins: of these files, which are complete, and of these folders and gone paths.
+    pub(super) fn begin(&self, complete: BTreeMap<PathBuf, Stamp>, others: &[PathBuf]) {
+        let absent = others.iter().filter(|path| is_absent(path)).cloned();
+        let absent = absent.collect();
+        let mut state = lock(&self.state);
+        state.absent = absent;
+        state.batch = complete;
+    }
+
+    /// The files of the batch are dealt with; others are found in folders.
+    pub(super) fn files_are_done(&self) {
+        lock(&self.state).batch.clear();
     }
 
     /// Takes what adding these paths did.
@@ -96,8 +107,9 @@ impl<'a> Follower<'a> {
         }
         for Skipped { path, reason } in &report.skipped {
             // A file that has come and gone is no news; a link that leads nowhere is.
-            let there = path.symlink_metadata().is_ok() || self.shared.roots.contains(path);
-            if there && self.is_news(path, reason) {
+            let absent = lock(&self.state).absent.contains(path) || is_absent(path);
+            let told = !absent || self.shared.roots.contains(path);
+            if told && self.is_news(path, reason) {
                 self.tell(WatchEvent::Skipped {
                     path: path.clone(),
                     reason: reason.clone(),
@@ -186,6 +198,10 @@ impl Follow for Follower<'_> {
         drop(state);
         (self.on_event)(&event);
     }
+}
+
+fn is_absent(path: &Path) -> bool {
+    path.symlink_metadata().is_err()
 }
 
 /// How a file looked when it was found.

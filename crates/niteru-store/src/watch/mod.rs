@@ -13,7 +13,6 @@ mod source;
 #[cfg(target_os = "linux")]
 mod tree;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -89,8 +88,7 @@ impl Home {
     ///
     /// # Errors
     /// Those of [`Home::add`]; [`StoreError::ReadOnly`], and [`StoreError::Read`] for a path that is a
-    /// file, at once. A locked home is waited for,
-    /// except at the start.
+    /// file, at once. A locked home is waited for, except at the start.
     pub fn watch(
         &self,
         collection: &str,
@@ -231,17 +229,17 @@ impl Watch<'_> {
     fn take(&self, batch: Batch) -> Result<(), StoreError> {
         let Batch { files, folders } = batch;
         let mut paths: Vec<PathBuf> = files.keys().cloned().collect();
-        self.follower.begin(files);
+        self.follower.begin(files, &folders);
         // Gone through by themselves: a file would else be found twice, by its name and in its folder.
         let walked = folders.iter().any(|path| path.is_dir());
         if walked && !paths.is_empty() {
             self.add(&paths, None)?;
-            self.follower.begin(BTreeMap::new());
+            self.follower.files_are_done();
             paths.clear();
         }
         paths.extend(folders);
         let added = self.add(&paths, None);
-        self.follower.begin(BTreeMap::new());
+        self.follower.files_are_done();
         added.map(drop)
     }
 
