@@ -93,6 +93,7 @@ impl<'a> Follower<'a> {
         for (path, stamp) in &state.batch {
             if let Stamp::File { modified, .. } = stamp
                 && modified.and_then(stored_time).is_none()
+                && !state.attempts.contains_key(path)
             {
                 state.memory.dealt_with(path, *stamp);
             }

@@ -225,3 +225,89 @@ impl Tree {
 fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    /// Reads until something of which `wanted` holds was told; returns all that was.
+    fn told(tree: &mut Tree, wanted: impl Fn(&Told) -> bool) -> Vec<Told> {
+        let (mut told, started) = (Vec::new(), Instant::now());
+        while !told.iter().any(&wanted) {
+            assert!(started.elapsed() < Duration::from_secs(60), "{told:?}");
+            let wait = Duration::from_millis(50);
+            tree.read(wait, &mut told).expect("events");
+        }
+        told
+    }
+
+    fn at(path: PathBuf) -> impl Fn(&Told) -> bool {
+        move |told| *told == Told::At(path.clone())
+    }
+
+    #[test]
+    fn too_many_events_are_noticed() {
+        let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
+        let limit: usize = limit
+            .ok()
+            .and_then(|limit| limit.trim().parse().ok())
+            .unwrap_or(usize::MAX);
+        if limit > 1 << 17 {
+            return niteru_testkit::skip(
+                "this system keeps too many events for a test to overflow them",
+            );
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut tree = Tree::new().expect("inotify");
+        tree.watch_below(folder.path()).expect("watches");
+        // Two names in turn: equal events that follow each other are kept as one.
+        let files = ["a.jpg", "b.jpg"].map(|name| folder.path().join(name));
+        for i in 0..limit / 2 + 2 {
+            std::fs::write(&files[i % 2], "text").expect("a file");
+        }
+        told(&mut tree, |told| *told == Told::Lost);
+        // It goes on.
+        let path = folder.path().join("later.jpg");
+        std::fs::write(&path, "text").expect("a file");
+        told(&mut tree, at(path));
+    }
+
+    #[test]
+    fn folders_and_links_are_followed_where_they_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("root");
+        std::fs::create_dir_all(root.join("old/deep")).expect("folders");
+        std::fs::create_dir(root.join(".hidden")).expect("a folder");
+        std::os::unix::fs::symlink(&root, root.join("old/loop")).expect("a link");
+        let mut tree = Tree::new().expect("inotify");
+        tree.watch_below(&root).expect("watches");
+        let watched = |tree: &Tree| tree.watches.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(
+            watched(&tree),
+            [root.clone(), root.join("old"), root.join("old/deep")]
+        );
+
+        std::fs::rename(root.join("old"), root.join("new")).expect("renamed");
+        let events = told(&mut tree, at(root.join("new")));
+        assert!(events.contains(&Told::At(root.join("old"))), "{events:?}");
+        assert_eq!(
+            watched(&tree),
+            [root.clone(), root.join("new"), root.join("new/deep")]
+        );
+        let path = root.join("new/deep/a.jpg");
+        std::fs::write(&path, "text").expect("a file");
+        told(&mut tree, at(path));
+
+        std::os::unix::fs::symlink("new/deep", root.join("way")).expect("a link");
+        told(&mut tree, at(root.join("way")));
+        std::fs::write(root.join("new/deep/b.jpg"), "text").expect("a file");
+        told(&mut tree, at(root.join("way/b.jpg")));
+        std::fs::remove_file(root.join("way")).expect("removed");
+        told(&mut tree, at(root.join("way")));
+        std::fs::rename(root.join("new"), folder.path().join("outside")).expect("renamed");
+        told(&mut tree, at(root.join("new")));
+        assert_eq!(watched(&tree), [root]);
+        assert_eq!(tree.paths.len(), 1);
+    }
+}
