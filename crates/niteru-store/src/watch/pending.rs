@@ -55,6 +55,16 @@ struct Waiting {
     since: Instant,
 }
 
+impl Waiting {
+    fn ready(&self, settle: Duration) -> Instant {
+        self.since
+            + match self.stamp {
+                Stamp::Gone => settle * 2,
+                Stamp::Folder | Stamp::File { .. } => settle,
+            }
+    }
+}
+
 /// Paths that wait until nothing has happened on them for the settle time.
 pub(super) struct Pending {
     settle: Duration,
@@ -97,23 +107,21 @@ impl Pending {
     /// When the next path may be ready.
     pub(super) fn next(&self) -> Option<Instant> {
         let waiting = self.paths.values();
-        Some(waiting.map(|waiting| waiting.since).min()? + self.settle)
+        waiting.map(|waiting| waiting.ready(self.settle)).min()
     }
 
-    /// Takes what has been quiet for the settle time. Folders and gone paths come only with the last
-    /// of the files, so that a file that has moved is seen where it is before it is missed where it was.
+    /// Takes what has been quiet for the settle time, or twice that where nothing is any more. Folders
+    /// and gone paths come only with the last of the files. So a file that has moved is seen where
+    /// it is before it is missed where it was.
     pub(super) fn take(&mut self, now: Instant) -> Batch {
         let mut batch = Batch::default();
         if self.next().is_none_or(|next| next > now) {
             return batch;
         }
-        // Both ends of a move belong together, though a moment lay between them.
-        let together = (self.settle / 4).min(Duration::from_millis(100));
-        let quiet = self.settle - together;
         let mut others = Vec::new();
         let mut more = false;
         for (path, waiting) in &mut self.paths {
-            if now.saturating_duration_since(waiting.since) < quiet {
+            if waiting.ready(self.settle) > now {
                 continue;
             }
             let stamp = Stamp::of(path);
@@ -207,11 +215,27 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("sub/sub")).expect("folders");
         pending.touch(folder.path().join("sub/sub"), start);
         pending.touch(folder.path().join("sub"), start);
-        let first = pending.take(start + SETTLE);
+        let first = pending.take(start + SETTLE * 2);
         assert_eq!((first.files.len(), first.folders.len()), (BATCH, 0));
-        let second = pending.take(start + SETTLE);
+        let second = pending.take(start + SETTLE * 2);
         assert_eq!(names(&second), ["0512.jpg", "0000-gone.jpg", "sub"]);
         assert_eq!(pending.next(), None);
+    }
+
+    #[test]
+    fn a_gone_path_waits_for_where_it_has_moved_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.jpg");
+        std::fs::write(&path, "file").expect("a file");
+        let mut pending = pending(folder.path());
+        let start = Instant::now();
+        pending.touch(folder.path().join("gone.jpg"), start);
+        pending.touch(path, start + SETTLE / 2);
+        assert!(pending.take(start + SETTLE).is_empty());
+        assert_eq!(
+            names(&pending.take(start + SETTLE * 2)),
+            ["a.jpg", "gone.jpg"]
+        );
     }
 
     #[test]
