@@ -79,7 +79,7 @@ pub enum WatchEvent {
     /// The end of a batch: what was told since the last one.
     Synced(WatchCounts),
     /// The folders were gone through, and changes are now followed.
-    Watching(AddReport),
+    Watching(Box<AddReport>),
     /// Folders are looked through at intervals from now on, since the system tells of no changes.
     Polling {
         /// Why.

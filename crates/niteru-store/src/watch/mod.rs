@@ -184,7 +184,7 @@ impl Watch<'_> {
         self.synced(started, &mut report);
         let first = first?;
         if !self.is_cancelled() {
-            self.tell(&WatchEvent::Watching(first));
+            self.tell(&WatchEvent::Watching(Box::new(first)));
         }
         while !self.is_cancelled() {
             let batch = self.follower.shared.next();
