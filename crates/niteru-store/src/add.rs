@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::collection::{check_identity, check_name, find};
+use crate::follow::Follow;
 use crate::home::lock;
 use crate::lookup::{Looked, Lookup, Verdict};
 use crate::metadata_csv::MetadataFile;
@@ -40,6 +41,8 @@ pub struct AddOptions<'a> {
     pub cancel: Option<&'a AtomicBool>,
     /// Called after every file, from one thread at a time.
     pub progress: Option<&'a (dyn Fn(&AddProgress) + Sync)>,
+    /// Chooses files, and is told of every change.
+    pub(crate) follow: Option<&'a dyn Follow>,
 }
 
 /// How far adding has come.
@@ -172,6 +175,7 @@ impl Home {
             &identity,
             existing.map(|(id, _)| id),
             options.skip_duplicates.then(DuplicateFilter::new),
+            options.follow,
             started,
         );
         let roots = absolute_roots(paths);
@@ -274,7 +278,16 @@ impl Run<'_> {
 
     /// Sends the files that the encoder has to look at, and deals with the others.
     fn find(&self, roots: &[PathBuf], lookup: &Lookup, found: SyncSender<Candidate>) {
-        let mut walk = roots.iter().cloned().flat_map(walk::walk);
+        let wanted = |found: &Found| match (found, self.options.follow) {
+            (Found::File(file), Some(follow)) => follow.wants(file),
+            _ => true,
+        };
+        let mut walk = roots
+            .iter()
+            .cloned()
+            .flat_map(walk::walk)
+            .take_while(|_| !self.options.is_cancelled())
+            .filter(wanted);
         loop {
             let started = Instant::now();
             let group: Vec<Found> = walk.by_ref().take(GROUP).collect();
@@ -332,7 +345,12 @@ impl Run<'_> {
             .and_then(|e| check(e, dimensions))
         {
             Ok(embedded) => sink.push(Write::Put(Image::embedded(file, &embedded))),
-            Err(reason) => sink.skip_file(file.place.path, reason),
+            Err(reason) => {
+                if let Some(follow) = self.options.follow {
+                    follow.refused(&file);
+                }
+                sink.skip_file(file.place.path, reason);
+            }
         }
         self.after(&mut sink)
     }

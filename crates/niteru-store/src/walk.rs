@@ -132,7 +132,7 @@ fn candidate(place: Place, metadata: &Metadata) -> Candidate {
 }
 
 /// Nanoseconds since 1970, or `None` for a time that cannot be relied on.
-fn stored_time(modified: SystemTime) -> Option<i64> {
+pub(crate) fn stored_time(modified: SystemTime) -> Option<i64> {
     // A time in the future has no elapsed time: contents are compared then, too.
     if modified.elapsed().ok()? < TIME_RESOLUTION {
         return None;

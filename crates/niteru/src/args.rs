@@ -86,9 +86,12 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Add images to a collection, or bring it up to date
     #[command(after_help = "Examples:\n  niteru add parts photos/parts\n  \
-                      niteru add parts photos/parts --metadata parts.csv\n\n\
+                      niteru add parts photos/parts --metadata parts.csv\n  \
+                      niteru add parts photos/parts --watch\n  \
+                      niteru add parts /mnt/share/parts --watch --poll 60\n\n\
                       The CSV has a column `path` (relative to the CSV's folder, or absolute); every other\n\
-                      column becomes metadata. Running the same command again adds nothing twice.")]
+                      column becomes metadata. Running the same command again adds nothing twice.\n\
+                      With --watch it goes on until Ctrl-C or SIGTERM, and every change is stored as it comes.")]
     Add(AddArgs),
     /// Find the images of a collection that are most like an image or a text
     #[command(after_help = "Examples:\n  niteru search parts query.jpg\n  \
@@ -346,7 +349,26 @@ pub(crate) struct AddArgs {
     pub(crate) skip_duplicates: bool,
 
     #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+
+    #[command(flatten)]
     pub(crate) model: ModelArgs,
+}
+
+/// How folders are followed.
+#[derive(Args, Debug)]
+pub(crate) struct WatchArgs {
+    /// Go on, and keep the collection in step with the folders until stopped
+    #[arg(long, conflicts_with = "metadata")]
+    pub(crate) watch: bool,
+
+    /// Look through the folders every so many seconds, for network shares
+    #[arg(long, value_name = "SECONDS", value_parser = poll_seconds, requires = "watch")]
+    pub(crate) poll: Option<f64>,
+
+    /// Take a file as complete when nothing has changed it for so long
+    #[arg(long, value_name = "SECONDS", value_parser = settle_seconds, default_value = "2", requires = "watch")]
+    pub(crate) settle: f64,
 }
 
 #[derive(Args, Debug)]
@@ -524,6 +546,15 @@ fn similarity(text: &str) -> Result<f32, String> {
 
 fn seconds(text: &str) -> Result<f64, String> {
     in_range(text, 0.1, 600.0).map(f64::from)
+}
+
+fn poll_seconds(text: &str) -> Result<f64, String> {
+    in_range(text, 1.0, 86_400.0).map(f64::from)
+}
+
+/// Not below the resolution of file times.
+fn settle_seconds(text: &str) -> Result<f64, String> {
+    in_range(text, 2.0, 3600.0).map(f64::from)
 }
 
 /// Batches and threads: more would only cost memory.

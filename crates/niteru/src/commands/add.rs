@@ -8,7 +8,7 @@ use anyhow::Result;
 use niteru_encoder::{EmbedOptions, Encoder};
 use niteru_store::{AddOptions, AddProgress, AddReport, DuplicateKind, FileEncoder, Home, Skipped};
 
-use super::{Context, count, index, shown};
+use super::{Context, count, index, shown, watch};
 use crate::args::AddArgs;
 use crate::output::Outcome;
 
@@ -18,6 +18,9 @@ const LISTED: usize = 20;
 pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
     let home = context.home()?;
     let encoder = context.encoder_of(&home, &args.collection, &args.model)?;
+    if args.watch.watch {
+        return watch::run(context, &home, args, &encoder);
+    }
     let report = add(
         context,
         &home,
@@ -30,7 +33,7 @@ pub(super) fn run(context: &Context, args: &AddArgs) -> Result<Outcome> {
     )?;
     // Before the result is printed: who reads it may stop reading, and us with it.
     if !report.cancelled && report.added + report.updated + report.unchanged > 0 {
-        index::after_add(context, &home, &args.collection)?;
+        index::after_add(context, &home, &args.collection, None)?;
     }
     if context.output.is_json() {
         context.output.json(&report)?;
@@ -108,7 +111,7 @@ pub(super) fn described(skipped: &Skipped) -> String {
     }
 }
 
-fn summary(report: &AddReport) -> String {
+pub(super) fn summary(report: &AddReport) -> String {
     let mut text = format!(
         "{}: {} added, {} updated, {} unchanged, {} skipped in {:.1} s ({})",
         report.collection,

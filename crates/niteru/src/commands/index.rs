@@ -1,6 +1,7 @@
 //! `niteru index`: what makes searches of large collections fast.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use niteru_store::{Collection, Home, IndexBuild, IndexReport, IndexState, IndexStatus};
@@ -26,7 +27,7 @@ pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
         } => {
             let threads = threads.map_or(0, |threads| threads.get());
             let collection = home.collection(&collection)?;
-            let report = build(context, &collection, threads)?;
+            let report = build(context, &collection, threads, None)?;
             if context.output.is_json() {
                 context.output.json(&report)?;
             } else {
@@ -37,13 +38,20 @@ pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Builds where `add` made it worth it. The images are stored: what fails here costs a line, no more.
-pub(super) fn after_add(context: &Context, home: &Home, collection: &str) -> Result<()> {
+/// Builds where `add` made it worth it, unless cancelled. The images are stored: what fails here costs a
+/// line, no more.
+pub(super) fn after_add(
+    context: &Context,
+    home: &Home,
+    collection: &str,
+    cancel: Option<&AtomicBool>,
+) -> Result<()> {
     let collection = home.collection(collection)?;
     if !collection.wants_index()? {
         return Ok(());
     }
-    match build(context, &collection, 0) {
+    match build(context, &collection, 0, cancel) {
+        Ok(report) if report.cancelled => {}
         Ok(report) => context.output.note(summary(&report)),
         Err(error) => context.output.warn(format!(
             "the images are stored, but their index is not built: {error:#}; searches compare all images \
@@ -53,7 +61,12 @@ pub(super) fn after_add(context: &Context, home: &Home, collection: &str) -> Res
     Ok(())
 }
 
-fn build(context: &Context, collection: &Collection<'_>, threads: usize) -> Result<IndexReport> {
+fn build(
+    context: &Context,
+    collection: &Collection<'_>,
+    threads: usize,
+    cancel: Option<&AtomicBool>,
+) -> Result<IndexReport> {
     let bar = context.output.images_bar();
     let sized = OnceLock::new();
     let progress = |done: usize, total: usize| {
@@ -63,6 +76,7 @@ fn build(context: &Context, collection: &Collection<'_>, threads: usize) -> Resu
     };
     let mut options = IndexBuild::default();
     options.threads = threads;
+    options.cancel = cancel;
     options.progress = Some(&progress);
     let report = collection.build_index(options);
     bar.finish_and_clear();

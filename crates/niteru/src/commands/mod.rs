@@ -18,6 +18,7 @@ mod models;
 mod models_check;
 mod query;
 mod search;
+mod watch;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

@@ -13,3 +13,5 @@ mod limits;
 mod precision;
 mod quality;
 mod support;
+#[cfg(unix)]
+mod watch;

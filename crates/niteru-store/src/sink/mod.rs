@@ -1,6 +1,9 @@
 //! Where the results of adding are gathered and committed.
 
-use std::path::{Path, PathBuf};
+mod missing;
+mod moved;
+
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use niteru_imaging::Likeness;
@@ -8,22 +11,22 @@ use rusqlite::{Transaction, params};
 
 use crate::collection::{check_identity, find, next_change, vector_blob};
 use crate::error::Failure;
+use crate::follow::Follow;
 use crate::known::{Known, Place};
 use crate::lookup::Lookup;
 use crate::skip::{DuplicateFilter, SkippedDuplicate};
 use crate::{
     AddProgress, AddReport, Candidate, EmbeddedFile, EncoderIdentity, Home, Skipped, StoreError,
-    paths,
+    WatchEvent, paths,
 };
+
+pub(crate) use self::missing::is_gone;
 
 /// Most results that wait for a commit: what a crash can cost, and what memory they take.
 const BATCH: usize = 256;
 
 /// Longest time that a result waits for a commit while others come in.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Known images that are looked for on the disk at a time.
-const PAGE: usize = 1024;
 
 /// A change to be committed.
 pub(crate) enum Write {
@@ -77,10 +80,21 @@ impl Image {
 #[derive(Debug, Clone, PartialEq)]
 enum Outcome {
     Added {
+        id: u64,
         reused: bool,
     },
     Updated {
+        id: u64,
         reused: bool,
+    },
+    /// A known image whose file was there before.
+    Moved {
+        id: u64,
+        from: PathBuf,
+    },
+    /// A known image whose file had been gone.
+    Returned {
+        id: u64,
     },
     Unchanged,
     /// The collection has it already, under another path.
@@ -101,6 +115,8 @@ pub(crate) struct Sink<'a> {
     done: u64,
     /// What new images are compared with, where duplicates are to be skipped.
     duplicates: Option<DuplicateFilter>,
+    /// Who is told of every change, and keeps images that have moved.
+    follow: Option<&'a dyn Follow>,
     report: AddReport,
     /// The error that ended the run.
     pub(crate) failure: Option<StoreError>,
@@ -113,6 +129,7 @@ impl<'a> Sink<'a> {
         identity: &'a EncoderIdentity,
         collection: Option<i64>,
         duplicates: Option<DuplicateFilter>,
+        follow: Option<&'a dyn Follow>,
         started: Instant,
     ) -> Self {
         let report = AddReport {
@@ -130,6 +147,7 @@ impl<'a> Sink<'a> {
             pending_since: None,
             done: 0,
             duplicates,
+            follow,
             report,
             failure: None,
         }
@@ -214,6 +232,7 @@ impl<'a> Sink<'a> {
         let started = Instant::now();
         let now = now();
         let mut duplicates = self.duplicates.take();
+        let follow = self.follow;
         let (collection, outcomes) = self.home.write(|tx| {
             let (collection, encoder) = open_collection(tx, self.name, self.identity, now)?;
             if let Some(duplicates) = &mut duplicates {
@@ -225,7 +244,7 @@ impl<'a> Sink<'a> {
                 .map(|write| match write {
                     Write::Put(image) => {
                         let duplicates = duplicates.as_mut();
-                        put(tx, collection, encoder, image, duplicates, now)
+                        put(tx, collection, encoder, image, duplicates, follow, now)
                     }
                     Write::Touch { file, sha256 } => touch(tx, collection, file, sha256),
                 })
@@ -244,124 +263,57 @@ impl<'a> Sink<'a> {
     }
 
     fn count(&mut self, write: Write, outcome: Outcome) {
+        let (Write::Put(Image { file, .. }) | Write::Touch { file, .. }) = write;
         match outcome {
-            Outcome::Added { reused } => {
+            Outcome::Added { id, reused } => {
                 self.report.added += 1;
                 self.report.reused += u64::from(reused);
+                self.tell(|| WatchEvent::Added {
+                    path: file.place.path,
+                    id,
+                });
             }
-            Outcome::Updated { reused } => {
+            Outcome::Updated { id, reused } => {
                 self.report.updated += 1;
                 self.report.reused += u64::from(reused);
+                self.tell(|| WatchEvent::Updated {
+                    path: file.place.path,
+                    id,
+                });
+            }
+            Outcome::Moved { id, from } => {
+                self.report.unchanged += 1;
+                self.tell(|| WatchEvent::Moved {
+                    path: file.place.path,
+                    from,
+                    id,
+                });
+            }
+            Outcome::Returned { id } => {
+                self.report.unchanged += 1;
+                self.tell(|| WatchEvent::Returned {
+                    path: file.place.path,
+                    id,
+                });
             }
             Outcome::Unchanged => self.report.unchanged += 1,
-            Outcome::Duplicate(duplicate) => self.report.duplicates.push(duplicate),
+            Outcome::Duplicate(duplicate) => {
+                if let Some(follow) = self.follow {
+                    follow.refused(&file);
+                }
+                self.report.duplicates.push(duplicate);
+            }
             Outcome::Overtaken => {
-                let (Write::Put(Image { file, .. }) | Write::Touch { file, .. }) = write;
                 let reason = "removed or changed by another process meanwhile: add it again";
                 self.skip(file.place.path, reason.into());
             }
         }
     }
 
-    /// Marks the known images at and below the roots whose files are gone.
-    pub(crate) fn mark_missing(&mut self, roots: &[PathBuf]) -> Result<(), StoreError> {
-        let Some(collection) = self.collection else {
-            return Ok(());
-        };
-        let started = Instant::now();
-        for root in roots.iter().filter(|root| root.is_absolute()) {
-            let mut any = false;
-            // Known images may have been reached by another way to the same place.
-            let target = root.canonicalize().ok().filter(|target| target != root);
-            for folder in std::iter::once(root).chain(&target) {
-                any |= self.mark_missing_below(collection, folder, "path")?;
-                any |= self.mark_missing_below(collection, folder, "target")?;
-            }
-            // A path that is gone is no error when the images that it held are now known as gone.
-            if any && is_gone(root) {
-                self.report.skipped.retain(|skipped| skipped.path != *root);
-            }
+    fn tell(&self, event: impl FnOnce() -> WatchEvent) {
+        if let Some(follow) = self.follow {
+            follow.tell(event());
         }
-        self.report.stages.find += started.elapsed().as_secs_f64();
-        Ok(())
-    }
-
-    /// Looks at the known images whose `column` is the folder or lies below it. Returns whether
-    /// there are any.
-    fn mark_missing_below(
-        &mut self,
-        collection: i64,
-        folder: &Path,
-        column: &str,
-    ) -> Result<bool, StoreError> {
-        let Some(stored) = paths::to_bytes(folder) else {
-            return Ok(false);
-        };
-        let sql = format!(
-            "SELECT id, path, missing, {column} FROM images
-             WHERE collection = ?1 AND {column} >= ?2 AND ({column} < ?3 OR (?4 AND {column} = ?3))
-             ORDER BY {column}, id LIMIT ?5"
-        );
-        let mut any = self
-            .mark_page_missing(&sql, collection, stored, stored, true)?
-            .any;
-        let (mut from, to) = paths::below(stored);
-        loop {
-            let page = self.mark_page_missing(&sql, collection, &from, &to, false)?;
-            any |= page.any;
-            let Some(last) = page.last else {
-                return Ok(any);
-            };
-            // The smallest byte string after the last one.
-            from = last;
-            from.push(0);
-        }
-    }
-
-    /// Looks at the known images from one stored path up to another.
-    fn mark_page_missing(
-        &mut self,
-        sql: &str,
-        collection: i64,
-        from: &[u8],
-        to: &[u8],
-        inclusive: bool,
-    ) -> Result<Page, StoreError> {
-        type Row = (i64, Vec<u8>, bool, Vec<u8>);
-        let known: Vec<Row> = self.home.read(|tx| {
-            let mut statement = tx.prepare_cached(sql)?;
-            let parameters = params![collection, from, to, inclusive, PAGE as i64];
-            let rows = statement.query_map(parameters, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })?;
-        let last = (known.len() == PAGE).then(|| known.last().map(|row| row.3.clone()));
-        let page = Page {
-            any: !known.is_empty(),
-            last: last.flatten(),
-        };
-        let mut gone: Vec<(i64, PathBuf)> = Vec::new();
-        for (id, path, missing, _) in known {
-            let path = paths::from_bytes(path);
-            if !missing && is_gone(&path) {
-                gone.push((id, path));
-            }
-        }
-        if !gone.is_empty() {
-            self.home.write(|tx| {
-                for (id, _) in &gone {
-                    let change = next_change(tx)?;
-                    tx.prepare_cached("UPDATE images SET missing = 1, change = ? WHERE id = ?")?
-                        .execute(params![change, id])?;
-                }
-                Ok(())
-            })?;
-            self.report
-                .missing
-                .extend(gone.into_iter().map(|(_, path)| path));
-        }
-        Ok(page)
     }
 
     /// The collection's id, if it exists by now.
@@ -372,19 +324,6 @@ impl<'a> Sink<'a> {
     pub(crate) fn home(&self) -> &'a Home {
         self.home
     }
-}
-
-struct Page {
-    any: bool,
-    /// The last path, if there may be more.
-    last: Option<Vec<u8>>,
-}
-
-/// Whether nothing is there; a file that may not be looked at is not gone.
-fn is_gone(path: &Path) -> bool {
-    use std::io::ErrorKind::{NotADirectory, NotFound};
-    let error = std::fs::metadata(path).map_err(|error| error.kind());
-    matches!(error, Err(NotFound | NotADirectory))
 }
 
 /// The collection and its encoder, made if need be; refused if it has another encoder by now.
@@ -428,6 +367,7 @@ fn put(
     encoder: i64,
     image: &Image,
     duplicates: Option<&mut DuplicateFilter>,
+    follow: Option<&dyn Follow>,
     now: i64,
 ) -> Result<Outcome, Failure> {
     let Image {
@@ -443,7 +383,12 @@ fn put(
     if known.as_ref().is_some_and(|known| known.sha256 == *sha256) {
         return touch(tx, collection, file, sha256);
     }
+    let moved = match (&known, follow) {
+        (None, Some(follow)) => moved::find(tx, collection, image, follow)?,
+        _ => None,
+    };
     if known.is_none()
+        && moved.is_none()
         && let Some(duplicates) = &duplicates
         && let Some(duplicate) = duplicates.find(tx, collection, image)?
     {
@@ -456,7 +401,9 @@ fn put(
     let (path, target) = stored_place(place);
     let change = next_change(tx)?;
     let bytes = i64::try_from(file.bytes).unwrap_or(i64::MAX);
-    let id = if let Some(known) = &known {
+    let own = known.as_ref().map(|known| known.id);
+    let own = own.or(moved.as_ref().map(|moved| moved.id));
+    let id = if let Some(id) = own {
         tx.prepare_cached(
             "UPDATE images SET path = ?, target = ?, sha256 = ?, bytes = ?, modified = ?,
                                width = ?, height = ?, missing = 0, change = ? WHERE id = ?",
@@ -470,9 +417,9 @@ fn put(
             width,
             height,
             change,
-            known.id
+            id
         ])?;
-        known.id
+        id
     } else {
         tx.prepare_cached(
             "INSERT INTO images (collection, path, target, sha256, bytes, modified, width, height,
@@ -501,11 +448,14 @@ fn put(
     if let (Some(duplicates), Some(likeness)) = (duplicates, likeness) {
         duplicates.insert(id, likeness);
     }
-    let reused = *reused;
-    Ok(if known.is_some() {
-        Outcome::Updated { reused }
-    } else {
-        Outcome::Added { reused }
+    let (id, reused) = (id.cast_unsigned(), *reused);
+    Ok(match moved {
+        Some(moved) => Outcome::Moved {
+            id,
+            from: moved.from,
+        },
+        None if known.is_some() => Outcome::Updated { id, reused },
+        None => Outcome::Added { id, reused },
     })
 }
 
@@ -546,7 +496,11 @@ fn touch(
         tx.prepare_cached("UPDATE images SET missing = 0, change = ? WHERE id = ?")?
             .execute(params![change, known.id])?;
     }
-    Ok(Outcome::Unchanged)
+    let id = known.id.cast_unsigned();
+    Ok(match known.missing {
+        true => Outcome::Returned { id },
+        false => Outcome::Unchanged,
+    })
 }
 
 /// The stored form of a place. A target that cannot be stored is left out: the path is enough.
