@@ -1,9 +1,13 @@
 //! `niteru index`: what makes searches of large collections fast.
 
+mod cluster;
+
 use std::sync::OnceLock;
 
-use anyhow::Result;
-use niteru_store::{Collection, Home, IndexBuild, IndexReport, IndexState, IndexStatus};
+use anyhow::{Context as _, Result};
+use niteru_store::{
+    Collection, Home, IndexBuild, IndexProgress, IndexReport, IndexState, IndexStatus, StoreError,
+};
 
 use super::{Context, count};
 use crate::args::IndexCommand;
@@ -13,12 +17,7 @@ pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
     let home = context.home()?;
     match command {
         IndexCommand::Status { collection } => {
-            let status = home.collection(&collection)?.index_status()?;
-            if context.output.is_json() {
-                context.output.json(&status)?;
-            } else {
-                context.output.text(described(&status))?;
-            }
+            show_status(context, &home.collection(&collection)?)?;
         }
         IndexCommand::Build {
             collection,
@@ -33,13 +32,39 @@ pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
                 context.output.text(summary(&report))?;
             }
         }
+        IndexCommand::Move { collection, place } => {
+            let place = place.parse().context("cannot move the index there")?;
+            cluster::move_to(context, &home.collection(&collection)?, &place)?;
+        }
+        IndexCommand::Verify { collection, sample } => {
+            let outcome = cluster::verify(context, &home.collection(&collection)?, sample);
+            context.tell(&home);
+            return outcome;
+        }
     }
+    context.tell(&home);
     Ok(Outcome::Done)
+}
+
+fn show_status(context: &Context, collection: &Collection<'_>) -> Result<()> {
+    if let Some(status) = collection.cluster_status()? {
+        return match context.output.is_json() {
+            true => Ok(context.output.json(&status)?),
+            false => Ok(context.output.text(cluster::described(&status))?),
+        };
+    }
+    let status = collection.index_status()?;
+    match context.output.is_json() {
+        true => Ok(context.output.json(&status)?),
+        false => Ok(context.output.text(described(&status))?),
+    }
 }
 
 /// Builds where `add` made it worth it. The images are stored: what fails here costs a line, no more.
 pub(super) fn after_add(context: &Context, home: &Home, collection: &str) -> Result<()> {
     let collection = home.collection(collection)?;
+    cluster::send_after_add(context, &collection)?;
+    context.tell(home);
     if !collection.wants_index()? {
         return Ok(());
     }
@@ -54,6 +79,19 @@ pub(super) fn after_add(context: &Context, home: &Home, collection: &str) -> Res
 }
 
 fn build(context: &Context, collection: &Collection<'_>, threads: usize) -> Result<IndexReport> {
+    with_bar(context, |progress| {
+        let mut options = IndexBuild::default();
+        options.threads = threads;
+        options.progress = Some(progress);
+        collection.build_index(options)
+    })
+}
+
+/// Does something with images while a bar shows how far it is.
+fn with_bar<T>(
+    context: &Context,
+    work: impl FnOnce(&IndexProgress<'_>) -> Result<T, StoreError>,
+) -> Result<T> {
     let bar = context.output.images_bar();
     let sized = OnceLock::new();
     let progress = |done: usize, total: usize| {
@@ -61,12 +99,9 @@ fn build(context: &Context, collection: &Collection<'_>, threads: usize) -> Resu
         // Threads report out of order.
         bar.set_position(bar.position().max(done as u64));
     };
-    let mut options = IndexBuild::default();
-    options.threads = threads;
-    options.progress = Some(&progress);
-    let report = collection.build_index(options);
+    let done = work(&progress);
     bar.finish_and_clear();
-    Ok(report?)
+    Ok(done?)
 }
 
 fn summary(report: &IndexReport) -> String {
