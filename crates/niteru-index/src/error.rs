@@ -55,8 +55,7 @@ pub enum IndexError {
     },
     /// A cluster does not answer; the same may succeed later.
     #[error(
-        "the index at {url} is unavailable: {reason}; see that Qdrant runs there and can be reached, \
-         then run the same command again"
+        "the index at {url} is unavailable: {reason}; see that Qdrant runs there and can be reached"
     )]
     Unavailable {
         /// The cluster, without parameters.

@@ -77,14 +77,19 @@ impl Cli {
     /// Where `--index` says that indexes are. Wrong usage ends the program.
     pub(crate) fn index_place(&self) -> Option<IndexPlace> {
         let text = self.index.as_deref().filter(|text| !text.is_empty())?;
-        let refuse = |reason| {
-            let message = format!("invalid value for '--index <URL>' or NITERU_INDEX: {reason}");
-            Cli::command()
-                .error(ErrorKind::ValueValidation, message)
-                .exit()
-        };
-        Some(text.parse().unwrap_or_else(refuse))
+        Some(index_place("--index <URL>' or 'NITERU_INDEX", text))
     }
+}
+
+/// The place for indexes that was typed. Wrong usage ends the program, without repeating the text,
+/// which may hold a secret.
+pub(crate) fn index_place(argument: &str, text: &str) -> IndexPlace {
+    text.parse().unwrap_or_else(|reason| {
+        let message = format!("invalid value for '{argument}': {reason}");
+        Cli::command()
+            .error(ErrorKind::ValueValidation, message)
+            .exit()
+    })
 }
 
 #[derive(Debug, Subcommand)]

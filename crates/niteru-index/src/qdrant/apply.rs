@@ -134,6 +134,8 @@ impl QdrantIndex {
 }
 
 /// An answer that says that the write was applied, not only taken note of.
+// The error is the client's own.
+#[allow(clippy::result_large_err)]
 pub(super) fn completed(
     answer: Result<Response<PointsOperationResponse>, Status>,
 ) -> Result<Response<PointsOperationResponse>, Status> {

@@ -163,6 +163,8 @@ impl Cluster {
         }
     }
 
+    // The error is the client's own.
+    #[allow(clippy::result_large_err)]
     fn try_run<T, F>(&self, patience: Patience, request: impl Fn() -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<Response<T>, Status>>,

@@ -50,7 +50,9 @@ pub struct Tuning {
 pub enum Remote {
     /// Nothing.
     Missing,
-    /// Something that cannot be used: of another home, model or format, or never finished.
+    /// A collection that was being made, and has no state yet.
+    Unfinished,
+    /// Something that cannot be used: of another home, model or format.
     Other(&'static str),
     /// The collection.
     At {
@@ -147,7 +149,7 @@ impl QdrantIndex {
             return Ok(Remote::Other("its vectors are of another model"));
         }
         let Some(mut payload) = self.state_point()? else {
-            return Ok(Remote::Other("it was never finished"));
+            return Ok(Remote::Unfinished);
         };
         let mut text = |key| match payload.remove(key).and_then(|value: Value| value.kind) {
             Some(Kind::StringValue(text)) => Some(text),

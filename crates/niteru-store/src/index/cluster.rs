@@ -38,6 +38,8 @@ pub(crate) struct ClusterIndex {
 struct Sent {
     token: String,
     next: Option<String>,
+    /// The last change that the cluster has acknowledged.
+    version: u64,
 }
 
 impl Sent {
@@ -241,16 +243,25 @@ impl ClusterIndex {
         let remote = self.index.refresh()?;
         // After the cluster's: what others send is in the database before.
         let (sent, latest) = collection.home.read(|tx| {
-            let sql = "SELECT token, next FROM clusters WHERE collection = ? AND address = ?";
+            let sql =
+                "SELECT token, next, version FROM clusters WHERE collection = ? AND address = ?";
             let sent = tx.query_row(sql, params![collection.id, self.address()], |row| {
-                let (token, next) = (row.get(0)?, row.get(1)?);
-                Ok(Sent { token, next })
+                Ok(Sent {
+                    token: row.get(0)?,
+                    next: row.get(1)?,
+                    version: row.get::<_, i64>(2)?.cast_unsigned(),
+                })
             });
             Ok((sent.optional()?, latest(tx)?))
         })?;
         let standing = match (remote, sent) {
             (Remote::Missing, None) => Standing::Afresh(None),
+            // The first sending was interrupted before anything was acknowledged.
+            (Remote::Missing | Remote::Unfinished, Some(sent)) if sent.version == 0 => {
+                Standing::Afresh(None)
+            }
             (Remote::Missing, Some(_)) => Standing::Afresh(Some("it is not there any more")),
+            (Remote::Unfinished, _) => Standing::Afresh(Some("it was never finished")),
             (Remote::Other(reason), _) => Standing::Afresh(Some(reason)),
             (Remote::At { version, .. }, _) if version > latest => {
                 Standing::Afresh(Some("it is of a later state than the database"))

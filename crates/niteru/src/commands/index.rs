@@ -4,13 +4,13 @@ mod cluster;
 
 use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use niteru_store::{
     Collection, Home, IndexBuild, IndexProgress, IndexReport, IndexState, IndexStatus, StoreError,
 };
 
 use super::{Context, count};
-use crate::args::IndexCommand;
+use crate::args::{IndexCommand, index_place};
 use crate::output::Outcome;
 
 pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
             }
         }
         IndexCommand::Move { collection, place } => {
-            let place = place.parse().context("cannot move the index there")?;
+            let place = index_place("<PLACE>", &place);
             cluster::move_to(context, &home.collection(&collection)?, &place)?;
         }
         IndexCommand::Verify { collection, sample } => {
