@@ -53,4 +53,25 @@ pub enum IndexError {
         /// What USearch says.
         reason: String,
     },
+    /// A cluster does not answer; the same may succeed later.
+    #[error(
+        "the index at {url} is unavailable: {reason}; see that Qdrant runs there and can be reached"
+    )]
+    Unavailable {
+        /// The cluster, without parameters.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A cluster answers, but not as it should.
+    #[error("the index at {url} cannot be used: {reason}")]
+    Cluster {
+        /// The cluster, without parameters.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A condition that only the database can apply was given to an index.
+    #[error("the condition cannot be applied by the index")]
+    Untranslatable,
 }

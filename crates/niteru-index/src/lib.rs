@@ -32,6 +32,8 @@ mod file;
 mod graph;
 mod hnsw;
 mod id_set;
+#[cfg(feature = "qdrant")]
+pub mod qdrant;
 mod query;
 mod rows;
 mod scan;

@@ -137,6 +137,9 @@ impl Home {
     /// [`StoreError::NoCollection`], and those of the database.
     pub fn remove_collection(&self, name: &str) -> Result<(), StoreError> {
         let collection = self.collection(name)?;
+        for url in collection.clusters()? {
+            collection.leave(&url);
+        }
         self.write(|tx| {
             tx.execute("DELETE FROM collections WHERE id = ?", [collection.id])?;
             Ok(())

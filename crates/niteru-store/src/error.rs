@@ -163,6 +163,17 @@ pub enum StoreError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// The place that was recorded for a collection's index cannot be understood.
+    #[error(
+        "the index of collection {collection:?} is at a place that cannot be used ({reason}): choose one \
+         with `niteru index move {collection} local` or `niteru index move {collection} URL`"
+    )]
+    IndexUrl {
+        /// The collection.
+        collection: String,
+        /// What is wrong with the place.
+        reason: String,
+    },
     /// A file that the user named cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {

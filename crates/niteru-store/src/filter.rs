@@ -4,6 +4,7 @@
 //! are set operations. What a condition says never becomes part of a statement's text.
 
 use niteru_index::condition::{Field, Literal, Order, Test, Value, fold, spellings};
+use niteru_index::qdrant::translates;
 use niteru_index::{Condition, ConditionError, Filter, IdSet};
 use rusqlite::types::ToSql;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -149,16 +150,57 @@ pub(crate) fn select(
         }
         Condition::Not(inner) => select(inner)?.negated(),
         Condition::Field { field, test } => {
-            let mut images = Images {
-                tx,
-                id: field_id(tx, collection, field)?,
-                field,
-                passing: IdSet::new(),
-            };
+            let mut images = Images::of(tx, collection, field)?;
             images.add(test)?;
             Selection::only(images.passing)
         }
     })
+}
+
+/// Splits a condition into the part that an index in a cluster applies, and the images that pass the
+/// rest.
+pub(crate) fn split(
+    tx: &Transaction<'_>,
+    collection: &Collection<'_>,
+    condition: &Condition,
+) -> Result<(Selection, Option<Condition>), Failure> {
+    let parts = match condition {
+        Condition::And(all) => &all[..],
+        one => std::slice::from_ref(one),
+    };
+    let (theirs, ours): (Vec<_>, Vec<_>) = parts.iter().partition(|part| translates(part));
+    let mut selection = Selection::all();
+    for part in ours {
+        selection = selection.and(select(tx, collection, part)?);
+    }
+    for part in &theirs {
+        check(tx, collection, part)?;
+    }
+    let theirs: Vec<Condition> = theirs.into_iter().cloned().collect();
+    let condition = (!theirs.is_empty()).then_some(Condition::And(theirs));
+    Ok((selection, condition))
+}
+
+/// Refuses what [`select`] refuses, without looking for the images.
+fn check(
+    tx: &Transaction<'_>,
+    collection: &Collection<'_>,
+    condition: &Condition,
+) -> Result<(), Failure> {
+    match condition {
+        Condition::And(all) | Condition::Or(all) => {
+            let mut all = all.iter();
+            all.try_for_each(|condition| check(tx, collection, condition))
+        }
+        Condition::Not(inner) => check(tx, collection, inner),
+        Condition::Field { field, test } => {
+            let images = Images::of(tx, collection, field)?;
+            match test {
+                Test::Compare { order, literal } => images.check_order(*order, literal),
+                Test::In(_) | Test::Contains(_) | Test::Exists => Ok(()),
+            }
+        }
+    }
 }
 
 /// The images that pass the test of a field.
@@ -170,7 +212,21 @@ struct Images<'t> {
     passing: IdSet,
 }
 
-impl Images<'_> {
+impl<'t> Images<'t> {
+    /// None yet.
+    fn of(
+        tx: &'t Transaction<'t>,
+        collection: &Collection<'_>,
+        field: &'t Field,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            tx,
+            id: field_id(tx, collection, field)?,
+            field,
+            passing: IdSet::new(),
+        })
+    }
+
     fn add(&mut self, test: &Test) -> Result<(), Failure> {
         match test {
             Test::Compare { order, literal } => {

@@ -81,12 +81,13 @@ impl Collection<'_> {
                 }
                 .into());
             };
-            Grouping {
+            let grouping = Grouping {
                 searcher,
                 by,
                 field,
-            }
-            .run()
+                passing: searcher.passing(self)?,
+            };
+            grouping.run()
         })
     }
 }
@@ -95,6 +96,8 @@ struct Grouping<'a, 't> {
     searcher: &'a Searcher<'a, 't>,
     by: &'a GroupBy,
     field: i64,
+    /// All images that may be results, to count those of a group.
+    passing: Selection,
 }
 
 impl Grouping<'_, '_> {
@@ -160,7 +163,7 @@ impl Grouping<'_, '_> {
     }
 
     fn results(&self, rank: usize, group: Found) -> Result<Option<Vec<SearchResult>>, Failure> {
-        let allowed = &self.searcher.allowed;
+        let allowed = &self.passing;
         let shown = Group {
             field: self.by.field.clone(),
             images: allowed.count(&group.images),

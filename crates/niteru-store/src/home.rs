@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+use niteru_index::qdrant::Cluster;
 use niteru_kernels::Kernels;
 
 use crate::error::Failure;
 use crate::index::{Background, CachedIndex};
 use crate::notice::{Notice, Notices};
-use crate::{IndexPolicy, StoreError, schema};
+use crate::{IndexPlace, IndexPolicy, StoreError, schema};
 
 /// Name of the database in a home.
 pub(crate) const DATABASE: &str = "niteru.sqlite3";
@@ -32,8 +33,11 @@ pub struct Home {
     access: Access,
     pub(crate) writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    pub(crate) indexes: Mutex<HashMap<i64, Arc<OnceLock<Arc<CachedIndex>>>>>,
+    pub(crate) indexes: Mutex<HashMap<i64, Arc<OnceLock<CachedIndex>>>>,
     pub(crate) index_policy: IndexPolicy,
+    /// Where all indexes are for this process, whatever was recorded.
+    pub(crate) index_place: Option<IndexPlace>,
+    pub(crate) clusters: Mutex<Vec<Cluster>>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) background: Background,
 }
@@ -85,6 +89,8 @@ impl Home {
             readers: Mutex::default(),
             indexes: Mutex::default(),
             index_policy: IndexPolicy::default(),
+            index_place: None,
+            clusters: Mutex::default(),
             notices: Arc::default(),
             background: Background::default(),
         })

@@ -68,7 +68,10 @@ pub use evaluate::RetrievalReport;
 pub use filter::Selection;
 pub use group::{Group, GroupBy, GroupedResults};
 pub use home::Home;
-pub use index::{IndexBuild, IndexPolicy, IndexReport, IndexState, IndexStatus};
+pub use index::{
+    ClusterStatus, IndexBuild, IndexPlace, IndexPolicy, IndexProgress, IndexReport, IndexState,
+    IndexStatus, MoveReport, VerifyReport,
+};
 pub use metadata::Metadata;
 pub use notice::Notice;
 pub use restore::{RestoreOptions, RestoreReport, restore};

@@ -32,6 +32,22 @@ pub enum Notice {
         /// What went wrong.
         reason: String,
     },
+    /// What a cluster had of a collection could not be used, and is sent again.
+    ClusterRemade {
+        /// The collection.
+        collection: String,
+        /// The cluster.
+        url: String,
+        /// What was wrong with it.
+        reason: &'static str,
+    },
+    /// A collection could not be removed from a cluster that it is not in any more.
+    LeftInCluster {
+        /// The collection.
+        collection: String,
+        /// What went wrong.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -63,6 +79,19 @@ impl fmt::Display for Notice {
                 f,
                 "the index of {collection:?} could not be saved ({reason}); nothing is lost, searches \
                  compare all images until `niteru index build` succeeds"
+            ),
+            Notice::ClusterRemade {
+                collection,
+                url,
+                reason,
+            } => write!(
+                f,
+                "the index of {collection:?} at {url} cannot be used ({reason}): sending all images again"
+            ),
+            Notice::LeftInCluster { collection, reason } => write!(
+                f,
+                "{collection:?} could not be removed from the cluster that held its index ({reason}); \
+                 nothing needs it there any more"
             ),
         }
     }

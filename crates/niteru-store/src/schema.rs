@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/4-typed-metadata.sql"),
     include_str!("schema/5-likenesses.sql"),
     include_str!("schema/6-framing.sql"),
+    include_str!("schema/7-clusters.sql"),
 ];
 
 /// How long a writer waits for another one.

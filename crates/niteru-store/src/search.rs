@@ -1,13 +1,14 @@
 use std::path::PathBuf;
 
-use niteru_index::{Condition, Hit, IdSet, Search, VectorIndex};
+use niteru_index::{Condition, Hit, IdSet, Search};
 use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
 
 use crate::collection::{metadata, sql_id};
 use crate::error::Failure;
-use crate::filter::{Selection, select};
+use crate::filter::{Selection, select, split};
 use crate::group::Group;
+use crate::index::CachedIndex;
 use crate::{Collection, EncoderIdentity, Metadata, StoreError, paths};
 
 /// What to look for in a collection.
@@ -49,10 +50,12 @@ pub struct SearchResult {
 /// A search in one transaction, with an index that is in step with it.
 pub(crate) struct Searcher<'a, 't> {
     pub(crate) tx: &'a Transaction<'t>,
-    index: &'a dyn VectorIndex,
+    index: &'a CachedIndex,
     pub(crate) query: &'a Query,
-    /// The images that may be results.
+    /// The images that may be results, where they pass the condition too.
     pub(crate) allowed: Selection,
+    /// What the index itself makes sure of.
+    condition: Option<Condition>,
     /// Whether to make do with the images that are there, where the index knows others.
     pub(crate) lenient: bool,
 }
@@ -89,12 +92,14 @@ impl Collection<'_> {
         let mut retries = 0;
         loop {
             let found = self.home.read(|tx| {
-                cached.catch_up(tx, self.id)?;
+                cached.catch_up(self, tx)?;
+                let (allowed, condition) = self.allowed(tx, query, cached.takes_conditions())?;
                 search(&Searcher {
                     tx,
-                    index: cached.index(),
+                    index: &cached,
                     query,
-                    allowed: self.allowed(tx, query)?,
+                    allowed,
+                    condition,
                     lenient: retries == RETRIES,
                 })
             })?;
@@ -106,14 +111,20 @@ impl Collection<'_> {
         }
     }
 
-    /// The images that may be results.
-    fn allowed(&self, tx: &Transaction<'_>, query: &Query) -> Result<Selection, Failure> {
+    /// The images that may be results, and the part of the filter that is left to the index.
+    fn allowed(
+        &self,
+        tx: &Transaction<'_>,
+        query: &Query,
+        index_takes_conditions: bool,
+    ) -> Result<(Selection, Option<Condition>), Failure> {
         let exclude: IdSet = query.exclude.iter().copied().collect();
-        let selection = match &query.filter {
-            Some(condition) => select(tx, self, condition)?,
-            None => Selection::all(),
+        let (selection, condition) = match &query.filter {
+            Some(condition) if index_takes_conditions => split(tx, self, condition)?,
+            Some(condition) => (select(tx, self, condition)?, None),
+            None => (Selection::all(), None),
         };
-        Ok(selection.without(&exclude))
+        Ok((selection.without(&exclude), condition))
     }
 }
 
@@ -123,7 +134,19 @@ impl Searcher<'_, '_> {
         let search = Search::top(k)
             .min_similarity(self.query.min_similarity)
             .filter(among.filter());
-        Ok(self.index.search(&self.query.embedding, &search)?)
+        let condition = self.condition.as_ref();
+        Ok(self
+            .index
+            .search(&self.query.embedding, &search, condition)?)
+    }
+
+    /// All images that may be results, the index's part of the filter included.
+    pub(crate) fn passing(&self, collection: &Collection<'_>) -> Result<Selection, Failure> {
+        let allowed = self.allowed.clone();
+        Ok(match &self.condition {
+            Some(condition) => allowed.and(select(self.tx, collection, condition)?),
+            None => allowed,
+        })
     }
 
     /// What is known of the hits. `None`: one is not there.

@@ -1,16 +1,20 @@
 //! What can be typed. What it means is decided in `commands`.
 
+mod indexing;
 mod keeping;
 mod measuring;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use niteru_encoder::{Framing, PrecisionChoice};
 use niteru_imaging::Region;
 use niteru_index::{Condition, ConditionError};
+use niteru_store::IndexPlace;
 
+pub(crate) use indexing::IndexCommand;
 pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, RestoreArgs};
 pub(crate) use measuring::{BenchCommand, BenchEmbedArgs, BenchSearchArgs, EvalCommand};
 
@@ -45,6 +49,18 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "NITERU_HOME", value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
 
+    /// Where the indexes of collections are: `local`, or in a Qdrant cluster, such as
+    /// qdrant+http://host:6334?shards=3&replicas=2 [default: where each was moved to, else local]
+    // Checked by `index_place`: clap's own message would repeat a secret in it.
+    #[arg(
+        long,
+        global = true,
+        env = "NITERU_INDEX",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) index: Option<String>,
+
     /// Print one JSON document on stdout and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -55,6 +71,25 @@ pub(crate) struct Cli {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Where `--index` says that indexes are. Wrong usage ends the program.
+    pub(crate) fn index_place(&self) -> Option<IndexPlace> {
+        let text = self.index.as_deref().filter(|text| !text.is_empty())?;
+        Some(index_place("--index <URL>' or 'NITERU_INDEX", text))
+    }
+}
+
+/// The place for indexes that was typed. Wrong usage ends the program, without repeating the text,
+/// which may hold a secret.
+pub(crate) fn index_place(argument: &str, text: &str) -> IndexPlace {
+    text.parse().unwrap_or_else(|reason| {
+        let message = format!("invalid value for '{argument}': {reason}");
+        Cli::command()
+            .error(ErrorKind::ValueValidation, message)
+            .exit()
+    })
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,7 +186,10 @@ pub(crate) enum Command {
     /// Look after the indexes that make searches of large collections fast
     #[command(
         subcommand,
-        after_help = "Examples:\n  niteru index status parts\n  niteru index build parts"
+        after_help = "Examples:\n  niteru index status parts\n  niteru index build parts\n  \
+                      niteru index move parts 'qdrant+http://host:6334?shards=3&replicas=2'\n  \
+                      niteru index move parts local\n  niteru index verify parts\n\n\
+                      docs/qdrant.md tells about indexes in a Qdrant cluster."
     )]
     Index(IndexCommand),
     /// List the collections of the home
@@ -502,26 +540,6 @@ pub(crate) enum CollectionsCommand {
     Remove {
         /// The collection's name
         name: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum IndexCommand {
-    /// Show whether a collection has an index, and read and check all of its file
-    #[command(after_help = "Examples:\n  niteru index status parts")]
-    Status {
-        /// The collection's name
-        collection: String,
-    },
-    /// Build a collection's index, or bring it up to date
-    #[command(after_help = "Examples:\n  niteru index build parts\n\n\
-                      `niteru add` does this by itself. Interrupted, it leaves what was there before.")]
-    Build {
-        /// The collection's name
-        collection: String,
-        /// Threads [default: one for each core]
-        #[arg(long, value_name = "N", value_parser = up_to_1024)]
-        threads: Option<NonZeroUsize>,
     },
 }
 

@@ -3,22 +3,29 @@
 //! An index is a scan over all vectors until a graph is built for it. Graph and vectors are saved to
 //! `home/index/<collection>.index`, and mapped into memory by the next process, which reads from the
 //! database only what changed since. Everything in such a file is derived.
+//!
+//! A collection's index can be in a Qdrant cluster instead (`place.rs`), which is sent what changed by
+//! the same numbers (`cluster.rs`).
 
-mod cached;
+mod cluster;
 mod file;
+mod local;
+mod place;
+mod verify;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use niteru_index::{BuildOptions, FileError, FileSummary, HnswIndex, WAITING};
-use rusqlite::params;
 use serde::Serialize;
 
-pub(crate) use self::cached::CachedIndex;
 use self::file::IndexFile;
-use crate::collection::sql_id;
+use self::local::LocalIndex;
+pub(crate) use self::place::CachedIndex;
+pub use self::place::{IndexPlace, MoveReport};
+pub use self::verify::{ClusterStatus, VerifyReport};
 use crate::home::{kernels, lock};
 use crate::{Collection, Notice, StoreError, paths};
 
@@ -46,6 +53,9 @@ impl Default for IndexPolicy {
     }
 }
 
+/// Told how many images are done and how many there are to do, from several threads.
+pub type IndexProgress<'a> = dyn Fn(usize, usize) + Sync + 'a;
+
 /// How to build.
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
@@ -55,7 +65,7 @@ pub struct IndexBuild<'a> {
     /// Set to true, from any thread, to stop: what was there stays.
     pub cancel: Option<&'a AtomicBool>,
     /// Called with how many images are in the graph and how many will be; from several threads.
-    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+    pub progress: Option<&'a IndexProgress<'a>>,
 }
 
 /// What building did.
@@ -120,7 +130,8 @@ pub(crate) struct IndexProblem {
 }
 
 impl Collection<'_> {
-    /// Builds the index where the collection is large enough, or brings it up to date, and saves it.
+    /// Builds the index where the collection is large enough, or brings it up to date, and saves it. In
+    /// a cluster it is made afresh, with everything.
     ///
     /// # Errors
     /// [`StoreError::ReadOnly`], [`StoreError::IndexFile`], [`StoreError::Index`], and those of the
@@ -131,7 +142,20 @@ impl Collection<'_> {
             let path = self.home.database().to_path_buf();
             return Err(StoreError::ReadOnly { path });
         }
-        let cached = self.cached_index()?;
+        let cached = match self.cached_index()? {
+            CachedIndex::Local(cached) => cached,
+            CachedIndex::Cluster(cached) => {
+                cached.remake(self, options.progress)?;
+                return Ok(IndexReport {
+                    collection: self.name().into(),
+                    images: cached.count()?,
+                    built: true,
+                    bytes: None,
+                    cancelled: false,
+                    seconds: started.elapsed().as_secs_f64(),
+                });
+            }
+        };
         self.home.read(|tx| cached.catch_up(tx, self.id))?;
         // It is being made again, which is what the notice would ask for.
         cached.take_problem();
@@ -155,12 +179,30 @@ impl Collection<'_> {
         })
     }
 
-    /// Whether the collection is large and its file is missing, unusable, or far behind. Reads the
-    /// file's header only.
+    /// Sends a cluster what it does not have yet. Searches do that, too; this is for who has just
+    /// added. Nothing happens where the index is on this machine.
     ///
     /// # Errors
-    /// Those of the database.
+    /// [`StoreError::Index`] where the cluster is unavailable: what was not sent is sent with the next
+    /// call or search. And those of the database.
+    pub fn send_changes(&self, progress: Option<&IndexProgress<'_>>) -> Result<(), StoreError> {
+        match self.cached_index()? {
+            CachedIndex::Local(_) => Ok(()),
+            CachedIndex::Cluster(cached) => {
+                self.home.read(|tx| cached.catch_up(self, tx, progress))
+            }
+        }
+    }
+
+    /// Whether the index is on this machine, the collection is large, and its file is missing,
+    /// unusable, or far behind. Reads the file's header only.
+    ///
+    /// # Errors
+    /// [`StoreError::IndexUrl`], and those of the database.
     pub fn wants_index(&self) -> Result<bool, StoreError> {
+        if self.index_place()? != IndexPlace::Local {
+            return Ok(false);
+        }
         let status = self.status(|file| FileSummary::read(&file.path))?;
         Ok(!matches!(
             status.state,
@@ -168,7 +210,7 @@ impl Collection<'_> {
         ))
     }
 
-    /// What is known of the index; reads and checks all of its file.
+    /// What is known of the index on this machine; reads and checks all of its file.
     ///
     /// # Errors
     /// Those of the database.
@@ -192,11 +234,7 @@ impl Collection<'_> {
             let Ok(summary) = &found else {
                 return Ok((images, None));
             };
-            let sql = "SELECT (SELECT count(*) FROM images WHERE collection = ?1 AND change > ?2)
-                            + (SELECT count(*) FROM removed_images WHERE collection = ?1 AND change > ?2)";
-            let since = sql_id(summary.version);
-            let behind: i64 = tx.query_row(sql, params![self.id, since], |row| row.get(0))?;
-            Ok((images, Some(behind.cast_unsigned())))
+            Ok((images, Some(verify::behind(tx, self.id, summary.version)?)))
         })?;
         let images = images.cast_unsigned();
         let least_images = self.home.index_policy.least_images;
@@ -232,9 +270,9 @@ impl Collection<'_> {
         let file = self.index_file()?;
         let path = file.path.clone();
         let problem = |what| Ok(Some(IndexProblem { file: path, what }));
-        let latest = self.home.read(|tx| Ok(cached::latest(tx)?))?;
+        let latest = self.home.read(|tx| Ok(local::latest(tx)?))?;
         let dimensions = self.identity().dimensions;
-        let index = CachedIndex::open(file, self.name(), dimensions, latest);
+        let index = LocalIndex::open(file, self.name(), dimensions, latest);
         if let Some(what) = index.take_problem() {
             return problem(what);
         }
@@ -249,23 +287,35 @@ impl Collection<'_> {
     }
 
     /// The index of this process, opened with the first call.
-    pub(crate) fn cached_index(&self) -> Result<Arc<CachedIndex>, StoreError> {
+    pub(crate) fn cached_index(&self) -> Result<CachedIndex, StoreError> {
         let slot = Arc::clone(lock(&self.home.indexes).entry(self.id).or_default());
         if let Some(cached) = slot.get() {
-            return Ok(Arc::clone(cached));
+            return Ok(cached.clone());
         }
-        let file = self.index_file()?;
-        let latest = self.home.read(|tx| Ok(cached::latest(tx)?))?;
-        // Two threads may come here at once: one of them opens, the other waits.
-        let open = || {
-            let dimensions = self.identity().dimensions;
-            Arc::new(CachedIndex::open(file, self.name(), dimensions, latest))
+        let opened = match self.index_place()? {
+            IndexPlace::Cluster(url) => {
+                let index = Arc::new(self.cluster_index(&url)?);
+                return Ok(slot.get_or_init(|| CachedIndex::Cluster(index)).clone());
+            }
+            IndexPlace::Local => {
+                let file = self.index_file()?;
+                let latest = self.home.read(|tx| Ok(local::latest(tx)?))?;
+                // Two threads may come here at once: one of them opens, the other waits.
+                slot.get_or_init(|| {
+                    let dimensions = self.identity().dimensions;
+                    let index = LocalIndex::open(file, self.name(), dimensions, latest);
+                    CachedIndex::Local(Arc::new(index))
+                })
+            }
         };
-        Ok(Arc::clone(OnceLock::get_or_init(&slot, open)))
+        Ok(opened.clone())
     }
 
     /// Tells what is wrong with the index, and lets a thread put it right where that is wanted.
-    pub(crate) fn after_search(&self, cached: &Arc<CachedIndex>) {
+    pub(crate) fn after_search(&self, cached: &CachedIndex) {
+        let CachedIndex::Local(cached) = cached else {
+            return;
+        };
         let policy = self.home.index_policy;
         let builds = policy.in_background && !self.home.is_read_only();
         if let Some(reason) = cached.take_problem() {
@@ -306,7 +356,7 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    fn start(&self, cached: Arc<CachedIndex>, tell: impl Fn(Notice) + Send + 'static) {
+    fn start(&self, cached: Arc<LocalIndex>, tell: impl Fn(Notice) + Send + 'static) {
         if !cached.start_building() {
             return;
         }

@@ -1,6 +1,8 @@
 //! What the tests share: a home in a temporary folder, and an encoder that needs no weights.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod cluster;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -11,6 +11,7 @@ pub(super) fn run(context: &Context, args: CollectionsArgs) -> Result<Outcome> {
     match args.command {
         Some(CollectionsCommand::Remove { name }) => {
             home.remove_collection(&name)?;
+            context.tell(&home);
             if context.output.is_json() {
                 context
                     .output

@@ -1,25 +1,24 @@
 //! `niteru index`: what makes searches of large collections fast.
 
+mod cluster;
+
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
-use niteru_store::{Collection, Home, IndexBuild, IndexReport, IndexState, IndexStatus};
+use niteru_store::{
+    Collection, Home, IndexBuild, IndexProgress, IndexReport, IndexState, IndexStatus, StoreError,
+};
 
 use super::{Context, count};
-use crate::args::IndexCommand;
+use crate::args::{IndexCommand, index_place};
 use crate::output::Outcome;
 
 pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
     let home = context.home()?;
     match command {
         IndexCommand::Status { collection } => {
-            let status = home.collection(&collection)?.index_status()?;
-            if context.output.is_json() {
-                context.output.json(&status)?;
-            } else {
-                context.output.text(described(&status))?;
-            }
+            show_status(context, &home.collection(&collection)?)?;
         }
         IndexCommand::Build {
             collection,
@@ -34,8 +33,32 @@ pub(super) fn run(context: &Context, command: IndexCommand) -> Result<Outcome> {
                 context.output.text(summary(&report))?;
             }
         }
+        IndexCommand::Move { collection, place } => {
+            let place = index_place("<PLACE>", &place);
+            cluster::move_to(context, &home.collection(&collection)?, &place)?;
+        }
+        IndexCommand::Verify { collection, sample } => {
+            let outcome = cluster::verify(context, &home.collection(&collection)?, sample);
+            context.tell(&home);
+            return outcome;
+        }
     }
+    context.tell(&home);
     Ok(Outcome::Done)
+}
+
+fn show_status(context: &Context, collection: &Collection<'_>) -> Result<()> {
+    if let Some(status) = collection.cluster_status()? {
+        return match context.output.is_json() {
+            true => Ok(context.output.json(&status)?),
+            false => Ok(context.output.text(cluster::described(&status))?),
+        };
+    }
+    let status = collection.index_status()?;
+    match context.output.is_json() {
+        true => Ok(context.output.json(&status)?),
+        false => Ok(context.output.text(described(&status))?),
+    }
 }
 
 /// Builds where `add` made it worth it, unless cancelled. The images are stored: what fails here costs a
@@ -47,6 +70,8 @@ pub(super) fn after_add(
     cancel: Option<&AtomicBool>,
 ) -> Result<()> {
     let collection = home.collection(collection)?;
+    cluster::send_after_add(context, &collection)?;
+    context.tell(home);
     if !collection.wants_index()? {
         return Ok(());
     }
@@ -67,6 +92,20 @@ fn build(
     threads: usize,
     cancel: Option<&AtomicBool>,
 ) -> Result<IndexReport> {
+    with_bar(context, |progress| {
+        let mut options = IndexBuild::default();
+        options.threads = threads;
+        options.cancel = cancel;
+        options.progress = Some(progress);
+        collection.build_index(options)
+    })
+}
+
+/// Does something with images while a bar shows how far it is.
+fn with_bar<T>(
+    context: &Context,
+    work: impl FnOnce(&IndexProgress<'_>) -> Result<T, StoreError>,
+) -> Result<T> {
     let bar = context.output.images_bar();
     let sized = OnceLock::new();
     let progress = |done: usize, total: usize| {
@@ -74,13 +113,9 @@ fn build(
         // Threads report out of order.
         bar.set_position(bar.position().max(done as u64));
     };
-    let mut options = IndexBuild::default();
-    options.threads = threads;
-    options.cancel = cancel;
-    options.progress = Some(&progress);
-    let report = collection.build_index(options);
+    let done = work(&progress);
     bar.finish_and_clear();
-    Ok(report?)
+    Ok(done?)
 }
 
 fn summary(report: &IndexReport) -> String {

@@ -27,7 +27,7 @@ use anyhow::{Context as _, Result};
 use clap::CommandFactory;
 use niteru_encoder::{DEFAULT_MODEL, Encoder, Framing, LoadOptions, ModelCache, PrecisionChoice};
 use niteru_kernels::Kernels;
-use niteru_store::{EncoderIdentity, Home, StoreError};
+use niteru_store::{EncoderIdentity, Home, IndexPlace, StoreError};
 
 use crate::args::{BenchCommand, Cli, Command, EvalCommand, ModelArgs};
 use crate::output::{Outcome, Output};
@@ -37,6 +37,8 @@ pub(crate) struct Context {
     home: PathBuf,
     /// Whether the home is another than the platform's.
     home_named: bool,
+    /// Where indexes are, if that was said.
+    index_place: Option<IndexPlace>,
     pub(crate) output: Output,
 }
 
@@ -50,7 +52,9 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
     }
     // A wrong NITERU_KERNELS must stop every command, also one that computes little.
     kernels()?;
+    let index_place = cli.index_place();
     let context = Context {
+        index_place,
         home_named: cli.home.is_some(),
         home: home_directory(cli.home)?,
         output,
@@ -98,7 +102,7 @@ fn home_directory(given: Option<PathBuf>) -> Result<PathBuf> {
 
 impl Context {
     pub(crate) fn home(&self) -> Result<Home> {
-        Ok(Home::open(&self.home)?)
+        Ok(Home::open(&self.home)?.with_index_place(self.index_place.clone()))
     }
 
     /// Tells what the home has to say beside results.

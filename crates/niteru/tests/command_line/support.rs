@@ -80,21 +80,14 @@ impl Niteru {
             .arg(self.home())
             .args(arguments)
             .env_remove("NITERU_HOME")
+            .env_remove("NITERU_INDEX")
+            .env_remove("NITERU_QDRANT_API_KEY")
             .stdin(Stdio::null());
         command
     }
 
     pub(crate) fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Ran {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.command(arguments).output().unwrap();
-        Ran {
-            code: status.code(),
-            stdout: String::from_utf8(stdout).unwrap(),
-            stderr: String::from_utf8(stderr).unwrap(),
-        }
+        self.command(arguments).output().unwrap().into()
     }
 
     /// Runs with `--json` and expects exit code 0.
@@ -104,6 +97,16 @@ impl Niteru {
         let ran = self.run(json.chain(arguments));
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         ran.value()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{Notice, StoreError};
 const BATCH_ROWS: usize = 1024;
 
 /// A collection's index in this process, kept in step with the database by change numbers.
-pub(crate) struct CachedIndex {
+pub(crate) struct LocalIndex {
     index: HnswIndex,
     collection: String,
     file: IndexFile,
@@ -35,7 +35,7 @@ pub(super) fn latest(tx: &Transaction<'_>) -> rusqlite::Result<u64> {
         .map(i64::cast_unsigned)
 }
 
-impl CachedIndex {
+impl LocalIndex {
     /// From the file where it is usable and not of a later state than the database, else empty.
     pub(super) fn open(file: IndexFile, collection: &str, dimensions: usize, latest: u64) -> Self {
         let opened = HnswIndex::open(&file.path, dimensions, kernels(), &file.stamp);
