@@ -16,7 +16,7 @@ mod verify;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use niteru_index::{BuildOptions, FileError, FileSummary, HnswIndex, WAITING};
 use serde::Serialize;
@@ -348,6 +348,11 @@ impl Collection<'_> {
     }
 }
 
+/// Half the cores, so that searches have the other half.
+fn background_threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
 /// Threads that build indexes while searches go on. They end with the home.
 #[derive(Default)]
 pub(crate) struct Background {
@@ -361,9 +366,10 @@ impl Background {
             return;
         }
         let ending = Arc::clone(&self.ending);
-        let thread = std::thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let mut options = BuildOptions::default();
             options.cancel = Some(&ending);
+            options.threads = background_threads();
             let built = match cached.build(options) {
                 Ok(true) => cached.save().map(drop),
                 Ok(false) => Ok(()),
