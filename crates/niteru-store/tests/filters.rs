@@ -263,8 +263,7 @@ fn filters_act_inside_the_search() {
 /// Against a real server: `NITERU_TEST_QDRANT=http://127.0.0.1:6334`.
 #[test]
 fn a_cluster_applies_the_same_conditions() {
-    let Ok(address) = std::env::var("NITERU_TEST_QDRANT") else {
-        println!("skipped: NITERU_TEST_QDRANT=http://host:6334 is not set");
+    let Some(address) = niteru_testkit::qdrant() else {
         return;
     };
     let random = &mut Random::new(6);

@@ -15,10 +15,7 @@ use super::Place;
 
 /// The server to test with, or `None` after saying so.
 pub fn server() -> Option<IndexPlace> {
-    let Ok(address) = std::env::var("NITERU_TEST_QDRANT") else {
-        println!("skipped: NITERU_TEST_QDRANT=http://host:6334 is not set");
-        return None;
-    };
+    let address = niteru_testkit::qdrant()?;
     Some(format!("qdrant+{address}").parse().unwrap())
 }
 
@@ -181,12 +178,9 @@ pub struct Server {
 impl Server {
     /// Of the program that `NITERU_TEST_QDRANT_BIN` names, or `None` after saying so.
     pub fn from_env() -> Option<Self> {
-        let Some(program) = std::env::var_os("NITERU_TEST_QDRANT_BIN") else {
-            println!("skipped: NITERU_TEST_QDRANT_BIN=/path/to/qdrant is not set");
-            return None;
-        };
+        let program = niteru_testkit::qdrant_program()?;
         Some(Self {
-            program: program.into(),
+            program,
             folder: tempfile::tempdir().unwrap(),
             port: free_port(),
             child: None,
