@@ -55,7 +55,8 @@ pub enum IndexError {
     },
     /// A cluster does not answer; the same may succeed later.
     #[error(
-        "the index at {url} is unavailable: {reason}; see that Qdrant runs there and can be reached"
+        "the index at {url} is unavailable: {reason}; see that Qdrant runs there and that \
+         its gRPC port (6334) can be reached"
     )]
     Unavailable {
         /// The cluster, without parameters.

@@ -14,10 +14,7 @@ use niteru_index::{
 
 /// The cluster to test with, or `None` after saying so.
 fn cluster() -> Option<Cluster> {
-    let Ok(address) = std::env::var("NITERU_TEST_QDRANT") else {
-        println!("skipped: NITERU_TEST_QDRANT=http://host:6334 is not set");
-        return None;
-    };
+    let address = niteru_testkit::qdrant()?;
     let url: ClusterUrl = format!("qdrant+{address}").parse().unwrap();
     Some(Cluster::new(url).unwrap())
 }

@@ -260,6 +260,44 @@ fn filters_act_inside_the_search() {
     }
 }
 
+/// Against a real server: `NITERU_TEST_QDRANT=http://127.0.0.1:6334`.
+#[test]
+fn a_cluster_applies_the_same_conditions() {
+    let Some(address) = niteru_testkit::qdrant() else {
+        return;
+    };
+    let random = &mut Random::new(6);
+    let mut place = place(random, 150);
+    let url = format!("qdrant+{address}").parse().unwrap();
+    let home = niteru_store::Home::open(place.home.directory()).unwrap();
+    place.home = home.with_index_place(Some(url));
+    let collection = place.home.collection("things").unwrap();
+    let images = collection.images(None, usize::MAX).unwrap();
+    let (values, mut translated) = (values(), 0);
+    let mut wrong = Vec::new();
+    for _ in 0..400 {
+        let (condition, _) = condition(random, &values, 3);
+        translated += usize::from(niteru_index::qdrant::translates(&condition));
+        let mut query = place.query(&[1.0], 1000);
+        query.filter = Some(condition.clone());
+        let results = collection.search(&query).unwrap();
+        let mut ids: Vec<u64> = results.iter().map(|result| result.id).collect();
+        ids.sort_unstable();
+        let expected = evaluated(&images, &condition);
+        if ids != expected {
+            wrong.push(format!("{condition:?}: {ids:?}, not {expected:?}"));
+        }
+    }
+    place.home.remove_collection("things").unwrap();
+    assert!(
+        wrong.is_empty(),
+        "{} wrong: {:#?}",
+        wrong.len(),
+        &wrong[..1]
+    );
+    assert!(translated > 100, "{translated} translated");
+}
+
 #[test]
 fn a_search_sees_changed_metadata_and_no_missing_image() {
     let place = Place::new();

@@ -2,7 +2,8 @@
 //!
 //! Some tests need more than the repository holds: reference files (`../shared`) or downloaded
 //! weights (a home that `models pull` has filled). Where these are missing a test says so in one
-//! line and passes. With `NITERU_TEST_ALL=1`, as in `.ci/run`, a skip is a failure.
+//! line and passes. With `NITERU_TEST_ALL=1`, as in `.ci/run`, a skip is a failure, but for tests that need
+//! a Qdrant server.
 //!
 //! ```no_run
 //! let Some(goldens) = niteru_testkit::shared("goldens/clip-tiny") else { return };
@@ -11,6 +12,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 /// The repository's root.
 pub fn repository() -> PathBuf {
@@ -59,6 +61,30 @@ pub fn skip(why: &str) {
     assert!(!all, "NITERU_TEST_ALL=1 allows no skip: {why}");
     // Not `eprintln!`: the test harness would swallow that of a test that passes.
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// Where a Qdrant server listens for gRPC, such as `http://127.0.0.1:6334`: `NITERU_TEST_QDRANT`. Tests
+/// that need one are the only ones that `NITERU_TEST_ALL` lets skip, with one line for a test file.
+pub fn qdrant() -> Option<String> {
+    static SAID: Once = Once::new();
+    of_environment("NITERU_TEST_QDRANT", "http://host:6334", &SAID)
+}
+
+/// A Qdrant server's program, to be started and killed: `NITERU_TEST_QDRANT_BIN`. As [`qdrant`].
+pub fn qdrant_program() -> Option<PathBuf> {
+    static SAID: Once = Once::new();
+    of_environment("NITERU_TEST_QDRANT_BIN", "/path/to/qdrant", &SAID).map(PathBuf::from)
+}
+
+fn of_environment(name: &str, example: &str, said: &Once) -> Option<String> {
+    let value = std::env::var(name).ok();
+    if value.is_none() {
+        said.call_once(|| {
+            let why = "tests against a Qdrant server";
+            let _ = writeln!(std::io::stderr(), "skipped: {why}: set {name}={example}");
+        });
+    }
+    value
 }
 
 fn found(path: PathBuf, what: &str) -> Option<PathBuf> {

@@ -1,14 +1,96 @@
-//! A way to a server that can be cut, and servers that can be killed.
+//! Homes with indexes in a cluster, a way to a server that can be cut, servers that can be killed.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use niteru_index::qdrant::ClusterUrl;
+use niteru_store::{Home, IndexPlace, StoreError};
+
+use super::Place;
+
+/// The server to test with, or `None` after saying so.
+pub fn server() -> Option<IndexPlace> {
+    let address = niteru_testkit::qdrant()?;
+    Some(format!("qdrant+{address}").parse().unwrap())
+}
+
+pub fn open(folder: &Path, place: &IndexPlace) -> Home {
+    let home = Home::open(folder.join("home")).unwrap();
+    home.with_index_place(Some(place.clone()))
+}
+
+/// A home whose indexes are in the cluster, and removed there at the end.
+pub struct Clustered {
+    pub inner: Place,
+    pub at: IndexPlace,
+}
+
+impl Clustered {
+    pub fn new(at: &IndexPlace) -> Self {
+        let mut inner = Place::new();
+        inner.home = open(inner.folder.path(), at);
+        let at = at.clone();
+        Self { inner, at }
+    }
+
+    /// With so many pictures, which are not sent yet.
+    pub fn with_pictures(at: &IndexPlace, pictures: usize) -> Self {
+        let place = Self::new(at);
+        place.add_pictures(0..pictures);
+        place
+    }
+
+    pub fn add_pictures(&self, numbers: std::ops::Range<usize>) {
+        for i in numbers {
+            self.inner
+                .write(&format!("{i:05}.jpg"), &format!("FAKE number {i}"));
+        }
+        self.inner.add();
+    }
+
+    /// As another process opens it.
+    pub fn open(&self) -> Home {
+        open(self.inner.folder.path(), &self.at)
+    }
+
+    pub fn local(&self) -> Home {
+        open(self.inner.folder.path(), &IndexPlace::Local)
+    }
+
+    /// Everything arrived, once.
+    pub fn assert_complete(&self, images: u64) {
+        let home = self.open();
+        let report = home
+            .collection("things")
+            .unwrap()
+            .verify_index(100_000)
+            .unwrap();
+        assert!(report.is_good(), "{report:?}");
+        assert_eq!(
+            (report.images, report.points, report.compared),
+            (images, images, images)
+        );
+    }
+}
+
+impl Drop for Clustered {
+    fn drop(&mut self) {
+        let home = self.open();
+        home.remove_collection("things").unwrap();
+        if !std::thread::panicking() {
+            assert_eq!(home.take_notices(), []);
+        }
+    }
+}
+
+pub fn send(home: &Home) -> Result<(), StoreError> {
+    home.collection("things").unwrap().send_changes(None)
+}
 
 /// Passes connections on to a server, up to so many bytes from clients.
 pub struct Proxy {
@@ -96,12 +178,9 @@ pub struct Server {
 impl Server {
     /// Of the program that `NITERU_TEST_QDRANT_BIN` names, or `None` after saying so.
     pub fn from_env() -> Option<Self> {
-        let Some(program) = std::env::var_os("NITERU_TEST_QDRANT_BIN") else {
-            println!("skipped: NITERU_TEST_QDRANT_BIN=/path/to/qdrant is not set");
-            return None;
-        };
+        let program = niteru_testkit::qdrant_program()?;
         Some(Self {
-            program: program.into(),
+            program,
             folder: tempfile::tempdir().unwrap(),
             port: free_port(),
             child: None,

@@ -89,8 +89,7 @@ fn with_the_cluster_down_add_succeeds_and_search_says_so() {
 
 #[test]
 fn an_index_moves_into_a_cluster_and_back() {
-    let Ok(address) = std::env::var("NITERU_TEST_QDRANT") else {
-        println!("skipped: NITERU_TEST_QDRANT=http://host:6334 is not set");
+    let Some(address) = niteru_testkit::qdrant() else {
         return;
     };
     let Some(niteru) = Niteru::with_model() else {
