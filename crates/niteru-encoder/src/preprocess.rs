@@ -359,7 +359,8 @@ fn is_whole(picture: &Picture) -> bool {
 }
 
 /// Whether a reduced picture has enough contrast and is not mostly white, by its green over the
-/// square in the middle, of which all crops are part.
+/// square in the middle. Also where a framing shows another part: a plain background that is pale is most of
+/// the square, and then the picture is decoded in full.
 fn bears_reduction(picture: &Picture) -> bool {
     /// Every so many pixels and rows are enough.
     const STEP: usize = 3;
