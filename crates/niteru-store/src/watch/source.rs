@@ -177,15 +177,21 @@ pub(super) mod events {
             Ok(())
         }
 
-        /// Watches a folder anew that is another one than before, such as a disk that is back.
+        /// Watches a folder anew that is another one than before, such as a disk that is back. A folder
+        /// that was removed and made again may get the number that it had; its watch has ended then.
         fn look_at_roots(&mut self, shared: &Shared) -> io::Result<()> {
             for (root, before) in &mut self.roots {
                 let now = identity(root);
-                if now != *before {
+                let other = now != *before;
+                let ended = now.is_some() && !self.tree.is_watched(root);
+                if other || ended {
                     *before = now;
                     self.tree.forget_below(root);
                     self.tree.watch_below(root)?;
-                    shared.touch([root.clone()]);
+                    // One that may not be read is no news, however often it is looked at.
+                    if other || self.tree.is_watched(root) {
+                        shared.touch([root.clone()]);
+                    }
                 }
             }
             Ok(())

@@ -105,6 +105,11 @@ impl Tree {
         Ok(true)
     }
 
+    /// Whether changes in this folder are told.
+    pub(super) fn is_watched(&self, folder: &Path) -> bool {
+        self.watches.contains_key(folder)
+    }
+
     /// Ends the watches at and below a path.
     pub(super) fn forget_below(&mut self, folder: &Path) {
         let below: Vec<(PathBuf, i32)> = self
