@@ -6,13 +6,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use niteru_index::qdrant::{Cluster, QdrantIndex, Remote, Spot};
-use niteru_index::{Changes, Condition, Hit, IndexError, Search, VectorIndex, f16};
+use niteru_index::{Condition, Hit, IndexError, Search, VectorIndex};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::IndexProgress;
-use super::local::latest;
-use super::verify::behind;
-use crate::collection::{metadata, read_vector, sql_id};
+use super::changes::latest;
+use crate::collection::{metadata, sql_id};
 use crate::error::Failure;
 use crate::home::lock;
 use crate::{Collection, Metadata, Notice, StoreError};
@@ -61,11 +60,7 @@ impl ClusterIndex {
         let (identity, created) = collection.home.read(|tx| {
             let identity: String =
                 tx.query_row("SELECT identity FROM home", [], |row| row.get(0))?;
-            let sql = "SELECT created FROM collections WHERE id = ?";
-            let created: Option<i64> = tx
-                .query_row(sql, [collection.id], |row| row.get(0))
-                .optional()?;
-            Ok((identity, created.unwrap_or(0)))
+            Ok((identity, collection.created(tx)?))
         })?;
         let (id, encoder) = (collection.id, collection.identity());
         let spot = Spot {
@@ -94,9 +89,15 @@ impl ClusterIndex {
         Ok(self.index.count()?)
     }
 
-    pub(super) fn remove(&self) -> Result<(), StoreError> {
+    /// Removes the collection from the cluster.
+    pub(super) fn remove(&self, collection: &Collection<'_>) -> Result<(), StoreError> {
         *lock(&self.known) = None;
-        Ok(self.index.remove()?)
+        self.index.remove()?;
+        collection.home.write(|tx| {
+            let sql = "DELETE FROM clusters WHERE collection = ? AND address = ?";
+            tx.execute(sql, params![collection.id, self.address()])?;
+            Ok(())
+        })
     }
 
     pub(super) fn search(
@@ -129,7 +130,7 @@ impl ClusterIndex {
         if known.is_some_and(|known| known >= latest) {
             return Ok(());
         }
-        let nothing_since = |version| Ok::<_, Failure>(behind(tx, collection.id, version)? == 0);
+        let nothing_since = |since| Ok::<_, Failure>(collection.since(tx, since).count()? == 0);
         // Change numbers are the home's: most often others' collections have changed.
         if known.is_none() || !nothing_since(self.index.version())? {
             *known = None;
@@ -207,8 +208,7 @@ impl ClusterIndex {
         let differs = |asked: Option<u32>, there: u32| asked.is_some_and(|asked| asked != there);
         if differs(url.shards, info.shards) || differs(url.replicas, info.replicas) {
             let _turn = self.take_turn()?;
-            self.remove()?;
-            self.forget(collection)?;
+            self.remove(collection)?;
         }
         Ok(())
     }
@@ -303,79 +303,24 @@ impl ClusterIndex {
             }
         }
         let since = self.index.version();
-        self.send_removals(collection, tx, since)?;
-        self.send_images(collection, tx, since, latest, progress)?;
-        self.remember(collection, Some(&next))
-    }
-
-    fn send_removals(
-        &self,
-        collection: &Collection<'_>,
-        tx: &Transaction<'_>,
-        since: u64,
-    ) -> Result<(), Failure> {
-        if since == 0 {
-            return Ok(());
+        let changes = collection.since(tx, since);
+        // One that was made afresh has nothing to be removed.
+        if since > 0 {
+            changes.remove_from(&self.index)?;
         }
-        // First, and under the old version: if sending stops half-way, they are sent again, and ids
-        // never come back.
-        let removed: Vec<u64> = tx
-            .prepare_cached("SELECT image FROM removed_images WHERE collection = ? AND change > ?")?
-            .query_map(params![collection.id, sql_id(since)], |row| {
-                row.get::<_, i64>(0)
-            })?
-            .map(|id| id.map(i64::cast_unsigned))
-            .collect::<Result<_, _>>()?;
-        if removed.is_empty() {
-            return Ok(());
-        }
-        self.index.apply(&Changes {
-            version: since,
-            removed: &removed,
-            ..Changes::default()
+        let (mut done, total) = (0, usize::try_from(changes.images()?).unwrap_or(0));
+        changes.each(BATCH, latest, &mut |batch, version| {
+            let metadata = batch.ids.iter().map(|&id| metadata(tx, id));
+            let metadata: Vec<Metadata> = metadata.collect::<Result<_, _>>()?;
+            let of_image = |row: usize| metadata[row].iter().collect();
+            self.index.apply_with(&batch.changes(version), &of_image)?;
+            done += batch.len();
+            if let Some(progress) = progress {
+                progress(done, total);
+            }
+            Ok(())
         })?;
-        Ok(())
-    }
-
-    fn send_images(
-        &self,
-        collection: &Collection<'_>,
-        tx: &Transaction<'_>,
-        since: u64,
-        latest: u64,
-        progress: Option<&IndexProgress<'_>>,
-    ) -> Result<(), Failure> {
-        let sql = "SELECT count(*) FROM images WHERE collection = ? AND change > ?";
-        let total: i64 =
-            tx.query_row(sql, params![collection.id, sql_id(since)], |row| row.get(0))?;
-        let total = usize::try_from(total).unwrap_or(0);
-        let mut statement = tx.prepare_cached(
-            "SELECT i.id, i.missing, i.change, e.vector
-             FROM images i JOIN embeddings e ON e.image = i.id
-             WHERE i.collection = ? AND i.change > ? ORDER BY i.change",
-        )?;
-        let mut rows = statement.query(params![collection.id, sql_id(since)])?;
-        let (mut batch, mut done) = (Batch::default(), 0);
-        while let Some(row) = rows.next()? {
-            let id = row.get::<_, i64>(0)?.cast_unsigned();
-            if row.get(1)? {
-                batch.removed.push(id);
-            } else {
-                batch.ids.push(id);
-                let blob = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
-                read_vector(blob, &mut batch.vectors);
-                batch.metadata.push(metadata(tx, id)?);
-            }
-            done += 1;
-            if batch.ids.len() + batch.removed.len() == BATCH {
-                let change = row.get::<_, i64>(2)?.cast_unsigned();
-                std::mem::take(&mut batch).send(&self.index, change)?;
-                if let Some(progress) = progress {
-                    progress(done, total);
-                }
-            }
-        }
-        batch.send(&self.index, latest)
+        self.remember(collection, Some(&next))
     }
 
     /// Writes down, before anything is sent, by which tokens the cluster will be recognised.
@@ -408,14 +353,6 @@ impl ClusterIndex {
         Ok(written?)
     }
 
-    fn forget(&self, collection: &Collection<'_>) -> Result<(), StoreError> {
-        collection.home.write(|tx| {
-            let sql = "DELETE FROM clusters WHERE collection = ? AND address = ?";
-            tx.execute(sql, params![collection.id, self.address()])?;
-            Ok(())
-        })
-    }
-
     /// The last change that the cluster is known to have, without asking it.
     pub(super) fn remembered(
         &self,
@@ -432,24 +369,4 @@ impl ClusterIndex {
 
 fn random_token(tx: &Transaction<'_>) -> rusqlite::Result<String> {
     tx.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))
-}
-
-#[derive(Default)]
-struct Batch {
-    removed: Vec<u64>,
-    ids: Vec<u64>,
-    vectors: Vec<f16>,
-    metadata: Vec<Metadata>,
-}
-
-impl Batch {
-    fn send(self, index: &QdrantIndex, version: u64) -> Result<(), Failure> {
-        let changes = Changes {
-            version,
-            removed: &self.removed,
-            ids: &self.ids,
-            vectors: &self.vectors,
-        };
-        Ok(index.apply_with(&changes, &|row| self.metadata[row].iter().collect())?)
-    }
 }

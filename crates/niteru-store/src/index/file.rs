@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use niteru_index::{FileSummary, HnswIndex, Stamp};
+use rusqlite::{OptionalExtension, Transaction};
 use sha2::{Digest, Sha256};
 
 use crate::{Collection, StoreError};
@@ -17,19 +18,19 @@ pub(super) struct IndexFile {
 }
 
 impl Collection<'_> {
+    /// When it was made, in milliseconds since 1970; 0 where it is gone.
+    pub(super) fn created(&self, tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+        let sql = "SELECT created FROM collections WHERE id = ?";
+        let created = tx.query_row(sql, [self.id], |row| row.get(0));
+        Ok(created.optional()?.unwrap_or(0))
+    }
+
     pub(super) fn index_file(&self) -> Result<IndexFile, StoreError> {
-        let created: Option<i64> = self.home.read(|tx| {
-            let sql = "SELECT created FROM collections WHERE id = ?";
-            Ok(rusqlite::OptionalExtension::optional(tx.query_row(
-                sql,
-                [self.id],
-                |row| row.get(0),
-            ))?)
-        })?;
+        let created = self.home.read(|tx| Ok(self.created(tx)?))?;
         // What it is of: another home's collection has another time of making.
         let mut stamp = Sha256::new();
         stamp.update(self.id.to_le_bytes());
-        stamp.update(created.unwrap_or(0).to_le_bytes());
+        stamp.update(created.to_le_bytes());
         stamp.update(&self.identity().fingerprint);
         let path = self.home.directory().join("index");
         Ok(IndexFile {

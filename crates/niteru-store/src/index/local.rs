@@ -3,14 +3,15 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use niteru_index::{BuildOptions, Changes, FileError, HnswIndex, VectorIndex, f16};
-use rusqlite::{Transaction, params};
+use niteru_index::{BuildOptions, FileError, HnswIndex, VectorIndex};
+use rusqlite::Transaction;
 
+use super::changes::latest;
 use super::file::IndexFile;
-use crate::collection::{read_vector, sql_id};
+use crate::collection::read_vector;
 use crate::error::Failure;
 use crate::home::{kernels, lock};
-use crate::{Notice, StoreError};
+use crate::{Collection, Notice, StoreError};
 
 /// Rows that are read before they are handed to the index: bounds memory beside the index.
 const BATCH_ROWS: usize = 1024;
@@ -26,13 +27,6 @@ pub(crate) struct LocalIndex {
     problem: Mutex<Option<String>>,
     told_slow: AtomicBool,
     building: AtomicBool,
-}
-
-/// The number of the last change in the home.
-pub(super) fn latest(tx: &Transaction<'_>) -> rusqlite::Result<u64> {
-    tx.prepare_cached("SELECT change FROM home")?
-        .query_row([], |row| row.get::<_, i64>(0))
-        .map(i64::cast_unsigned)
 }
 
 impl LocalIndex {
@@ -137,74 +131,21 @@ impl LocalIndex {
     }
 
     /// Applies what changed since the index's version.
-    pub(crate) fn catch_up(&self, tx: &Transaction<'_>, collection: i64) -> Result<(), Failure> {
+    pub(crate) fn catch_up(
+        &self,
+        collection: &Collection<'_>,
+        tx: &Transaction<'_>,
+    ) -> Result<(), Failure> {
         let _turn = lock(&self.catching_up);
         let latest = latest(tx)?;
         let since = self.index.version();
         if since >= latest {
             return Ok(());
         }
-        // Removals first and under the old version: if reading stops half-way, they are read
-        // again, and ids never come back.
-        let removed: Vec<u64> = tx
-            .prepare_cached("SELECT image FROM removed_images WHERE collection = ? AND change > ?")?
-            .query_map(params![collection, sql_id(since)], |row| {
-                row.get::<_, i64>(0)
-            })?
-            .map(|id| id.map(i64::cast_unsigned))
-            .collect::<Result<_, _>>()?;
-        self.index.apply(&Changes {
-            version: since,
-            removed: &removed,
-            ..Changes::default()
-        })?;
-
-        let mut statement = tx.prepare_cached(
-            "SELECT i.id, i.missing, i.change, e.vector
-             FROM images i JOIN embeddings e ON e.image = i.id
-             WHERE i.collection = ? AND i.change > ? ORDER BY i.change",
-        )?;
-        let mut rows = statement.query(params![collection, sql_id(since)])?;
-        let mut batch = Batch::default();
-        while let Some(row) = rows.next()? {
-            let id = row.get::<_, i64>(0)?.cast_unsigned();
-            if row.get(1)? {
-                batch.removed.push(id);
-            } else {
-                batch.ids.push(id);
-                read_vector(
-                    row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?,
-                    &mut batch.vectors,
-                );
-            }
-            if batch.ids.len() + batch.removed.len() == BATCH_ROWS {
-                let change = row.get::<_, i64>(2)?.cast_unsigned();
-                batch.apply(&self.index, change)?;
-            }
-        }
-        batch.apply(&self.index, latest)
-    }
-}
-
-#[derive(Default)]
-struct Batch {
-    removed: Vec<u64>,
-    ids: Vec<u64>,
-    vectors: Vec<f16>,
-}
-
-impl Batch {
-    fn apply(&mut self, index: &HnswIndex, version: u64) -> Result<(), Failure> {
-        let (removed, ids, vectors) = (&self.removed[..], &self.ids[..], &self.vectors[..]);
-        index.apply(&Changes {
-            version,
-            removed,
-            ids,
-            vectors,
-        })?;
-        self.removed.clear();
-        self.ids.clear();
-        self.vectors.clear();
-        Ok(())
+        let changes = collection.since(tx, since);
+        changes.remove_from(&self.index)?;
+        changes.each(BATCH_ROWS, latest, &mut |batch, version| {
+            Ok(self.index.apply(&batch.changes(version))?)
+        })
     }
 }

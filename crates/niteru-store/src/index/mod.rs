@@ -7,6 +7,7 @@
 //! A collection's index can be in a Qdrant cluster instead (`place.rs`), which is sent what changed by
 //! the same numbers (`cluster.rs`).
 
+mod changes;
 mod cluster;
 mod file;
 mod local;
@@ -21,6 +22,7 @@ use std::thread::{self, JoinHandle};
 use niteru_index::{BuildOptions, FileError, FileSummary, HnswIndex, WAITING};
 use serde::Serialize;
 
+use self::changes::{latest, searched_images};
 use self::file::IndexFile;
 use self::local::LocalIndex;
 pub(crate) use self::place::CachedIndex;
@@ -156,7 +158,7 @@ impl Collection<'_> {
                 });
             }
         };
-        self.home.read(|tx| cached.catch_up(tx, self.id))?;
+        self.home.read(|tx| cached.catch_up(self, tx))?;
         // It is being made again, which is what the notice would ask for.
         cached.take_problem();
         let large = cached.images() >= self.home.index_policy.least_images;
@@ -229,14 +231,12 @@ impl Collection<'_> {
         let file = self.index_file()?;
         let found = look(&file);
         let (images, behind) = self.home.read(|tx| {
-            let sql = "SELECT count(*) FROM images WHERE collection = ? AND missing = 0";
-            let images: i64 = tx.query_row(sql, [self.id], |row| row.get(0))?;
+            let images = searched_images(tx, self.id)?;
             let Ok(summary) = &found else {
                 return Ok((images, None));
             };
-            Ok((images, Some(verify::behind(tx, self.id, summary.version)?)))
+            Ok((images, Some(self.since(tx, summary.version).count()?)))
         })?;
-        let images = images.cast_unsigned();
         let least_images = self.home.index_policy.least_images;
         let state = match &found {
             Err(FileError::Missing) if images < least_images as u64 => IndexState::Exact,
@@ -270,14 +270,14 @@ impl Collection<'_> {
         let file = self.index_file()?;
         let path = file.path.clone();
         let problem = |what| Ok(Some(IndexProblem { file: path, what }));
-        let latest = self.home.read(|tx| Ok(local::latest(tx)?))?;
+        let latest = self.home.read(|tx| Ok(latest(tx)?))?;
         let dimensions = self.identity().dimensions;
         let index = LocalIndex::open(file, self.name(), dimensions, latest);
         if let Some(what) = index.take_problem() {
             return problem(what);
         }
         let differing = self.home.read(|tx| {
-            index.catch_up(tx, self.id)?;
+            index.catch_up(self, tx)?;
             index.differing(tx, self.id)
         })?;
         match differing {
@@ -299,7 +299,7 @@ impl Collection<'_> {
             }
             IndexPlace::Local => {
                 let file = self.index_file()?;
-                let latest = self.home.read(|tx| Ok(local::latest(tx)?))?;
+                let latest = self.home.read(|tx| Ok(latest(tx)?))?;
                 // Two threads may come here at once: one of them opens, the other waits.
                 slot.get_or_init(|| {
                     let dimensions = self.identity().dimensions;

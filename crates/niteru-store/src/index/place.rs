@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use super::IndexProgress;
+use super::changes::searched_images;
 use super::cluster::ClusterIndex;
 use super::local::LocalIndex;
 use crate::error::Failure;
@@ -60,7 +61,7 @@ impl CachedIndex {
         tx: &Transaction<'_>,
     ) -> Result<(), Failure> {
         match self {
-            Self::Local(index) => index.catch_up(tx, collection.id),
+            Self::Local(index) => index.catch_up(collection, tx),
             Self::Cluster(index) => index.catch_up(collection, tx, None),
         }
     }
@@ -145,7 +146,10 @@ impl Collection<'_> {
         let started = std::time::Instant::now();
         let from = self.recorded_place()?;
         let images = match place {
-            IndexPlace::Local => self.image_count()?,
+            IndexPlace::Local => {
+                let images = self.home.read(|tx| Ok(searched_images(tx, self.id)?))?;
+                usize::try_from(images).unwrap_or(usize::MAX)
+            }
             IndexPlace::Cluster(url) => {
                 let index = self.cluster_index(url)?;
                 index.rearrange(self)?;
@@ -178,14 +182,6 @@ impl Collection<'_> {
         })
     }
 
-    fn image_count(&self) -> Result<usize, StoreError> {
-        self.home.read(|tx| {
-            let sql = "SELECT count(*) FROM images WHERE collection = ? AND missing = 0";
-            let images: i64 = tx.query_row(sql, [self.id], |row| row.get(0))?;
-            Ok(usize::try_from(images).unwrap_or(0))
-        })
-    }
-
     /// The clusters that hold something of the collection, as far as is known.
     pub(crate) fn clusters(&self) -> Result<Vec<ClusterUrl>, StoreError> {
         self.home.read(|tx| {
@@ -203,14 +199,7 @@ impl Collection<'_> {
     /// Removes the collection from a cluster. What cannot be reached stays there, of no use to anyone,
     /// which is told.
     pub(crate) fn leave(&self, url: &ClusterUrl) {
-        let removed = self.cluster_index(url).and_then(|index| {
-            index.remove()?;
-            self.home.write(|tx| {
-                let sql = "DELETE FROM clusters WHERE collection = ? AND address = ?";
-                tx.execute(sql, params![self.id, url.address()])?;
-                Ok(())
-            })
-        });
+        let removed = self.cluster_index(url).and_then(|index| index.remove(self));
         if let Err(error) = removed {
             self.home.notices.add(Notice::LeftInCluster {
                 collection: self.name().into(),

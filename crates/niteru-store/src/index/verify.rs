@@ -2,11 +2,11 @@
 
 use niteru_index::qdrant::QdrantIndex;
 use niteru_index::{IdSet, IndexError, f16};
-use rusqlite::{Transaction, params};
+use rusqlite::Transaction;
 use serde::Serialize;
 
+use super::changes::{latest, searched_images};
 use super::cluster::ClusterIndex;
-use super::local::latest;
 use super::place::CachedIndex;
 use crate::collection::{metadata, read_vector, sql_id};
 use crate::error::Failure;
@@ -112,17 +112,15 @@ impl Collection<'_> {
                 Some(version) => version,
                 None => cached.remembered(tx, self.id)?,
             };
-            let sql = "SELECT count(*) FROM images WHERE collection = ? AND missing = 0";
-            let images: i64 = tx.query_row(sql, [self.id], |row| row.get(0))?;
             Ok(Some(ClusterStatus {
                 collection: self.name().into(),
                 url: index.cluster().url().to_string(),
                 name: index.name().into(),
                 problem: problem.clone(),
-                images: images.cast_unsigned(),
+                images: searched_images(tx, self.id)?,
                 latest: latest(tx)?,
                 version,
-                behind: behind(tx, self.id, version)?,
+                behind: self.since(tx, version).count()?,
                 points: info.as_ref().map(|info| info.points as u64),
                 shards: info.as_ref().map(|info| info.shards),
                 replicas: info.as_ref().map(|info| info.replicas),
@@ -141,7 +139,7 @@ impl Collection<'_> {
             CachedIndex::Local(_) => Ok(0),
             CachedIndex::Cluster(cached) => self.home.read(|tx| {
                 let version = cached.remembered(tx, self.id)?;
-                Ok(behind(tx, self.id, version)?)
+                Ok(self.since(tx, version).count()?)
             }),
         }
     }
@@ -256,12 +254,4 @@ fn spread(ids: &IdSet, most: usize) -> Vec<u64> {
     let step = ids.len().div_ceil((most as u64).max(1)).max(1);
     let step = usize::try_from(step).unwrap_or(usize::MAX);
     ids.iter().step_by(step).take(most).collect()
-}
-
-/// Images that were added, changed or removed after a change.
-pub(super) fn behind(tx: &Transaction<'_>, collection: i64, since: u64) -> rusqlite::Result<u64> {
-    let sql = "SELECT (SELECT count(*) FROM images WHERE collection = ?1 AND change > ?2)
-                    + (SELECT count(*) FROM removed_images WHERE collection = ?1 AND change > ?2)";
-    let behind: i64 = tx.query_row(sql, params![collection, sql_id(since)], |row| row.get(0))?;
-    Ok(behind.cast_unsigned())
 }
