@@ -9,30 +9,12 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use niteru_index::qdrant::{Cluster, QdrantIndex, Spot};
+use niteru_index::synthetic::Clusters;
 use niteru_index::{Changes, Condition, ExactIndex, Search, VectorIndex, f16, to_f16};
 use niteru_kernels::Kernels;
 
 const BATCH: usize = 256;
-const CENTRES: usize = 400;
 const QUERIES: usize = 200;
-
-/// Numbers in −0.5…0.5 that are the same in every run (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 40) as f32 / (1 << 24) as f32 - 0.5
-    }
-
-    fn near(&mut self, centre: &[f32]) -> Vec<f32> {
-        let values: Vec<f32> = centre.iter().map(|x| x + 0.6 * self.next()).collect();
-        let length = values.iter().map(|x| x * x).sum::<f32>().sqrt();
-        values.iter().map(|x| x / length).collect()
-    }
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,20 +28,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         dimensions,
         stamp: "measure".into(),
     };
-    let index = QdrantIndex::new(Cluster::new(url.parse()?)?, spot);
+    let index = QdrantIndex::new(Cluster::new(url.parse()?)?, spot, Kernels::detect());
     let measured = measure(&index, count, dimensions);
     index.remove()?;
     measured
 }
 
 fn measure(index: &QdrantIndex, count: usize, dimensions: usize) -> Result<(), Box<dyn Error>> {
-    let mut random = Random(1);
-    let centres: Vec<Vec<f32>> = (0..CENTRES)
-        .map(|_| (0..dimensions).map(|_| random.next()).collect())
-        .collect();
-    let mut vector = |i: usize| random.near(&centres[i % CENTRES]);
+    let clusters = Clusters::new(count, dimensions, 1);
+    let vector = |number: usize| clusters.vector(number as u64);
     let rows: Vec<f16> = (0..count).flat_map(|i| to_f16(&vector(i))).collect();
-    let queries: Vec<Vec<f32>> = (0..QUERIES).map(vector).collect();
+    let queries: Vec<Vec<f32>> = (count..count + QUERIES).map(vector).collect();
 
     index.reset("measure")?;
     let exact = ExactIndex::new(dimensions, Kernels::detect());

@@ -35,8 +35,10 @@ mod id_set;
 #[cfg(feature = "qdrant")]
 pub mod qdrant;
 mod query;
+mod random;
 mod rows;
 mod scan;
+pub mod synthetic;
 mod top_k;
 
 pub use blend::{mean_direction, rocchio};

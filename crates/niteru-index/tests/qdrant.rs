@@ -11,6 +11,7 @@ use niteru_index::qdrant::{Cluster, ClusterUrl, QdrantIndex, Remote, Spot, Tunin
 use niteru_index::{
     Changes, Condition, Filter, Hit, IdSet, IndexError, Search, VectorIndex, to_f16,
 };
+use niteru_kernels::Kernels;
 
 /// The cluster to test with, or `None` after saying so.
 fn cluster() -> Option<Cluster> {
@@ -44,7 +45,7 @@ impl Drop for Gone {
 }
 
 fn index(cluster: &Cluster, dimensions: usize) -> Gone {
-    let index = QdrantIndex::new(cluster.clone(), spot(dimensions));
+    let index = QdrantIndex::new(cluster.clone(), spot(dimensions), Kernels::detect());
     index.reset("one").unwrap();
     Gone(index)
 }
@@ -67,7 +68,7 @@ impl Maker {
     }
 
     fn open(&self, spot: Spot) -> QdrantIndex {
-        QdrantIndex::new(self.cluster.clone(), spot).with_tuning(self.tuning)
+        QdrantIndex::new(self.cluster.clone(), spot, Kernels::detect()).with_tuning(self.tuning)
     }
 }
 
@@ -305,9 +306,15 @@ fn what_is_stored_can_be_compared() {
     let stored = index.stored(&[1, 2, 3]).unwrap();
     assert_eq!(stored.len(), 2);
     let metadata = |row: usize| IMAGES[row].iter().copied();
-    assert!(stored[&1].is(&vectors[..2], metadata(0)));
-    assert!(!stored[&1].is(&vectors[2..], metadata(0)), "another vector");
-    assert!(!stored[&1].is(&vectors[..2], metadata(1)), "other metadata");
+    assert!(index.is_sent_as(&stored[&1], &vectors[..2], metadata(0)));
+    assert!(
+        !index.is_sent_as(&stored[&1], &vectors[2..], metadata(0)),
+        "another vector"
+    );
+    assert!(
+        !index.is_sent_as(&stored[&1], &vectors[..2], metadata(1)),
+        "other metadata"
+    );
     let info = index.describe().unwrap().unwrap();
     assert_eq!((info.points, info.shards, info.replicas), (2, 1, 1));
 }
@@ -320,7 +327,11 @@ fn what_is_of_something_else_is_told_apart() {
         name: index.name().into(),
         ..spot(2)
     };
-    let open = |spot: Spot| QdrantIndex::new(cluster.clone(), spot).refresh().unwrap();
+    let open = |spot: Spot| {
+        QdrantIndex::new(cluster.clone(), spot, Kernels::detect())
+            .refresh()
+            .unwrap()
+    };
     let token = "one".to_owned();
     assert_eq!(open(own.clone()), Remote::At { version: 0, token });
     assert_eq!(open(spot(2)), Remote::Missing);
@@ -351,7 +362,11 @@ fn clusters_that_do_not_answer_are_unavailable() {
         .local_addr()
         .unwrap();
     let url: ClusterUrl = format!("qdrant+http://{closed}").parse().unwrap();
-    let index = QdrantIndex::new(Cluster::new(url.clone()).unwrap(), spot(2));
+    let index = QdrantIndex::new(
+        Cluster::new(url.clone()).unwrap(),
+        spot(2),
+        Kernels::detect(),
+    );
     let started = std::time::Instant::now();
     let error = index.refresh().unwrap_err();
     assert!(matches!(error, IndexError::Unavailable { .. }), "{error:?}");

@@ -13,10 +13,11 @@ use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
+use niteru_index::synthetic::Clusters;
 use niteru_store::{
     AddOptions, Candidate, CheckOptions, EmbeddedFile, EncoderIdentity, EncoderSeconds, Home,
     ImageEncoder, IndexBuild, IndexPolicy, OnResult, Query, Source, check,
@@ -25,9 +26,11 @@ use sha2::{Digest, Sha256};
 
 const DIMENSIONS: usize = 512;
 const COLLECTION: &str = "parts";
-/// Images of a cluster, and of a folder.
-const CLUSTER: u64 = 100;
+/// Images of a part, and of a folder.
+const PER_PART: u64 = 100;
 const PER_FOLDER: u64 = 1000;
+/// Numbers of vectors that are asked for are no images'.
+const ASKED: u64 = 1 << 60;
 const READERS: u64 = 8;
 const WRITERS: u64 = 2;
 /// A reader asks so often: a line with 8 screens does not search without pause.
@@ -48,7 +51,9 @@ fn main() -> Outcome {
         ["open", folder] => open(Path::new(folder)),
         ["mixed", folder, seconds] => mixed(Path::new(folder), seconds.parse()?),
         // A writer of `mixed`, as a process of its own.
-        ["write", folder, writer, seconds] => write(Path::new(folder), writer, seconds.parse()?),
+        ["write", folder, writer, seconds] => {
+            write(Path::new(folder), writer.parse()?, seconds.parse()?)
+        }
         _ => Err("use: scale fill FOLDER IMAGES | open FOLDER | mixed FOLDER SECONDS".into()),
     }
 }
@@ -68,7 +73,7 @@ fn fill(folder: &Path, images: u64) -> Outcome {
         for number in first..images.min(first + PER_FOLDER) {
             let path = format!("{place}/{number:08}.jpg");
             fs::write(pictures.join(&path), number.to_string())?;
-            let (part, kind) = (number / CLUSTER, number % 7);
+            let (part, kind) = (number / PER_PART, number % 7);
             list.push_str(&format!(
                 "{path},P-{part:06},kind {kind},{}\n",
                 number % 500
@@ -141,7 +146,7 @@ fn mixed(folder: &Path, seconds: u64) -> Outcome {
             Command::new(env::current_exe()?)
                 .arg("write")
                 .arg(folder)
-                .args([format!("{}-{writer}", process::id()), seconds.to_string()])
+                .args([writer_number(writer), seconds].map(|number| number.to_string()))
                 .stdout(Stdio::piped())
                 .spawn()
         })
@@ -169,6 +174,10 @@ fn mixed(folder: &Path, seconds: u64) -> Outcome {
         return Err("readers wait too long beside writers".into());
     }
     Ok(())
+}
+
+fn writer_number(writer: u64) -> u64 {
+    u64::from(process::id()) * WRITERS + writer
 }
 
 /// How long searches took.
@@ -207,7 +216,6 @@ impl std::fmt::Display for Times {
 fn read(home: &Home, duration: Duration) -> Result<Times, Box<dyn Error>> {
     let collection = home.collection(COLLECTION)?;
     let encoder = collection.identity().clone();
-    let images = collection.index_status()?.images;
     // The index is opened by the first search, which is not what is measured here.
     collection.search(&query(&encoder, 0))?;
     let (times, failed) = (Mutex::new(Vec::new()), Mutex::new(None));
@@ -215,7 +223,7 @@ fn read(home: &Home, duration: Duration) -> Result<Times, Box<dyn Error>> {
         for reader in 0..READERS {
             let (times, failed, encoder) = (&times, &failed, &encoder);
             scope.spawn(move || {
-                let result = read_one(home, encoder, images, reader, duration);
+                let result = read_one(home, encoder, reader, duration);
                 match result {
                     Ok(own) => lock(times).extend(own),
                     Err(error) => *lock(failed) = Some(error.to_string()),
@@ -240,15 +248,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn read_one(
     home: &Home,
     encoder: &EncoderIdentity,
-    images: u64,
     reader: u64,
     duration: Duration,
 ) -> Result<Vec<Duration>, niteru_store::StoreError> {
     let started = Instant::now();
     let mut times = Vec::new();
     while started.elapsed() < duration {
-        let number = mix(reader << 32 | times.len() as u64) % images.max(1);
-        let query = query(encoder, number);
+        let query = query(encoder, reader << 32 | times.len() as u64);
         let asked = Instant::now();
         home.collection(COLLECTION)?.search(&query)?;
         times.push(asked.elapsed());
@@ -258,11 +264,12 @@ fn read_one(
 }
 
 /// Adds folder after folder; prints how many images were acknowledged.
-fn write(folder: &Path, writer: &str, seconds: u64) -> Outcome {
+fn write(folder: &Path, writer: u64, seconds: u64) -> Outcome {
     let home = home(folder)?;
     let started = Instant::now();
     let encoder = Numbers { delay: EMBEDDING };
-    let unique = u64::from(crc(writer)) << 24;
+    // No other writer, of this or an earlier run, has files of these numbers.
+    let unique = writer << 24;
     let mut added = 0;
     for round in 0.. {
         if started.elapsed() >= Duration::from_secs(seconds) {
@@ -282,15 +289,10 @@ fn write(folder: &Path, writer: &str, seconds: u64) -> Outcome {
     Ok(())
 }
 
-fn crc(text: &str) -> u32 {
-    let hash = Sha256::digest(text);
-    u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]])
-}
-
 fn query(encoder: &EncoderIdentity, number: u64) -> Query {
     Query {
         encoder: encoder.clone(),
-        embedding: embedding(number ^ 1 << 60),
+        embedding: clusters().vector(ASKED | number),
         k: 10,
         min_similarity: None,
         exclude: vec![],
@@ -298,28 +300,10 @@ fn query(encoder: &EncoderIdentity, number: u64) -> Query {
     }
 }
 
-/// SplitMix64's mixing.
-fn mix(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
-}
-
-/// A unit vector near the middle of the number's cluster: their cosine is about 0.8.
-fn embedding(number: u64) -> Vec<f32> {
-    let cluster = mix((number & !(1 << 60)) / CLUSTER);
-    let own = mix(number);
-    let value = |seed: u64, i: usize| {
-        let bits = mix(seed ^ (i as u64) << 40);
-        (bits >> 40) as f32 / (1 << 24) as f32 - 0.5
-    };
-    let mut vector: Vec<f32> = (0..DIMENSIONS)
-        .map(|i| value(cluster, i) + 0.75 * value(own, i))
-        .collect();
-    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= length);
-    vector
+/// Vectors of as many clusters as a million images have.
+fn clusters() -> &'static Clusters {
+    static CLUSTERS: OnceLock<Clusters> = OnceLock::new();
+    CLUSTERS.get_or_init(|| Clusters::new(1_000_000, DIMENSIONS, 1))
 }
 
 /// Takes files that hold a number.
@@ -360,7 +344,7 @@ fn embed(path: &Path) -> Result<EmbeddedFile, Source> {
     let contents = fs::read(path)?;
     let number = std::str::from_utf8(&contents)?.parse()?;
     Ok(EmbeddedFile {
-        embedding: embedding(number),
+        embedding: clusters().vector(number),
         sha256: Sha256::digest(&contents).into(),
         bytes: contents.len() as u64,
         width: 640,

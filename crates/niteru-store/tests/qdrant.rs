@@ -5,6 +5,7 @@ mod support;
 
 use niteru_index::qdrant::{Cluster, QdrantIndex, Spot};
 use niteru_index::{Changes, Condition, VectorIndex, to_f16};
+use niteru_kernels::Kernels;
 use niteru_store::{
     BackupOptions, GroupBy, Home, ImageEncoder, IndexPlace, Notice, RestoreOptions, StoreError,
     restore,
@@ -290,6 +291,7 @@ fn verifying_finds_what_was_changed_behind_our_back() {
             dimensions: encoder.dimensions,
             stamp: String::new(),
         },
+        Kernels::detect(),
     );
     raw.refresh().unwrap();
     let vectors = to_f16(&[[1.0; 8], [1.0; 8]].concat());

@@ -145,18 +145,9 @@ pub(super) fn same(found: &[Hit], expected: &[Hit], what: &str) {
     assert_eq!(firm(found), firm(expected), "{what}: ids");
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine.
-pub(super) struct Random(pub(super) u64);
+pub(super) use crate::random::Random;
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::OnceLock;
 
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{
     CreateFieldIndexCollection, DeletePoints, PointId, PointStruct, PointsIdsList,
@@ -15,7 +14,7 @@ use tonic::{Response, Status};
 use super::QdrantIndex;
 use super::collection::State;
 use super::payload::{index_type, payload};
-use crate::{Changes, IndexError, rows};
+use crate::{Changes, IndexError, from_f16, rows};
 
 /// Points sent at a time.
 const BATCH: usize = 256;
@@ -73,12 +72,21 @@ impl QdrantIndex {
         vector: &[f16],
         payload: HashMap<String, Value>,
     ) -> PointStruct {
-        let vectors: HashMap<String, Vec<f32>> = [(self.vector_name(), unit(vector))].into();
+        let vectors: HashMap<String, Vec<f32>> = [(self.vector_name(), self.unit(vector))].into();
         PointStruct {
             id: Some(PointId::from(id)),
             payload,
             vectors: Some(vectors.into()),
         }
+    }
+
+    /// A stored vector at unit length, so that it is not only almost one: Qdrant leaves vectors alone
+    /// whose length is 1 up to 10⁻⁶.
+    pub(super) fn unit(&self, vector: &[f16]) -> Vec<f32> {
+        let mut wide = from_f16(vector);
+        // One without a direction was refused before.
+        let _ = self.kernels.normalize(&mut wide);
+        wide
     }
 
     fn delete(&self, ids: &[u64]) -> Result<(), IndexError> {
@@ -169,16 +177,4 @@ fn last_of_each(ids: &[u64]) -> Vec<usize> {
     let last: HashMap<u64, usize> = ids.iter().enumerate().map(|(row, &id)| (id, row)).collect();
     let is_last = |row: &usize| last.get(&ids[*row]) == Some(row);
     (0..ids.len()).filter(is_last).collect()
-}
-
-/// A stored vector at unit length, so that it is not only almost one: Qdrant leaves vectors alone
-/// whose length is 1 up to 10⁻⁶.
-pub(super) fn unit(vector: &[f16]) -> Vec<f32> {
-    let mut wide = vec![0.0_f32; vector.len()];
-    vector.convert_to_f32_slice(&mut wide);
-    let square: f64 = wide.iter().map(|&x| f64::from(x).powi(2)).sum();
-    let inverse = 1.0 / square.sqrt();
-    wide.iter_mut()
-        .for_each(|x| *x = (f64::from(*x) * inverse) as f32);
-    wide
 }

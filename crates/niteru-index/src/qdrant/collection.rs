@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use niteru_kernels::Kernels;
 use qdrant_client::qdrant::quantization_config::Quantization;
 use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::{
@@ -72,6 +73,7 @@ pub enum Remote {
 pub struct QdrantIndex {
     pub(super) cluster: Cluster,
     pub(super) spot: Spot,
+    pub(super) kernels: Kernels,
     tuning: Tuning,
     state: RwLock<State>,
 }
@@ -90,11 +92,12 @@ pub(super) struct State {
 }
 
 impl QdrantIndex {
-    /// A collection in that cluster, there or not.
-    pub fn new(cluster: Cluster, spot: Spot) -> Self {
+    /// A collection in that cluster, there or not. Vectors are brought to unit length by these kernels.
+    pub fn new(cluster: Cluster, spot: Spot, kernels: Kernels) -> Self {
         Self {
             cluster,
             spot,
+            kernels,
             tuning: Tuning::default(),
             state: RwLock::default(),
         }

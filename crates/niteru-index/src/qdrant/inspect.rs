@@ -9,7 +9,6 @@ use qdrant_client::qdrant::{
 };
 
 use super::QdrantIndex;
-use super::apply::unit;
 use super::client::Patience;
 use super::payload::{payload, same};
 use crate::{IdSet, IndexError};
@@ -43,21 +42,6 @@ pub struct ClusterInfo {
 pub struct Stored {
     vector: Vec<f32>,
     payload: HashMap<String, Value>,
-}
-
-impl Stored {
-    /// Whether it is what that vector and metadata are sent as.
-    pub fn is<'m>(
-        &self,
-        vector: &[f16],
-        metadata: impl IntoIterator<Item = (&'m str, &'m str)>,
-    ) -> bool {
-        let sent = unit(vector);
-        let close = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE;
-        sent.len() == self.vector.len()
-            && sent.iter().zip(&self.vector).all(close)
-            && same(&payload(metadata), &self.payload)
-    }
 }
 
 impl QdrantIndex {
@@ -116,6 +100,20 @@ impl QdrantIndex {
                 _ => return Ok(ids),
             }
         }
+    }
+
+    /// Whether a point is what that vector and metadata are sent as.
+    pub fn is_sent_as<'m>(
+        &self,
+        stored: &Stored,
+        vector: &[f16],
+        metadata: impl IntoIterator<Item = (&'m str, &'m str)>,
+    ) -> bool {
+        let sent = self.unit(vector);
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE;
+        sent.len() == stored.vector.len()
+            && sent.iter().zip(&stored.vector).all(close)
+            && same(&payload(metadata), &stored.payload)
     }
 
     /// What the cluster holds of these; ids that are not there are left out.

@@ -8,6 +8,7 @@ use qdrant_client::qdrant::{
 use super::QdrantIndex;
 use super::client::Patience;
 use super::filter::filter;
+use crate::scan;
 use crate::{Changes, Condition, Filter, Hit, IndexError, Search, TopK, VectorIndex};
 
 /// Where at most so many vectors can be hits, all of them are compared.
@@ -43,7 +44,8 @@ impl QdrantIndex {
         search: &Search<'_>,
         condition: Option<&Condition>,
     ) -> Result<Vec<Hit>, IndexError> {
-        let query = self.checked(query, search)?;
+        let scan::Asked { query, .. } =
+            scan::Asked::new(self.kernels, self.spot.dimensions, query, search)?;
         let state = self.read();
         let nothing = matches!(search.filter, Filter::Only(ids) if ids.is_empty());
         let Some(filter) = filter(condition, search.filter) else {
@@ -61,24 +63,6 @@ impl QdrantIndex {
             least: search.min_similarity.unwrap_or(f32::NEG_INFINITY),
         };
         asked.run(self.is_small(count, search, condition, &asked)?)
-    }
-
-    /// The query at unit length.
-    fn checked(&self, query: &[f32], search: &Search<'_>) -> Result<Vec<f32>, IndexError> {
-        let (expected, found) = (self.spot.dimensions, query.len());
-        if expected != found {
-            return Err(IndexError::Dimensions { expected, found });
-        }
-        if search.min_similarity.is_some_and(f32::is_nan) {
-            return Err(IndexError::DegenerateMinimum);
-        }
-        let square: f64 = query.iter().map(|&x| f64::from(x).powi(2)).sum();
-        let inverse = 1.0 / square.sqrt();
-        if !(inverse.is_finite() && inverse > 0.0) {
-            return Err(IndexError::DegenerateQuery);
-        }
-        let unit = |&x: &f32| (f64::from(x) * inverse) as f32;
-        Ok(query.iter().map(unit).collect())
     }
 
     /// Whether few enough vectors can be hits to compare all of them.

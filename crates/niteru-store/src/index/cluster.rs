@@ -13,7 +13,7 @@ use super::IndexProgress;
 use super::changes::latest;
 use crate::collection::{metadata, sql_id};
 use crate::error::Failure;
-use crate::home::lock;
+use crate::home::{kernels, lock};
 use crate::{Collection, Metadata, Notice, StoreError};
 
 /// Images that are sent at a time; so much is sent again after a failure.
@@ -71,7 +71,7 @@ impl ClusterIndex {
         };
         let folder = collection.home.directory().join("index");
         Ok(Self {
-            index: QdrantIndex::new(cluster, spot),
+            index: QdrantIndex::new(cluster, spot, kernels()),
             lock: folder.join(format!("{id}.cluster.lock")),
             known: Mutex::new(None),
         })

@@ -226,7 +226,7 @@ impl Collection<'_> {
             let metadata = metadata(tx, id)?;
             let same = stored
                 .get(&id)
-                .is_some_and(|point| point.is(&vector, metadata.iter()));
+                .is_some_and(|point| index.is_sent_as(point, &vector, metadata.iter()));
             if !same {
                 differing.push(id);
             }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use niteru_index::synthetic::Clusters;
 use niteru_index::{
     BuildOptions, Changes, ExactIndex, Filter, Hit, HnswIndex, IdSet, Search, VectorIndex, f16,
     to_f16,
@@ -17,12 +18,6 @@ use serde::Serialize;
 use super::{Context, kernels};
 use crate::args::BenchSearchArgs;
 use crate::output::Outcome;
-
-/// Vectors of a cluster, on the average.
-const CLUSTER: usize = 100;
-
-/// How far a cluster's vectors stray from its middle: their cosine with it is about 0.8.
-const SPREAD: f32 = 0.75;
 
 /// Results of a search.
 const K: usize = 10;
@@ -226,82 +221,6 @@ impl Run {
     }
 }
 
-/// Synthetic embeddings: unit vectors around the middles of clusters, each made from its number alone.
-struct Clusters {
-    middles: Vec<f32>,
-    dimensions: usize,
-    seed: u64,
-}
-
-impl Clusters {
-    fn new(vectors: usize, dimensions: usize, seed: u64) -> Clusters {
-        let clusters = (vectors / CLUSTER).max(1);
-        let middles = (0..clusters as u64)
-            .into_par_iter()
-            .flat_map_iter(|i| {
-                let mut random = Random::new(seed ^ 0x5EED, i);
-                let middle: Vec<f32> = (0..dimensions).map(|_| random.normal()).collect();
-                unit(middle)
-            })
-            .collect();
-        Clusters {
-            middles,
-            dimensions,
-            seed,
-        }
-    }
-
-    fn vector(&self, number: u64) -> Vec<f32> {
-        let mut random = Random::new(self.seed, number);
-        let clusters = self.middles.len() / self.dimensions;
-        let middle = (random.next() % clusters as u64) as usize * self.dimensions;
-        let spread = SPREAD / (self.dimensions as f32).sqrt();
-        let middle = &self.middles[middle..middle + self.dimensions];
-        unit(
-            middle
-                .iter()
-                .map(|x| x + spread * random.normal())
-                .collect(),
-        )
-    }
-}
-
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= length);
-    vector
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64, stream: u64) -> Random {
-        let mut random = Random(seed.wrapping_add(stream.wrapping_mul(0xD134_2543_DE82_EF95)));
-        random.0 = random.next();
-        random
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// About normal: the sum of four even numbers of 16 bits, mean 0, variance 1.
-    fn normal(&mut self) -> f32 {
-        let bits = self.next();
-        let sum: u32 = [0, 16, 32, 48]
-            .map(|shift| (bits >> shift) as u16)
-            .map(u32::from)
-            .iter()
-            .sum();
-        (sum as f32 / 65_536.0 - 2.0) * 1.732_050_8
-    }
-}
-
 /// The vectors as files of `f32` for other programs, where they are wanted.
 struct Dump<'a> {
     folder: Option<&'a Path>,
@@ -365,21 +284,4 @@ fn describe(m: &Measured) -> String {
         );
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn vectors_are_unit_and_clustered_and_the_same_again() {
-        let clusters = Clusters::new(1000, 64, 5);
-        let rows: Vec<_> = (0..1000).map(|i| clusters.vector(i)).collect();
-        assert_eq!(rows[77], Clusters::new(1000, 64, 5).vector(77));
-        let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-        assert!(rows.iter().all(|row| (cosine(row, row) - 1.0).abs() < 1e-5));
-        let near = rows[1..].iter().filter(|row| cosine(&rows[0], row) > 0.4);
-        let near = near.count();
-        assert!((50..200).contains(&near), "{near} of its cluster");
-    }
 }
