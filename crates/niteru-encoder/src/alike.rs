@@ -142,6 +142,7 @@ struct Grown {
 
 /// How well each patch of the first picture agrees with each of the second.
 struct Pairs {
+    kernels: Kernels,
     /// `[patches of the first][patches of the second]`: products of the features less their mean.
     agreement: Vec<f32>,
     /// From so much on, a pair agrees.
@@ -173,6 +174,7 @@ impl Pairs {
         let squares = |side: &Side| kernels.dot(&side.features.data, &side.features.data);
         let square = sides.iter().map(squares).sum::<f32>() / (patches[0] + patches[1]) as f32;
         Pairs {
+            kernels,
             agreement,
             least: AGREES * square,
             columns: [0, 1].map(|side| sides[side].features.columns),
@@ -217,7 +219,7 @@ impl Pairs {
                 places.push(AlikePlaces {
                     query,
                     result,
-                    similarity: similarity(sides, &pairs),
+                    similarity: similarity(self.kernels, sides, &pairs),
                 });
             }
         }
@@ -290,22 +292,19 @@ impl Pairs {
     }
 }
 
-/// Cosine of the means of both sides' patches.
-fn similarity(sides: &[Side; 2], pairs: &[[usize; 2]]) -> f32 {
-    let sum = |side: usize| {
-        let mut sum = vec![0.0f64; sides[side].features.dimensions];
+/// Cosine of the means of both sides' patches; 0 where one has no direction.
+fn similarity(kernels: Kernels, sides: &[Side; 2], pairs: &[[usize; 2]]) -> f32 {
+    let direction = |side: usize| {
+        let mut sum = vec![0.0; sides[side].features.dimensions];
         for pair in pairs {
             let values = sum.iter_mut().zip(sides[side].patch(pair[side]));
-            values.for_each(|(sum, value)| *sum += f64::from(*value));
+            values.for_each(|(sum, value)| *sum += value);
         }
-        sum
+        kernels.normalize(&mut sum).map(|_| sum)
     };
-    let (a, b) = (sum(0), sum(1));
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let lengths = (dot(&a, &a) * dot(&b, &b)).sqrt();
-    match lengths > 0.0 {
-        true => (dot(&a, &b) / lengths).clamp(-1.0, 1.0) as f32,
-        false => 0.0,
+    match (direction(0), direction(1)) {
+        (Some(a), Some(b)) => kernels.dot(&a, &b).clamp(-1.0, 1.0),
+        _ => 0.0,
     }
 }
 

@@ -7,151 +7,13 @@ use std::cell::RefCell;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use niteru_store::{Home, Image, StoreError, WatchEvent, WatchOptions, WatchReport};
+use niteru_store::{Home, Image, StoreError, WatchEvent};
+use support::watching::{PATIENCE, Told, line, options, watched};
 use support::{FakeEncoder, Place, age, name};
 
-/// Longest wait for anything: only a test that fails takes so long.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const SETTLE: Duration = Duration::from_millis(300);
-
-/// What a watch tells, in order.
-struct Told {
-    receiver: Receiver<WatchEvent>,
-    seen: RefCell<Vec<WatchEvent>>,
-}
-
-impl Told {
-    /// Waits for the first event of which `take` makes something.
-    fn wait<T>(&self, what: &str, take: impl Fn(&WatchEvent) -> Option<T>) -> T {
-        let started = Instant::now();
-        loop {
-            let left = PATIENCE.saturating_sub(started.elapsed());
-            match self.receiver.recv_timeout(left) {
-                Ok(event) => {
-                    self.seen.borrow_mut().push(event.clone());
-                    if let Some(taken) = take(&event) {
-                        return taken;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => panic!("no {what}: {:#?}", self.seen.borrow()),
-                Err(RecvTimeoutError::Disconnected) => {
-                    panic!(
-                        "the watch has ended before {what}: {:#?}",
-                        self.seen.borrow()
-                    )
-                }
-            }
-        }
-    }
-
-    fn watching(&self) {
-        self.wait("start", |event| {
-            matches!(event, WatchEvent::Watching(_)).then_some(())
-        });
-    }
-
-    fn synced(&self) {
-        self.wait("end of the batch", |event| {
-            matches!(event, WatchEvent::Synced(_)).then_some(())
-        });
-    }
-
-    /// The number of the image that is told of in these words, as of [`line`].
-    fn line(&self, expected: &str) -> u64 {
-        self.wait(expected, |event| {
-            let (told, id) = line(event)?;
-            (told == expected).then_some(id)
-        })
-    }
-
-    /// All changes told so far, without those that were seen before.
-    fn lines(&self) -> Vec<String> {
-        self.seen.borrow_mut().extend(self.receiver.try_iter());
-        let seen = std::mem::take(&mut *self.seen.borrow_mut());
-        let mut lines: Vec<String> = seen
-            .iter()
-            .filter_map(|event| Some(line(event)?.0))
-            .collect();
-        lines.sort();
-        lines
-    }
-}
-
-/// A change in words, such as `added a.jpg`, and the number of its image.
-fn line(event: &WatchEvent) -> Option<(String, u64)> {
-    Some(match event {
-        WatchEvent::Added { path, id } => (format!("added {}", name(path)), *id),
-        WatchEvent::Updated { path, id } => (format!("updated {}", name(path)), *id),
-        WatchEvent::Moved { path, from, id } => {
-            (format!("moved {} from {}", name(path), name(from)), *id)
-        }
-        WatchEvent::Missing { path, id } => (format!("missing {}", name(path)), *id),
-        WatchEvent::Returned { path, id } => (format!("returned {}", name(path)), *id),
-        WatchEvent::Skipped { path, reason } => (format!("skipped {}: {reason}", name(path)), 0),
-        WatchEvent::Duplicate { path, image, .. } => (format!("duplicate {}", name(path)), *image),
-        _ => return None,
-    })
-}
-
-fn options() -> WatchOptions<'static> {
-    let mut options = WatchOptions::default();
-    options.settle = SETTLE;
-    options
-}
-
-/// Sets the flag also when the test fails: its threads would else never end.
-struct Cancel<'a>(&'a AtomicBool);
-
-impl Drop for Cancel<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Watches folders while `body` runs, and returns what the watch did.
-fn watched(
-    home: &Home,
-    folders: &[PathBuf],
-    encoder: &FakeEncoder,
-    options: WatchOptions<'static>,
-    body: impl FnOnce(&Told),
-) -> WatchReport {
-    let stop = AtomicBool::new(false);
-    let mut options: WatchOptions<'_> = options;
-    options.cancel = Some(&stop);
-    let (sender, receiver) = mpsc::channel();
-    let told = Told {
-        receiver,
-        seen: RefCell::default(),
-    };
-    std::thread::scope(|scope| {
-        let watch = scope.spawn(move || {
-            let on_event = |event: &WatchEvent| drop(sender.send(event.clone()));
-            home.watch("things", folders, encoder, options, &on_event)
-        });
-        let cancel = Cancel(&stop);
-        body(&told);
-        drop(cancel);
-        watch.join().unwrap().unwrap()
-    })
-}
-
 impl Place {
-    fn watch(&self, body: impl FnOnce(&Told)) -> WatchReport {
-        watched(
-            &self.home,
-            &[self.pictures()],
-            &self.encoder,
-            options(),
-            body,
-        )
-    }
-
     fn images(&self) -> Vec<Image> {
         let collection = self.home.collection("things").unwrap();
         collection.images(None, 100_000).unwrap()
@@ -223,48 +85,41 @@ fn a_file_that_grows_is_waited_for() {
     let mut options = options();
     options.settle = Duration::from_secs(1);
     let settle = options.settle;
-    watched(
-        &place.home,
-        &[place.pictures()],
-        &place.encoder,
-        options,
-        |told| {
-            told.watching();
-            // A computer that is busy may hold up the writer for longer than files are waited for; once
-            // more, then.
-            let complete = (0..5).any(|attempt| {
-                let path = place.pictures().join(format!("{attempt}.jpg"));
-                let mut file = fs::File::create(&path).unwrap();
-                let (started, mut last, mut longest) =
-                    (Instant::now(), Instant::now(), Duration::ZERO);
-                // Every beginning would be taken by the encoder.
-                file.write_all(b"FAKE 1").unwrap();
-                while started.elapsed() < settle * 3 {
-                    std::thread::sleep(Duration::from_millis(20));
-                    file.write_all(b" 0").unwrap();
-                    longest = longest.max(last.elapsed());
-                    last = Instant::now();
-                }
-                let written = file.metadata().unwrap().len();
-                drop(file);
-                told.line(&format!("added {attempt}.jpg"));
-                let steady = longest < settle / 2;
-                if steady {
-                    let images = place.images();
-                    let image = images.iter().find(|image| image.path == path).unwrap();
-                    assert_eq!(image.bytes, written);
-                    told.synced();
-                    let updated = told.lines();
-                    assert!(
-                        !updated.contains(&format!("updated {attempt}.jpg")),
-                        "{updated:?}"
-                    );
-                }
-                steady
-            });
-            assert!(complete, "no writer was steady");
-        },
-    );
+    place.watch_with(options, |told| {
+        told.watching();
+        // A computer that is busy may hold up the writer for longer than files are waited for; once
+        // more, then.
+        let complete = (0..5).any(|attempt| {
+            let path = place.pictures().join(format!("{attempt}.jpg"));
+            let mut file = fs::File::create(&path).unwrap();
+            let (started, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
+            // Every beginning would be taken by the encoder.
+            file.write_all(b"FAKE 1").unwrap();
+            while started.elapsed() < settle * 3 {
+                std::thread::sleep(Duration::from_millis(20));
+                file.write_all(b" 0").unwrap();
+                longest = longest.max(last.elapsed());
+                last = Instant::now();
+            }
+            let written = file.metadata().unwrap().len();
+            drop(file);
+            told.line(&format!("added {attempt}.jpg"));
+            let steady = longest < settle / 2;
+            if steady {
+                let images = place.images();
+                let image = images.iter().find(|image| image.path == path).unwrap();
+                assert_eq!(image.bytes, written);
+                told.synced();
+                let updated = told.lines();
+                assert!(
+                    !updated.contains(&format!("updated {attempt}.jpg")),
+                    "{updated:?}"
+                );
+            }
+            steady
+        });
+        assert!(complete, "no writer was steady");
+    });
 }
 
 #[test]
@@ -282,22 +137,16 @@ fn a_file_that_is_written_at_the_start_is_waited_for() {
         .unwrap();
     let mut polling = options();
     polling.poll = Some(Duration::from_millis(100));
-    watched(
-        &place.home,
-        &[place.pictures()],
-        &place.encoder,
-        polling,
-        |told| {
-            told.watching();
-            assert_eq!(told.lines(), ["added old.jpg"]);
-            told.line("added new.jpg");
-            // Polls go on, and leave both alone.
-            place.write("another.jpg", "FAKE 0 0 1");
-            told.line("added another.jpg");
-            place.write("last.jpg", "FAKE 0 0 0 1");
-            told.line("added last.jpg");
-        },
-    );
+    place.watch_with(polling, |told| {
+        told.watching();
+        assert_eq!(told.lines(), ["added old.jpg"]);
+        told.line("added new.jpg");
+        // Polls go on, and leave both alone.
+        place.write("another.jpg", "FAKE 0 0 1");
+        told.line("added another.jpg");
+        place.write("last.jpg", "FAKE 0 0 0 1");
+        told.line("added last.jpg");
+    });
     assert_eq!(place.encoder.embedded(), 4);
 }
 
@@ -382,22 +231,16 @@ fn the_folder_goes_and_comes_back() {
 fn a_folder_that_is_not_there_is_waited_for() {
     let place = Place::new();
     let later = place.pictures().join("later");
-    watched(
-        &place.home,
-        std::slice::from_ref(&later),
-        &place.encoder,
-        options(),
-        |told| {
-            told.watching();
-            assert_eq!(told.lines(), ["skipped later: no such file or folder"]);
-            place.write("later/deep/a.jpg", "FAKE 1");
-            told.line("added a.jpg");
-            fs::remove_dir_all(&later).unwrap();
-            told.line("missing a.jpg");
-            place.write("later/deep/a.jpg", "FAKE 1");
-            told.line("returned a.jpg");
-        },
-    );
+    place.watch_folder(&later, |told| {
+        told.watching();
+        assert_eq!(told.lines(), ["skipped later: no such file or folder"]);
+        place.write("later/deep/a.jpg", "FAKE 1");
+        told.line("added a.jpg");
+        fs::remove_dir_all(&later).unwrap();
+        told.line("missing a.jpg");
+        place.write("later/deep/a.jpg", "FAKE 1");
+        told.line("returned a.jpg");
+    });
     assert_eq!(place.encoder.embedded(), 1);
 }
 
@@ -455,33 +298,27 @@ fn bad_files_are_told_once() {
         place.write("bad.jpg", "text");
         let mut options = options();
         options.poll = poll;
-        watched(
-            &place.home,
-            &[place.pictures()],
-            &place.encoder,
-            options,
-            |told| {
-                told.watching();
-                assert_eq!(told.lines(), ["skipped bad.jpg: not an image"]);
-                let bad = place.pictures().join("bad.jpg");
-                age(&bad, 60);
-                place.write("a.jpg", "FAKE 1");
-                told.line("added a.jpg");
-                fs::write(&bad, "another text").unwrap();
-                told.line("skipped bad.jpg: not an image");
-                place.write("b.jpg", "FAKE 0 1");
-                told.line("added b.jpg");
-                // A few polls.
-                place.write("c.jpg", "FAKE 0 0 1");
-                told.line("added c.jpg");
-                assert_eq!(place.encoder.embedded(), 5, "each contents once ({poll:?})");
-                fs::write(&bad, "FAKE good").unwrap();
-                told.line("added bad.jpg");
-                let lines = told.lines();
-                let skipped = lines.iter().filter(|line| line.starts_with("skipped"));
-                assert_eq!(skipped.count(), 1, "{lines:?}");
-            },
-        );
+        place.watch_with(options, |told| {
+            told.watching();
+            assert_eq!(told.lines(), ["skipped bad.jpg: not an image"]);
+            let bad = place.pictures().join("bad.jpg");
+            age(&bad, 60);
+            place.write("a.jpg", "FAKE 1");
+            told.line("added a.jpg");
+            fs::write(&bad, "another text").unwrap();
+            told.line("skipped bad.jpg: not an image");
+            place.write("b.jpg", "FAKE 0 1");
+            told.line("added b.jpg");
+            // A few polls.
+            place.write("c.jpg", "FAKE 0 0 1");
+            told.line("added c.jpg");
+            assert_eq!(place.encoder.embedded(), 5, "each contents once ({poll:?})");
+            fs::write(&bad, "FAKE good").unwrap();
+            told.line("added bad.jpg");
+            let lines = told.lines();
+            let skipped = lines.iter().filter(|line| line.starts_with("skipped"));
+            assert_eq!(skipped.count(), 1, "{lines:?}");
+        });
     }
 }
 
@@ -491,25 +328,19 @@ fn polling_sees_the_same() {
     place.write("a.jpg", "FAKE 1");
     let mut options = options();
     options.poll = Some(Duration::from_millis(100));
-    watched(
-        &place.home,
-        &[place.pictures()],
-        &place.encoder,
-        options,
-        |told| {
-            told.watching();
-            let a = told.seen.borrow().iter().find_map(line).unwrap().1;
-            place.write("sub/b.jpg", "FAKE 0 1");
-            told.line("added b.jpg");
-            let moved = place.pictures().join("sub/moved.jpg");
-            fs::rename(place.pictures().join("a.jpg"), &moved).unwrap();
-            assert_eq!(told.line("moved moved.jpg from a.jpg"), a);
-            fs::write(&moved, "FAKE 0 0 1").unwrap();
-            told.line("updated moved.jpg");
-            fs::remove_dir_all(place.pictures().join("sub")).unwrap();
-            told.line("missing moved.jpg");
-        },
-    );
+    place.watch_with(options, |told| {
+        told.watching();
+        let a = told.seen.borrow().iter().find_map(line).unwrap().1;
+        place.write("sub/b.jpg", "FAKE 0 1");
+        told.line("added b.jpg");
+        let moved = place.pictures().join("sub/moved.jpg");
+        fs::rename(place.pictures().join("a.jpg"), &moved).unwrap();
+        assert_eq!(told.line("moved moved.jpg from a.jpg"), a);
+        fs::write(&moved, "FAKE 0 0 1").unwrap();
+        told.line("updated moved.jpg");
+        fs::remove_dir_all(place.pictures().join("sub")).unwrap();
+        told.line("missing moved.jpg");
+    });
 }
 
 #[test]
@@ -526,7 +357,7 @@ fn only_what_is_below_the_folders_is_missed_or_moved() {
         .id;
     fs::remove_file(&outside).unwrap();
     let inside = place.pictures().join("in");
-    watched(&place.home, &[inside], &place.encoder, options(), |told| {
+    place.watch_folder(&inside, |told| {
         told.watching();
         place.write("in/copy.jpg", "FAKE 0 1");
         assert_ne!(told.line("added copy.jpg"), b);
@@ -549,29 +380,23 @@ fn links_are_followed() {
     fs::create_dir(&elsewhere).unwrap();
     let root = place.folder.path().join("root");
     symlink(place.pictures(), &root).unwrap();
-    watched(
-        &place.home,
-        std::slice::from_ref(&root),
-        &place.encoder,
-        options(),
-        |told| {
-            told.watching();
-            place.write("a.jpg", "FAKE 1");
-            told.line("added a.jpg");
-            symlink(&elsewhere, place.pictures().join("link")).unwrap();
-            symlink(&root, place.pictures().join("loop")).unwrap();
-            symlink(
-                place.folder.path().join("nothing"),
-                place.pictures().join("dangling.jpg"),
-            )
-            .unwrap();
-            told.line("skipped dangling.jpg: a link to a file that is not there");
-            fs::write(elsewhere.join("b.jpg"), "FAKE 0 1").unwrap();
-            told.line("added b.jpg");
-            fs::remove_file(place.pictures().join("link")).unwrap();
-            told.line("missing b.jpg");
-        },
-    );
+    place.watch_folder(&root, |told| {
+        told.watching();
+        place.write("a.jpg", "FAKE 1");
+        told.line("added a.jpg");
+        symlink(&elsewhere, place.pictures().join("link")).unwrap();
+        symlink(&root, place.pictures().join("loop")).unwrap();
+        symlink(
+            place.folder.path().join("nothing"),
+            place.pictures().join("dangling.jpg"),
+        )
+        .unwrap();
+        told.line("skipped dangling.jpg: a link to a file that is not there");
+        fs::write(elsewhere.join("b.jpg"), "FAKE 0 1").unwrap();
+        told.line("added b.jpg");
+        fs::remove_file(place.pictures().join("link")).unwrap();
+        told.line("missing b.jpg");
+    });
     let mut shown: Vec<PathBuf> = place.images().into_iter().map(|image| image.path).collect();
     shown.sort();
     assert_eq!(shown, [root.join("a.jpg"), root.join("link/b.jpg")]);
@@ -648,28 +473,22 @@ fn duplicates_are_told_once() {
     let mut options = options();
     options.skip_duplicates = true;
     options.poll = Some(Duration::from_millis(100));
-    watched(
-        &place.home,
-        &[place.pictures()],
-        &place.encoder,
-        options,
-        |told| {
-            told.watching();
-            place.write("copy.jpg", "FAKE 1");
-            told.line("duplicate copy.jpg");
-            place.write("b.jpg", "FAKE 0 1");
-            told.line("added b.jpg");
-            let lines = told.lines();
-            assert_eq!(lines, ["added a.jpg", "added b.jpg", "duplicate copy.jpg"]);
-            // What has moved is no duplicate of itself.
-            fs::rename(
-                place.pictures().join("b.jpg"),
-                place.pictures().join("c.jpg"),
-            )
-            .unwrap();
-            told.line("moved c.jpg from b.jpg");
-        },
-    );
+    place.watch_with(options, |told| {
+        told.watching();
+        place.write("copy.jpg", "FAKE 1");
+        told.line("duplicate copy.jpg");
+        place.write("b.jpg", "FAKE 0 1");
+        told.line("added b.jpg");
+        let lines = told.lines();
+        assert_eq!(lines, ["added a.jpg", "added b.jpg", "duplicate copy.jpg"]);
+        // What has moved is no duplicate of itself.
+        fs::rename(
+            place.pictures().join("b.jpg"),
+            place.pictures().join("c.jpg"),
+        )
+        .unwrap();
+        told.line("moved c.jpg from b.jpg");
+    });
 }
 
 #[test]

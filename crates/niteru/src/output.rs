@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -120,6 +121,21 @@ impl Output {
             ProgressStyle::with_template("{bar:30} {pos}/{len} images  {per_sec}  {eta} left")
         {
             bar.set_style(style);
+        }
+    }
+
+    /// What shows on a bar of [`Output::images_bar`] how far it is: images done, and all, once they are
+    /// counted. Threads may report out of order.
+    pub(crate) fn on_bar<'a>(
+        &'a self,
+        bar: &'a ProgressBar,
+    ) -> impl Fn(u64, Option<u64>) + Sync + use<'a> {
+        let sized = OnceLock::new();
+        move |done, total| {
+            if let Some(total) = total {
+                sized.get_or_init(|| self.show_total(bar, total));
+            }
+            bar.set_position(bar.position().max(done));
         }
     }
 

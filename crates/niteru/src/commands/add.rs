@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use anyhow::Result;
 use niteru_encoder::{EmbedOptions, Encoder};
@@ -61,13 +60,8 @@ pub(super) fn add(
     threads: Option<NonZeroUsize>,
 ) -> Result<AddReport> {
     let bar = context.output.images_bar();
-    let sized = OnceLock::new();
-    let progress = |progress: &AddProgress| {
-        if let Some(total) = progress.total {
-            sized.get_or_init(|| context.output.show_total(&bar, total));
-        }
-        bar.set_position(progress.done);
-    };
+    let show = context.output.on_bar(&bar);
+    let progress = |progress: &AddProgress| show(progress.done, progress.total);
     let mut options = AddOptions::default();
     options.metadata = metadata;
     options.skip_duplicates = skip_duplicates;

@@ -82,11 +82,9 @@ pub(super) fn framing(
             options: EmbedOptions::default(),
         };
         let bar = context.output.images_bar();
+        let show = context.output.on_bar(&bar);
         let retrieval = collection.evaluate_encoder(&encoder, label, filter, &mut |done, total| {
-            if done == 1 {
-                context.output.show_total(&bar, total as u64);
-            }
-            bar.set_position(done as u64);
+            show(done as u64, Some(total as u64));
             ControlFlow::Continue(())
         });
         bar.finish_and_clear();

@@ -2,7 +2,6 @@
 
 mod cluster;
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
@@ -107,13 +106,8 @@ fn with_bar<T>(
     work: impl FnOnce(&IndexProgress<'_>) -> Result<T, StoreError>,
 ) -> Result<T> {
     let bar = context.output.images_bar();
-    let sized = OnceLock::new();
-    let progress = |done: usize, total: usize| {
-        sized.get_or_init(|| context.output.show_total(&bar, total as u64));
-        // Threads report out of order.
-        bar.set_position(bar.position().max(done as u64));
-    };
-    let done = work(&progress);
+    let show = context.output.on_bar(&bar);
+    let done = work(&|done, total| show(done as u64, Some(total as u64)));
     bar.finish_and_clear();
     Ok(done?)
 }

@@ -1,7 +1,7 @@
 //! `niteru add --watch`: a collection in step with folders, until stopped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result};
@@ -23,13 +23,8 @@ pub(super) fn run(
 ) -> Result<Outcome> {
     let stop = stopped_by_signals()?;
     let bar = context.output.images_bar();
-    let sized = OnceLock::new();
-    let progress = |progress: &AddProgress| {
-        if let Some(total) = progress.total {
-            sized.get_or_init(|| context.output.show_total(&bar, total));
-        }
-        bar.set_position(progress.done);
-    };
+    let show = context.output.on_bar(&bar);
+    let progress = |progress: &AddProgress| show(progress.done, progress.total);
     let watcher = Watcher {
         context,
         home,
