@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crc32fast::Hasher;
+use half::f16;
 use half::slice::HalfFloatSliceExt;
 use memmap2::Mmap;
 use rayon::prelude::*;
@@ -41,6 +42,9 @@ const BYTE_ORDER: u32 = 0x0102_0304;
 const HEADER_BYTES: usize = 128;
 const ALIGNMENT: usize = 64;
 const SECTIONS: usize = 4;
+
+/// Vectors that are copied at a time while a file is written: so long changes wait.
+const ROWS_WRITTEN: usize = 1024;
 
 /// Bytes that one thread sums at a time.
 const SUMMED: usize = 4 << 20;
@@ -189,32 +193,17 @@ impl FileSummary {
     }
 }
 
-/// A file that is written but not yet on the disk, nor in its place.
-pub(crate) struct Unfinished {
-    file: File,
-    temporary: PathBuf,
-    path: PathBuf,
+/// What is written to a file beside vectors and graph.
+pub(crate) struct Contents {
+    pub(crate) version: u64,
+    pub(crate) dimensions: usize,
+    pub(crate) ids: Vec<u64>,
+    /// One for each id.
+    pub(crate) inverse_lengths: Vec<f32>,
 }
 
-impl Unfinished {
-    /// Brings the file to the disk and to its place, and returns its length.
-    pub(crate) fn finish(self) -> io::Result<u64> {
-        let finished = self.file.sync_all().and_then(|()| {
-            std::fs::rename(&self.temporary, &self.path)?;
-            self.file.metadata()
-        });
-        let finished = finished.inspect_err(|_| remove(&self.temporary))?;
-        // The folder, too, where it can be opened; a rename that is lost leaves the older file.
-        if let Some(folder) = self
-            .path
-            .parent()
-            .and_then(|folder| File::open(folder).ok())
-        {
-            let _ = folder.sync_all();
-        }
-        Ok(finished.len())
-    }
-}
+/// Gives the first vectors of a range of rows, at least one.
+pub(crate) type VectorsOf<'a> = dyn Fn(Range<usize>) -> Vec<f16> + 'a;
 
 /// Nothing more can be done about a file that cannot be removed; the next save replaces it.
 fn remove(path: &Path) {
@@ -228,49 +217,55 @@ fn temporary(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Writes an index beside its place.
+/// Writes an index beside its place, brings it to the disk and to its place, and returns its length.
 pub(crate) fn write(
     path: &Path,
-    rows: &Rows,
+    contents: &Contents,
+    vectors: &VectorsOf<'_>,
     graph: &Graph,
-    in_graph: usize,
     stamp: &Stamp,
-) -> io::Result<Unfinished> {
+) -> io::Result<u64> {
     let temporary = temporary(path);
     let graph = graph.to_bytes().map_err(io::Error::other)?;
+    let rows = contents.ids.len() as u64;
     let header = Header {
-        dimensions: rows.dimensions() as u64,
-        rows: rows.places() as u64,
-        in_graph: in_graph as u64,
-        version: rows.version,
+        dimensions: contents.dimensions as u64,
+        rows,
+        in_graph: rows,
+        version: contents.version,
         graph_bytes: graph.len() as u64,
         stamp: *stamp,
         sums: [0; SECTIONS],
     };
-    let written = write_sections(&temporary, header, rows, &graph);
-    let file = written.inspect_err(|_| remove(&temporary))?;
-    let path = path.to_path_buf();
-    Ok(Unfinished {
-        file,
-        temporary,
-        path,
-    })
+    let written = write_sections(&temporary, header, contents, vectors, &graph);
+    let finished = written.and_then(|file| {
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        file.metadata()
+    });
+    let finished = finished.inspect_err(|_| remove(&temporary))?;
+    // The folder, too, where it can be opened; a rename that is lost leaves the older file.
+    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+        let _ = folder.sync_all();
+    }
+    Ok(finished.len())
 }
 
 fn write_sections(
     temporary: &Path,
     mut header: Header,
-    rows: &Rows,
+    contents: &Contents,
+    vectors: &VectorsOf<'_>,
     graph: &[u8],
 ) -> io::Result<File> {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(temporary)?);
     // The real one comes when the sums are known.
     file.write_all(&[0; HEADER_BYTES])?;
-    let ids = rows.ids.iter().map(|id| id.to_ne_bytes());
+    let ids = contents.ids.iter().map(|id| id.to_ne_bytes());
     header.sums[0] = section(&mut file, ids)?;
-    let inverse = rows.inverse_lengths.iter().map(|x| x.to_ne_bytes());
+    let inverse = contents.inverse_lengths.iter().map(|x| x.to_ne_bytes());
     header.sums[1] = section(&mut file, inverse)?;
-    header.sums[2] = section(&mut file, runs(rows))?;
+    header.sums[2] = section(&mut file, pieces(contents, vectors))?;
     header.sums[3] = section(&mut file, std::iter::once(graph))?;
     let mut file = file.into_inner().map_err(|error| error.into_error())?;
     io::Seek::rewind(&mut file)?;
@@ -278,19 +273,28 @@ fn write_sections(
     Ok(file)
 }
 
-/// The vectors in the pieces in which they lie.
-fn runs(rows: &Rows) -> impl Iterator<Item = &[u8]> {
-    let mut start = 0;
+/// The vectors, some rows at a time.
+fn pieces(contents: &Contents, vectors: &VectorsOf<'_>) -> impl Iterator<Item = Piece> {
+    let (mut start, rows) = (0, contents.ids.len());
     std::iter::from_fn(move || {
-        if start == rows.places() {
-            return None;
-        }
-        let run = rows.vectors.run(start..rows.places());
-        start += run.len() / rows.dimensions();
-        let bits: &[u16] = run.reinterpret_cast();
-        // SAFETY: the same memory as bytes, which have no alignment and no wrong values.
-        Some(unsafe { std::slice::from_raw_parts(bits.as_ptr().cast(), 2 * bits.len()) })
+        let end = rows.min(start + ROWS_WRITTEN);
+        (start < end).then(|| {
+            let piece = Piece(vectors(start..end));
+            start += piece.0.len() / contents.dimensions;
+            piece
+        })
     })
+}
+
+/// Vectors as bytes.
+struct Piece(Vec<f16>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        let bits: &[u16] = self.0.reinterpret_cast();
+        // SAFETY: the same memory as bytes, which have no alignment and no wrong values.
+        unsafe { std::slice::from_raw_parts(bits.as_ptr().cast(), 2 * bits.len()) }
+    }
 }
 
 /// Writes a section with zeros up to the next, and returns its sum.

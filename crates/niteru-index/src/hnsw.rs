@@ -64,6 +64,8 @@ struct State {
     graph: Option<Arc<Graph>>,
     /// The graph holds the rows at places below this.
     in_graph: usize,
+    /// Those rows hold everything up to this change.
+    built: u64,
 }
 
 /// How to build a graph.
@@ -102,13 +104,20 @@ impl HnswIndex {
 
     fn of(kernels: Kernels, rows: Rows, graph: Option<(Graph, usize)>) -> Self {
         let (graph, in_graph) = graph.unzip();
+        let in_graph = in_graph.unwrap_or(0);
+        let built = if in_graph == rows.places() {
+            rows.version
+        } else {
+            0
+        };
         Self {
             dimensions: rows.dimensions(),
             kernels,
             state: RwLock::new(State {
                 rows,
                 graph: graph.map(Arc::new),
-                in_graph: in_graph.unwrap_or(0),
+                in_graph,
+                built,
             }),
             building: Mutex::default(),
         }
@@ -133,25 +142,47 @@ impl HnswIndex {
         Ok(Self::of(kernels, rows, Some((graph, in_graph))))
     }
 
-    /// Writes graph and vectors to a file, which appears whole or not at all, and returns its bytes;
-    /// `None` when there is no graph.
+    /// Writes the graph and its vectors to a file, which appears whole or not at all, and returns its
+    /// bytes; `None` when there is no graph. What came after the last [`build`](Self::build) is not in
+    /// it: the file is at [`built_version`](Self::built_version).
     ///
     /// `stamp` says what the vectors are; a file is opened only with the stamp it was saved with.
-    /// Only one thread or process may save to a path at a time: hold a lock. Changes wait while the
-    /// file is written, though not until it is on the disk.
+    /// Only one thread or process may save to a path at a time: hold a lock. Searches and changes go on
+    /// meanwhile.
     ///
     /// # Errors
     /// What writing the file failed with, and [`IndexError::Graph`] as
     /// [`std::io::ErrorKind::Other`].
     pub fn save(&self, path: &Path, stamp: &Stamp) -> std::io::Result<Option<u64>> {
-        let unfinished = {
-            let state = self.read();
-            let Some(graph) = &state.graph else {
+        // Rows in the graph keep their places and vectors until another build: those are read bit by
+        // bit, and nobody waits for the disk.
+        let _turn = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let (graph, contents) = {
+            let State {
+                rows,
+                graph,
+                in_graph,
+                built,
+            } = &*self.read();
+            let Some(graph) = graph else {
                 return Ok(None);
             };
-            file::write(path, &state.rows, graph, state.in_graph, stamp)?
+            let contents = file::Contents {
+                version: *built,
+                dimensions: self.dimensions,
+                ids: rows.ids[..*in_graph].to_vec(),
+                inverse_lengths: rows.inverse_lengths[..*in_graph].to_vec(),
+            };
+            (Arc::clone(graph), contents)
         };
-        unfinished.finish().map(Some)
+        let vectors = |range| self.read().rows.vectors.run(range).to_vec();
+        file::write(path, &contents, &vectors, &graph, stamp).map(Some)
+    }
+
+    /// The change up to which the graph, and a file that is [saved](Self::save) now, have everything; 0
+    /// without a graph.
+    pub fn built_version(&self) -> u64 {
+        self.read().built
     }
 
     /// Whether the index has exactly this vector under the id.
@@ -189,20 +220,23 @@ impl HnswIndex {
     /// [`IndexError::Graph`]; the index stays as it was.
     pub fn build(&self, options: BuildOptions<'_>) -> Result<bool, IndexError> {
         let _turn = self.building.lock().unwrap_or_else(PoisonError::into_inner);
-        let (old, done, places) = {
+        let (old, done, places, version) = {
             let mut state = self.write();
             if state.is_worn() {
                 // Places change, so this graph is no use any more.
                 state.graph = None;
                 state.in_graph = 0;
+                state.built = 0;
                 state.rows.compact();
             }
             let places = state.rows.fix();
-            (state.graph.clone(), state.in_graph, places)
+            let version = state.rows.version;
+            if state.graph.is_some() && state.in_graph == places {
+                state.built = version;
+                return Ok(true);
+            }
+            (state.graph.clone(), state.in_graph, places, version)
         };
-        if old.is_some() && done == places {
-            return Ok(true);
-        }
         let graph = match old {
             Some(old) => old.extended(places)?,
             None => Graph::new(places)?,
@@ -221,6 +255,7 @@ impl HnswIndex {
         let mut state = self.write();
         state.graph = Some(Arc::new(graph));
         state.in_graph = places;
+        state.built = version;
         Ok(true)
     }
 

@@ -43,13 +43,13 @@ impl Collection<'_> {
 impl IndexFile {
     /// Saves an index, unless another process has saved a newer one. The lock ends with the process
     /// that holds it, however it ends.
-    pub(super) fn save(&self, index: &HnswIndex, version: u64) -> io::Result<Option<u64>> {
+    pub(super) fn save(&self, index: &HnswIndex) -> io::Result<Option<u64>> {
         if let Some(folder) = self.path.parent() {
             crate::home::create_private(folder)?;
         }
         let lock = File::create(self.path.with_extension("lock"))?;
         lock.lock()?;
-        if FileSummary::read(&self.path).is_ok_and(|there| there.version > version) {
+        if FileSummary::read(&self.path).is_ok_and(|there| there.version > index.built_version()) {
             return Ok(None);
         }
         index.save(&self.path, &self.stamp)

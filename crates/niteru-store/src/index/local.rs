@@ -95,7 +95,7 @@ impl LocalIndex {
     /// Saves the index and returns the file's length; `None` when another process has saved a newer
     /// one.
     pub(super) fn save(&self) -> Result<Option<u64>, StoreError> {
-        let saved = self.file.save(&self.index, self.index.version());
+        let saved = self.file.save(&self.index);
         saved.map_err(|source| StoreError::IndexFile {
             path: self.file.path.clone(),
             source,
