@@ -1,9 +1,10 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use half::f16;
 use niteru_kernels::Kernels;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::file::{self, FileError, Stamp};
 use crate::graph::{Comparing, Graph};
@@ -30,8 +31,8 @@ pub const WAITING: usize = 10_000;
 /// A graph is made anew when one of so many of its rows is buried.
 const BURIED_OF: usize = 4;
 
-/// Rows that are added to a graph under one read lock.
-const BUILD_CHUNK: usize = 16;
+/// Rows that are added to a graph under one read lock: so long changes wait, and searches behind them.
+const BUILD_CHUNK: usize = 4;
 
 /// Follows a graph of near neighbours (HNSW: Malkov and Yashunin, 2018; the `usearch` crate) instead of
 /// comparing all vectors.
@@ -156,7 +157,7 @@ impl HnswIndex {
     pub fn save(&self, path: &Path, stamp: &Stamp) -> std::io::Result<Option<u64>> {
         // Rows in the graph keep their places and vectors until another build: those are read bit by
         // bit, and nobody waits for the disk.
-        let _turn = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.building.lock();
         let (graph, contents) = {
             let State {
                 rows,
@@ -219,7 +220,7 @@ impl HnswIndex {
     /// # Errors
     /// [`IndexError::Graph`]; the index stays as it was.
     pub fn build(&self, options: BuildOptions<'_>) -> Result<bool, IndexError> {
-        let _turn = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.building.lock();
         let (old, done, places, version) = {
             let mut state = self.write();
             if state.is_worn() {
@@ -265,11 +266,11 @@ impl HnswIndex {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+        self.state.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+        self.state.write()
     }
 }
 
@@ -319,7 +320,8 @@ impl Insertion<'_> {
                     added.inspect_err(|_| self.next.store(self.places, Ordering::Relaxed))?;
                 }
             }
-            drop(state);
+            // To whoever waits to change something: taken again at once, it would keep them waiting.
+            RwLockReadGuard::unlock_fair(state);
             if let Some(progress) = self.options.progress {
                 progress(end, self.places);
             }
