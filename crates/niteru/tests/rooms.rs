@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("niteru-imaging", &["niteru-kernels"]),
     ("niteru-encoder", &["niteru-kernels", "niteru-imaging"]),
     ("niteru-index", &["niteru-kernels"]),
+    ("niteru-learn", &["niteru-kernels"]),
     (
         "niteru-store",
         &[
@@ -17,6 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "niteru-imaging",
             "niteru-encoder",
             "niteru-index",
+            "niteru-learn",
         ],
     ),
     (
@@ -26,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "niteru-imaging",
             "niteru-encoder",
             "niteru-index",
+            "niteru-learn",
             "niteru-store",
         ],
     ),
