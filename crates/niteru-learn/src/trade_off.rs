@@ -4,7 +4,7 @@ use crate::sorted;
 use serde::{Deserialize, Serialize};
 
 /// [`trade_off`] never gives more points than this.
-pub const TRADE_OFF_POINTS: usize = 600;
+pub const TRADE_OFF_POINTS: usize = 400;
 
 /// Two neighbouring points may differ by this share of a rate…
 const RELATIVE_STEP: f64 = 0.06;
@@ -26,8 +26,8 @@ pub struct TradeOff {
 /// everything. Between two points the curve is a step: the threshold of the first holds.
 ///
 /// Thresholds are scores that were seen, and a number just below the smallest. Where there are more
-/// than some hundreds of corners, some are left out: where both rates differ between neighbours,
-/// they differ by no more than 6 % and 0.0005. Empty when either side is empty.
+/// than 200 corners, some are left out: only between points that differ in neither rate by more
+/// than 6 % and 0.0005. Empty when either side is empty.
 pub fn trade_off(good: &[f64], bad: &[f64]) -> Vec<TradeOff> {
     if good.is_empty() || bad.is_empty() {
         return Vec::new();
@@ -45,14 +45,12 @@ fn every_threshold(good: &[f64], bad: &[f64]) -> Vec<TradeOff> {
         *threshold = threshold.clamp(f64::MIN, f64::MAX);
     }
     thresholds.dedup();
-    let above = |scores: &[f64], threshold: f64| {
-        let passed = scores.partition_point(|&score| score <= threshold);
-        (scores.len() - passed) as f64 / scores.len() as f64
-    };
+    let passed =
+        |scores: &[f64], threshold: f64| scores.partition_point(|&score| score <= threshold);
     let point = |&threshold: &f64| TradeOff {
         threshold,
-        false_alarm: above(good, threshold),
-        miss: 1.0 - above(bad, threshold),
+        false_alarm: (good.len() - passed(good, threshold)) as f64 / good.len() as f64,
+        miss: passed(bad, threshold) as f64 / bad.len() as f64,
     };
     thresholds.iter().map(point).collect()
 }

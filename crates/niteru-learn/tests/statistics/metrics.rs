@@ -148,7 +148,7 @@ fn points_of_the_curve_are_what_their_thresholds_do() {
         let confusion = Confusion::at(point.threshold, &good, &bad);
         let rates = (
             confusion.false_alarm as f64 / good.len() as f64,
-            1.0 - confusion.true_alarm as f64 / bad.len() as f64,
+            confusion.missed as f64 / bad.len() as f64,
         );
         assert_eq!((point.false_alarm, point.miss), rates);
     }
