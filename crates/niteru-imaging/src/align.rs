@@ -13,7 +13,7 @@ use plane::{Pair, Sizes};
 /// first; the best of them are refined on the second, and the best of these on the others.
 const TRIED_ON: f64 = 64.0;
 const CHOSEN_ON: f64 = 96.0;
-const REFINED_ON: [f64; 2] = [192.0, 384.0];
+const REFINED_ON: [f64; 2] = [160.0, 320.0];
 
 /// Steps of refinement on the picture of [`CHOSEN_ON`], and on the others.
 const CHOOSING_STEPS: usize = 20;
@@ -26,7 +26,7 @@ const LEAST_SIDE: usize = 16;
 const LEAST_CONTRAST: f64 = 1.5;
 
 /// A correlation below this is found between any two pictures.
-const LEAST_CORRELATION: f64 = 0.4;
+const LEAST_CORRELATION: f64 = 0.5;
 
 /// Of what is missing to a correlation of 1, a motion leaves at most this share.
 const MOST_LEFT: f64 = 0.9;
@@ -102,12 +102,12 @@ impl Alignment {
 /// shorter sides are taken to show the same length.
 ///
 /// On pictures of 64 pixels all shifts and rotations are tried by the normalised correlation of their
-/// gradients. The best are refined to parts of a pixel on up to 384 pixels, by the enhanced
+/// gradients. The best are refined to parts of a pixel on up to 320 pixels, by the enhanced
 /// correlation coefficient (G. Evangelidis, E. Psarakis, "Parametric Image Alignment Using Enhanced
 /// Correlation Coefficient Maximization", 2008), which does not see brightness and contrast.
 ///
 /// The result is not certain where a picture has no structure or hardly any pixels, where the sides'
-/// ratios are more than a quarter apart, where the correlation is below 0.4 or not clearly better than
+/// ratios are more than a quarter apart, where the correlation is below 0.5 or not clearly better than
 /// as the pictures lie, where another motion does nearly as well (a round thing, a regular pattern),
 /// or where the motion is larger than `options` allow.
 pub fn align(reference: &Picture, moving: &Picture, options: AlignOptions) -> Alignment {

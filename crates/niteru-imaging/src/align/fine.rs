@@ -1,7 +1,7 @@
 use super::plane::Pair;
 
 /// Steps end where the next one moves no pixel by more than this.
-const SETTLED: f64 = 0.003;
+const SETTLED: f64 = 0.02;
 
 /// A fit needs this share of the reference's pixels.
 const LEAST_OVERLAP: f64 = 0.3;
