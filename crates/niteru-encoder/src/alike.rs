@@ -4,8 +4,7 @@ use niteru_imaging::Picture;
 use niteru_kernels::Kernels;
 use serde::Serialize;
 
-use crate::Encoder;
-use crate::encoder::PatchFeatures;
+use crate::{Encoder, FeatureMap};
 
 /// Neighbours of a pair of patches join its places while they agree at least so well, as a share of the
 /// pair's own agreement.
@@ -67,7 +66,7 @@ impl Encoder {
 
 /// One of the two pictures.
 struct Side {
-    features: PatchFeatures,
+    features: FeatureMap,
     /// What the network sees: left, top, width and height in fractions of the picture.
     view: [f64; 4],
 }
@@ -319,7 +318,7 @@ mod tests {
             data[patch * 3..][..3].copy_from_slice(values);
         }
         Side {
-            features: PatchFeatures {
+            features: FeatureMap {
                 rows: 3,
                 columns: 4,
                 dimensions: 3,

@@ -8,8 +8,8 @@ use niteru_kernels::{Kernels, Precision};
 use rayon::prelude::*;
 
 use crate::arch::{
-    ClipConfig, ClipScratch, Compute, EfficientNet, EfficientNetScratch, Parts, TextTower,
-    Threading, VisionTower,
+    ClipConfig, ClipScratch, Compute, EfficientNet, EfficientNetScratch, FeatureMap, Parts,
+    TextTower, Threading, VisionTower,
 };
 use crate::catalogue::{CatalogueEntry, catalogue};
 use crate::fingerprint::Fingerprint;
@@ -116,17 +116,17 @@ impl TextSide {
     }
 }
 
-/// The patch features of one picture: a grid of embedding-like vectors.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PatchFeatures {
-    /// Rows of the grid, from the top.
-    pub rows: usize,
-    /// Columns of the grid, from the left.
-    pub columns: usize,
-    /// Length of each vector.
-    pub dimensions: usize,
-    /// f32, axis order `[row][column][dimension]`, not normalised.
-    pub data: Vec<f32>,
+/// What sizes of [`Pixels`] a network makes feature maps of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputSize {
+    /// Squares of this side, in pixels.
+    Square(usize),
+    /// Any. The last maps are so many times smaller than the picture, so sides that are multiples of it
+    /// are seen whole.
+    Any {
+        /// Pixels to a cell of the last map, along each side.
+        stride: usize,
+    },
 }
 
 /// Why something could not be embedded.
@@ -331,24 +331,56 @@ impl Encoder {
     /// CLIP: every patch token after the last layer, final norm and projection (so in the space of
     /// the embeddings). EfficientNet-Lite: the last feature map, whose mean is the embedding before
     /// normalisation.
-    pub fn patch_features(&self, picture: &Picture) -> PatchFeatures {
+    pub fn patch_features(&self, picture: &Picture) -> FeatureMap {
         let pixels = self.preprocess.apply(picture);
         let compute = Compute {
             kernels: self.kernels,
             threading: Threading::All,
         };
-        let (grid, data) = self.with_scratch(|scratch| match &self.network {
+        self.with_scratch(|scratch| match &self.network {
             Network::EfficientNet(network) => {
                 network.patches(compute, &pixels, &mut scratch.efficientnet)
             }
             Network::Clip(tower) => tower.patches(compute, &pixels, &mut scratch.clip),
-        });
-        PatchFeatures {
-            rows: grid,
-            columns: grid,
-            dimensions: self.dimensions,
-            data,
+        })
+    }
+
+    /// How many depths [`Encoder::feature_maps`] can give: blocks of EfficientNet-Lite, layers of CLIP.
+    pub fn depths(&self) -> usize {
+        match &self.network {
+            Network::EfficientNet(network) => network.blocks(),
+            Network::Clip(tower) => tower.layers(),
         }
+    }
+
+    /// What [`Encoder::feature_maps`] takes.
+    pub fn input_size(&self) -> InputSize {
+        match &self.network {
+            Network::EfficientNet(_) => InputSize::Any { stride: 32 },
+            Network::Clip(_) => InputSize::Square(self.preprocess.side()),
+        }
+    }
+
+    /// The feature maps at some depths of the network, counted from 0 and rising; what lies after the
+    /// last of them is not computed. On the calling thread alone.
+    ///
+    /// EfficientNet-Lite: what a block gives, half as many rows and columns after each stride. CLIP: the
+    /// patch tokens after a layer.
+    ///
+    /// # Panics
+    /// When `depths` does not rise or reaches [`Encoder::depths`], or the size is none of
+    /// [`Encoder::input_size`].
+    pub fn feature_maps(&self, pixels: &Pixels, depths: &[usize]) -> Vec<FeatureMap> {
+        let compute = Compute {
+            kernels: self.kernels,
+            threading: Threading::One,
+        };
+        self.with_scratch(|scratch| match &self.network {
+            Network::EfficientNet(network) => {
+                network.block_maps(compute, pixels, depths, &mut scratch.efficientnet)
+            }
+            Network::Clip(tower) => tower.layer_maps(compute, pixels, depths, &mut scratch.clip),
+        })
     }
 
     /// Embeds texts; one unit vector for each, in order.

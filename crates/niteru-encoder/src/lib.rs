@@ -36,7 +36,7 @@ mod tokenizer;
 mod weights;
 
 pub use alike::{AlikePlaces, Place};
-pub use arch::ConfigError;
+pub use arch::{ConfigError, FeatureMap};
 pub use cache::{
     Manifest, ManifestFile, ModelCache, ModelError, ModelFiles, ModelState, ModelStatus, Network,
     Pulled, Role,
@@ -45,7 +45,7 @@ pub use catalogue::{
     CatalogueEntry, DEFAULT_MODEL, HubWeights, ModelKind, Source, catalogue, find_in_catalogue,
 };
 pub use causes::with_causes;
-pub use encoder::{EmbedError, Encoder, PatchFeatures};
+pub use encoder::{EmbedError, Encoder, InputSize};
 pub use fetch::{
     FetchError, FetchEvent, Hub, HubFile, HubRevision, Member, Pip, SavedFile, Watch, Wheel,
     WheelFile,

@@ -66,24 +66,30 @@ enum Rounding {
 /// One picture as a network reads it: f32, axis order `[row][column][channel]`, RGB, normalised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pixels {
-    side: usize,
+    height: usize,
+    width: usize,
     data: Vec<f32>,
 }
 
 impl Pixels {
-    /// Rows, which equal the columns.
-    pub fn side(&self) -> usize {
-        self.side
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
     }
 
-    /// `side × side × 3` values.
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// `height × width × 3` values.
     pub fn data(&self) -> &[f32] {
         &self.data
     }
 
     /// The same, left and right exchanged.
     pub(crate) fn mirrored(&self) -> Pixels {
-        let rows = self.data.chunks_exact(3 * self.side);
+        let rows = self.data.chunks_exact(3 * self.width);
         let data = rows
             .flat_map(|row| row.as_chunks::<3>().0.iter().rev().copied())
             .flatten()
@@ -252,13 +258,18 @@ impl Preprocess {
         }
     }
 
-    /// Prepares one picture.
+    /// Prepares one picture: a square of [`Preprocess::side`].
     pub fn apply(&self, picture: &Picture) -> Pixels {
         let shown = match self.framing {
             Framing::Centre => self.centre(picture),
             framing => View::of(picture, framing).picture(picture, self.crop, self.filter),
         };
-        let data = shown
+        self.normalise(&shown)
+    }
+
+    /// The numbers of a picture as it is, of any size: neither resized nor cropped.
+    pub fn normalise(&self, picture: &Picture) -> Pixels {
+        let data = picture
             .pixels()
             .as_chunks::<3>()
             .0
@@ -266,7 +277,8 @@ impl Preprocess {
             .flat_map(|rgb| std::array::from_fn::<f32, 3, _>(|c| self.table[c][rgb[c] as usize]))
             .collect();
         Pixels {
-            side: self.crop as usize,
+            height: picture.height() as usize,
+            width: picture.width() as usize,
             data,
         }
     }

@@ -48,7 +48,8 @@ impl Padding {
 pub struct DepthwiseConv {
     kernel: usize,
     stride: usize,
-    padding: Padding,
+    /// `None`: "same" for each input.
+    padding: Option<Padding>,
     channels: usize,
     weights: Vec<f32>,
     bias: Vec<f32>,
@@ -68,6 +69,26 @@ impl DepthwiseConv {
         kernel: usize,
         stride: usize,
         padding: Padding,
+        activation: Activation,
+    ) -> Self {
+        let conv = DepthwiseConv::same(weights, bias, kernel, stride, activation);
+        Self {
+            padding: Some(padding),
+            ..conv
+        }
+    }
+
+    /// A convolution that pads every input as [`Padding::same`] says for its size; else as
+    /// [`DepthwiseConv::new`].
+    ///
+    /// # Panics
+    /// When `kernel` or `stride` is 0, or a length does not fit.
+    #[track_caller]
+    pub fn same(
+        weights: &[f32],
+        bias: &[f32],
+        kernel: usize,
+        stride: usize,
         activation: Activation,
     ) -> Self {
         assert!(
@@ -90,7 +111,7 @@ impl DepthwiseConv {
         Self {
             kernel,
             stride,
-            padding,
+            padding: None,
             channels,
             weights: packed,
             bias,
@@ -103,6 +124,12 @@ impl DepthwiseConv {
         self.channels
     }
 
+    /// Zeros around an input of this height and width.
+    pub fn padding(&self, height: usize, width: usize) -> Padding {
+        self.padding
+            .unwrap_or_else(|| Padding::same(height, width, self.kernel, self.stride))
+    }
+
     /// Height and width of the output for an input of this height and width; 0 where the padded
     /// input is smaller than the kernel.
     pub fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
@@ -110,9 +137,10 @@ impl DepthwiseConv {
             Some(rest) => rest / self.stride + 1,
             None => 0,
         };
+        let padding = self.padding(height, width);
         (
-            size(height + self.padding.top + self.padding.bottom),
-            size(width + self.padding.left + self.padding.right),
+            size(height + padding.top + padding.bottom),
+            size(width + padding.left + padding.right),
         )
     }
 
@@ -190,6 +218,8 @@ const ROWS: usize = 3;
 struct Lines<'a> {
     input: Image<'a>,
     conv: &'a DepthwiseConv,
+    /// Zeros before the first column.
+    left: usize,
     taps: [Taps; ROWS],
     /// Rows of output, and pixels in each.
     height: usize,
@@ -215,9 +245,12 @@ impl<'a> Lines<'a> {
         out: &'a mut [f32],
     ) -> Self {
         let height = out.len() / (width * conv.channels);
+        let Padding {
+            top: above, left, ..
+        } = conv.padding(input.height(), input.width());
         let mut taps = [Taps::default(); ROWS];
         for (y, taps) in (first..first + height).zip(&mut taps) {
-            let (rows, top) = conv.taps(y, conv.padding.top, input.height());
+            let (rows, top) = conv.taps(y, above, input.height());
             let row = input.position(top..top + rows.len());
             *taps = Taps {
                 start: rows.start,
@@ -228,6 +261,7 @@ impl<'a> Lines<'a> {
         Self {
             input,
             conv,
+            left,
             taps,
             height,
             width,
@@ -241,9 +275,7 @@ impl<'a> Lines<'a> {
         let channels = self.conv.channels;
         for (at, out) in self.out.chunks_exact_mut(channels).enumerate() {
             let (rows, x) = (self.taps[at / self.width], at % self.width);
-            let (taps, column) = self
-                .conv
-                .taps(x, self.conv.padding.left, self.input.width());
+            let (taps, column) = self.conv.taps(x, self.left, self.input.width());
             for c in (first..channels).step_by(S::LANES) {
                 let mut sum = load_at(s, &self.conv.bias, c);
                 for (row, ky) in (rows.row..).zip(rows.start..rows.end) {
@@ -307,7 +339,7 @@ fn pixels<S: Simd, const KERNEL: usize, const STRIDE: usize, const COUNT: usize>
     lines: &mut Lines,
     x: usize,
 ) -> usize {
-    let (width, left) = (lines.input.width(), lines.conv.padding.left);
+    let (width, left) = (lines.input.width(), lines.left);
     let across = (COUNT - 1) * STRIDE + KERNEL;
     // Which of the input columns under the kernel are in the image.
     let start = left.saturating_sub(x * STRIDE).min(across);
@@ -348,6 +380,7 @@ fn block<
     let Lines {
         input,
         conv,
+        left,
         taps: rows,
         height,
         width,
@@ -358,7 +391,7 @@ fn block<
     let pitch = input.width() * channels;
     let weights = conv.weights.as_ptr();
     // Where the kernel's first column would be; that may lie before the image.
-    let origin = (x * STRIDE) as isize - conv.padding.left as isize;
+    let origin = (x * STRIDE) as isize - *left as isize;
     let column = input
         .data()
         .as_ptr()

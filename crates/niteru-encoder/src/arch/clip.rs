@@ -9,7 +9,7 @@ use niteru_kernels::{Activation, Kernels};
 use serde::Deserialize;
 
 use super::transformer::{Norm, Transformer, TransformerScratch, TransformerShape};
-use super::{Care, Compute, Linear, PartError, Parts, pixel_order, sized};
+use super::{Care, Compute, FeatureMap, Linear, PartError, Parts, pixel_order, sized};
 use crate::preprocess::Pixels;
 
 /// The end-of-text id that old configurations state, although the vocabulary has it last.
@@ -416,7 +416,7 @@ impl VisionTower {
         self.project(compute, &rows)
     }
 
-    /// Features of each patch in the space of the embeddings, `[grid², dimensions]`.
+    /// Features of each patch in the space of the embeddings.
     ///
     /// The pooled token's final norm and projection are applied to every patch token.
     pub(crate) fn patches(
@@ -424,13 +424,55 @@ impl VisionTower {
         compute: Compute,
         image: &Pixels,
         scratch: &mut ClipScratch,
-    ) -> (usize, Vec<f32>) {
+    ) -> FeatureMap {
         let tokens = self.embed_patches(compute, &[image], scratch);
         let hidden = self.config.vision.hidden;
         let x = &mut scratch.tokens[..tokens * hidden];
         self.transformer
             .forward(compute, x, &[tokens], &mut scratch.transformer);
-        (self.config.grid(), self.project(compute, &x[hidden..]))
+        FeatureMap {
+            rows: self.config.grid(),
+            columns: self.config.grid(),
+            dimensions: self.config.dimensions,
+            data: self.project(compute, &x[hidden..]),
+        }
+    }
+
+    /// The patch tokens after some layers, `[grid²][hidden]` for each, in the order of the network;
+    /// layers after the last of them are not run.
+    ///
+    /// # Panics
+    /// When there is no such layer, `layers` does not rise, or the image was prepared for another model.
+    pub(crate) fn layer_maps(
+        &self,
+        compute: Compute,
+        image: &Pixels,
+        layers: &[usize],
+        scratch: &mut ClipScratch,
+    ) -> Vec<FeatureMap> {
+        assert!(layers.is_sorted_by(|a, b| a < b), "layers {layers:?}");
+        let tokens = self.embed_patches(compute, &[image], scratch);
+        let (hidden, grid) = (self.config.vision.hidden, self.config.grid());
+        let x = &mut scratch.tokens[..tokens * hidden];
+        let mut next = 0;
+        let after = |&last: &usize| {
+            let transformer = &mut scratch.transformer;
+            self.transformer
+                .forward_layers(next..last + 1, compute, x, &[tokens], transformer);
+            next = last + 1;
+            FeatureMap {
+                rows: grid,
+                columns: grid,
+                dimensions: hidden,
+                data: x[hidden..].to_vec(),
+            }
+        };
+        layers.iter().map(after).collect()
+    }
+
+    /// How many layers there are.
+    pub(crate) fn layers(&self) -> usize {
+        self.config.vision.layers
     }
 
     fn project(&self, compute: Compute, rows: &[f32]) -> Vec<f32> {
@@ -459,12 +501,10 @@ impl VisionTower {
         let inputs = side * row;
         let patches = sized(&mut scratch.patches, images.len() * count * inputs);
         for (image, patches) in images.iter().zip(patches.chunks_mut(count * inputs)) {
-            assert_eq!(
-                image.side(),
-                self.config.image_side,
-                "prepared for another model"
-            );
-            let width = image.side() * 3;
+            let own = self.config.image_side;
+            let size = (image.height(), image.width());
+            assert_eq!(size, (own, own), "prepared for another model");
+            let width = image.width() * 3;
             for (index, patch) in patches.chunks_mut(inputs).enumerate() {
                 let corner = index / grid * side * width + index % grid * row;
                 for (y, to) in patch.chunks_mut(row).enumerate() {

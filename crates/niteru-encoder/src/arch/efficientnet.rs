@@ -9,7 +9,10 @@
 use niteru_kernels::{Activation, DepthwiseConv, Image, Padding, Rows};
 use rayon::prelude::*;
 
-use super::{Care, Compute, Linear, PartError, Parts, TensorSource, Threading, pixel_order, sized};
+use super::{
+    Care, Compute, FeatureMap, Linear, PartError, Parts, TensorSource, Threading, pixel_order,
+    sized,
+};
 use crate::preprocess::Pixels;
 use crate::weights::WeightsError;
 
@@ -151,6 +154,33 @@ struct Block {
     project: Linear,
 }
 
+/// Height and width of a feature map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct MapSize {
+    height: usize,
+    width: usize,
+}
+
+impl MapSize {
+    fn of(image: &Pixels) -> MapSize {
+        MapSize {
+            height: image.height(),
+            width: image.width(),
+        }
+    }
+
+    fn strided(self, stride: usize) -> MapSize {
+        MapSize {
+            height: self.height.div_ceil(stride),
+            width: self.width.div_ceil(stride),
+        }
+    }
+
+    fn pixels(self) -> usize {
+        self.height * self.width
+    }
+}
+
 /// The whole network up to the last feature map.
 pub(crate) struct EfficientNet {
     side: usize,
@@ -187,13 +217,10 @@ impl EfficientNet {
     pub(crate) fn load(parts: &mut Parts<'_>, variant: Variant) -> Result<EfficientNet, PartError> {
         let stem = Folded::new("_conv_stem", "_bn0", [STEM_CHANNELS, 3, 3, 3]);
         let stem = stem.linear(parts, (NEIGHBOURHOOD, STEM_CHANNELS), Care::Sensitive)?;
-        let shapes = variant.blocks();
-        let mut side = (variant.side as usize).div_ceil(2);
-        let mut blocks = Vec::with_capacity(shapes.len());
-        for (i, shape) in shapes.into_iter().enumerate() {
-            blocks.push(Block::load(parts, i, shape, side)?);
-            side = side.div_ceil(shape.stride);
-        }
+        let shapes = variant.blocks().into_iter().enumerate();
+        let blocks = shapes
+            .map(|(i, shape)| Block::load(parts, i, shape))
+            .collect::<Result<Vec<_>, _>>()?;
         let last = blocks
             .last()
             .map_or(STEM_CHANNELS, |block| block.shape.output);
@@ -243,54 +270,95 @@ impl EfficientNet {
 
     /// Mean of the last feature map of one image.
     fn embed(&self, compute: Compute, image: &Pixels, scratch: &mut ImageScratch, out: &mut [f32]) {
-        let grid = self.features(compute, image, scratch);
-        let features = &scratch.features[..grid * grid * HEAD_CHANNELS];
+        let pixels = self.features(compute, image, scratch).pixels();
+        let features = &scratch.features[..pixels * HEAD_CHANNELS];
         compute
             .kernels
-            .mean_rows(Rows::new(features, grid * grid, HEAD_CHANNELS), out);
+            .mean_rows(Rows::new(features, pixels, HEAD_CHANNELS), out);
     }
 
-    /// The last feature map, `[grid², 1280]`, and its side.
+    /// The last feature map, of 1280 channels.
     pub(crate) fn patches(
         &self,
         compute: Compute,
         image: &Pixels,
         scratch: &mut EfficientNetScratch,
-    ) -> (usize, Vec<f32>) {
+    ) -> FeatureMap {
         let scratch = &mut scratch.of(1)[0];
-        let grid = self.features(compute, image, scratch);
-        (
-            grid,
-            scratch.features[..grid * grid * HEAD_CHANNELS].to_vec(),
-        )
+        let size = self.features(compute, image, scratch);
+        FeatureMap {
+            rows: size.height,
+            columns: size.width,
+            dimensions: HEAD_CHANNELS,
+            data: scratch.features[..size.pixels() * HEAD_CHANNELS].to_vec(),
+        }
     }
 
-    /// Fills `scratch.features`; returns the side of the map.
-    fn features(&self, compute: Compute, image: &Pixels, scratch: &mut ImageScratch) -> usize {
-        assert_eq!(image.side(), self.side, "prepared for another model");
-        let mut side = self.run_stem(compute, image, scratch);
+    /// What some blocks give, in the order of the network; blocks after the last of them are not run.
+    /// The image may have any size.
+    ///
+    /// # Panics
+    /// When there is no such block, or `blocks` does not rise.
+    pub(crate) fn block_maps(
+        &self,
+        compute: Compute,
+        image: &Pixels,
+        blocks: &[usize],
+        scratch: &mut EfficientNetScratch,
+    ) -> Vec<FeatureMap> {
+        assert!(blocks.is_sorted_by(|a, b| a < b), "blocks {blocks:?}");
+        let scratch = &mut scratch.of(1)[0];
+        let mut size = self.run_stem(compute, image, scratch);
+        let mut next = 0;
+        blocks
+            .iter()
+            .map(|&last| {
+                for block in &self.blocks[next..=last] {
+                    size = block.forward(compute, size, scratch);
+                }
+                next = last + 1;
+                let dimensions = self.blocks[last].shape.output;
+                FeatureMap {
+                    rows: size.height,
+                    columns: size.width,
+                    dimensions,
+                    data: scratch.map[..size.pixels() * dimensions].to_vec(),
+                }
+            })
+            .collect()
+    }
+
+    /// How many blocks there are.
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Fills `scratch.features`; returns the size of the map.
+    fn features(&self, compute: Compute, image: &Pixels, scratch: &mut ImageScratch) -> MapSize {
+        let size = (image.height(), image.width());
+        assert_eq!(size, (self.side, self.side), "prepared for another model");
+        let mut size = self.run_stem(compute, image, scratch);
         for block in &self.blocks {
-            side = block.forward(compute, side, scratch);
+            size = block.forward(compute, size, scratch);
         }
-        let pixels = side * side;
-        let map = &scratch.map[..pixels * self.head.weight.k()];
-        let features = sized(&mut scratch.features, pixels * HEAD_CHANNELS);
+        let map = &scratch.map[..size.pixels() * self.head.weight.k()];
+        let features = sized(&mut scratch.features, size.pixels() * HEAD_CHANNELS);
         self.head.forward(compute, map, Activation::Relu6, features);
-        side
+        size
     }
 
     /// 3×3 convolution with stride 2, as a product over gathered neighbourhoods.
-    fn run_stem(&self, compute: Compute, image: &Pixels, scratch: &mut ImageScratch) -> usize {
-        let out = self.side.div_ceil(2);
-        let line = out * NEIGHBOURHOOD;
-        let map = sized(&mut scratch.map, out * out * STEM_CHANNELS);
-        let band = (compute.threads() * BAND_FLOATS / line).clamp(1, out);
+    fn run_stem(&self, compute: Compute, image: &Pixels, scratch: &mut ImageScratch) -> MapSize {
+        let out = MapSize::of(image).strided(2);
+        let line = out.width * NEIGHBOURHOOD;
+        let map = sized(&mut scratch.map, out.pixels() * STEM_CHANNELS);
+        let band = (compute.threads() * BAND_FLOATS / line).clamp(1, out.height);
         let columns = sized(&mut scratch.columns, band * line);
-        for (index, map) in map.chunks_mut(band * out * STEM_CHANNELS).enumerate() {
-            let rows = map.len() / (out * STEM_CHANNELS);
+        for (index, map) in map.chunks_mut(band * out.width * STEM_CHANNELS).enumerate() {
+            let rows = map.len() / (out.width * STEM_CHANNELS);
             let columns = &mut columns[..rows * line];
             let gather = |(row, to): (usize, &mut [f32])| {
-                self.gather(image, index * band + row, to);
+                gather(image, index * band + row, to);
             };
             match compute.threading {
                 Threading::One => columns.chunks_mut(line).enumerate().for_each(gather),
@@ -300,30 +368,30 @@ impl EfficientNet {
         }
         out
     }
+}
 
-    /// The neighbourhoods under row `y` of the stem's output: `[column][3][3][3]`, zeros where they
-    /// leave the image.
-    fn gather(&self, image: &Pixels, y: usize, to: &mut [f32]) {
-        let padding = Padding::same(self.side, self.side, 3, 2);
-        let width = self.side * 3;
-        for ky in 0..3 {
-            let line = (2 * y + ky)
-                .checked_sub(padding.top)
-                .filter(|&y| y < self.side)
-                .map_or(&[][..], |y| &image.data()[y * width..][..width]);
-            for (x, to) in to.as_chunks_mut::<NEIGHBOURHOOD>().0.iter_mut().enumerate() {
-                let to = &mut to.as_chunks_mut::<9>().0[ky];
-                // Three pixels beside each other lie together.
-                let first = (2 * x).checked_sub(padding.left);
-                match first.and_then(|x| line.get(3 * x..)?.first_chunk::<9>()) {
-                    Some(pixels) => *to = *pixels,
-                    None => {
-                        for (kx, to) in to.chunks_mut(3).enumerate() {
-                            let column = (2 * x + kx).checked_sub(padding.left);
-                            match column.and_then(|x| line.get(3 * x..3 * x + 3)) {
-                                Some(pixel) => to.copy_from_slice(pixel),
-                                None => to.fill(0.0),
-                            }
+/// The neighbourhoods under row `y` of the stem's output: `[column][3][3][3]`, zeros where they leave
+/// the image.
+fn gather(image: &Pixels, y: usize, to: &mut [f32]) {
+    let padding = Padding::same(image.height(), image.width(), 3, 2);
+    let width = image.width() * 3;
+    for ky in 0..3 {
+        let line = (2 * y + ky)
+            .checked_sub(padding.top)
+            .filter(|&y| y < image.height())
+            .map_or(&[][..], |y| &image.data()[y * width..][..width]);
+        for (x, to) in to.as_chunks_mut::<NEIGHBOURHOOD>().0.iter_mut().enumerate() {
+            let to = &mut to.as_chunks_mut::<9>().0[ky];
+            // Three pixels beside each other lie together.
+            let first = (2 * x).checked_sub(padding.left);
+            match first.and_then(|x| line.get(3 * x..)?.first_chunk::<9>()) {
+                Some(pixels) => *to = *pixels,
+                None => {
+                    for (kx, to) in to.chunks_mut(3).enumerate() {
+                        let column = (2 * x + kx).checked_sub(padding.left);
+                        match column.and_then(|x| line.get(3 * x..3 * x + 3)) {
+                            Some(pixel) => to.copy_from_slice(pixel),
+                            None => to.fill(0.0),
                         }
                     }
                 }
@@ -333,13 +401,8 @@ impl EfficientNet {
 }
 
 impl Block {
-    /// Block `i` of the network, on a map of `side × side` pixels.
-    fn load(
-        parts: &mut Parts<'_>,
-        i: usize,
-        shape: BlockShape,
-        side: usize,
-    ) -> Result<Block, PartError> {
+    /// Block `i` of the network.
+    fn load(parts: &mut Parts<'_>, i: usize, shape: BlockShape) -> Result<Block, PartError> {
         let folded = |conv: &str, norm: &str, shape| {
             Folded::new(
                 &format!("_blocks.{i}.{conv}"),
@@ -361,29 +424,21 @@ impl Block {
         let area = kernel * kernel;
         let weight = parts.vector(&name, channels * area, |source| depthwise.weight(source))?;
         let bias = depthwise.bias(parts)?;
-        let padding = Padding::same(side, side, kernel, shape.stride);
         let activation = Activation::Relu6;
         let project = folded("_project_conv", "_bn2", [output, channels, 1, 1]);
         Ok(Block {
             shape,
             expand,
-            depthwise: DepthwiseConv::new(
-                &weight,
-                &bias,
-                kernel,
-                shape.stride,
-                padding,
-                activation,
-            ),
+            depthwise: DepthwiseConv::same(&weight, &bias, kernel, shape.stride, activation),
             project: project.linear(parts, (channels, output), Care::Usual)?,
         })
     }
 
-    /// Reads and replaces `scratch.map`; returns the new side.
+    /// Reads and replaces `scratch.map`; returns the new size.
     ///
     /// Works in bands of output rows: the input rows that a band needs are expanded, filtered and
     /// projected before the next band begins. Rows that two bands share are expanded once and moved.
-    fn forward(&self, compute: Compute, side: usize, scratch: &mut ImageScratch) -> usize {
+    fn forward(&self, compute: Compute, size: MapSize, scratch: &mut ImageScratch) -> MapSize {
         let BlockShape {
             kernel,
             stride,
@@ -392,32 +447,31 @@ impl Block {
             ..
         } = self.shape;
         let channels = self.shape.expanded();
-        let (out, padding) = (
-            side.div_ceil(stride),
-            Padding::same(side, side, kernel, stride).top,
-        );
-        let map = &scratch.map[..side * side * input];
-        let next = sized(&mut scratch.next, out * out * output);
+        let MapSize { height, width } = size;
+        let out = size.strided(stride);
+        let padding = self.depthwise.padding(height, width).top;
+        let map = &scratch.map[..size.pixels() * input];
+        let next = sized(&mut scratch.next, out.pixels() * output);
         let floats = compute.threads() * BAND_FLOATS;
-        let band = (floats / (side * channels * stride)).clamp(1, out);
+        let band = (floats / (width * channels * stride)).clamp(1, out.height);
         let rows_in_band = (band - 1) * stride + kernel;
         let expanded = sized(
             &mut scratch.expanded,
-            rows_in_band.min(side) * side * channels,
+            rows_in_band.min(height) * width * channels,
         );
-        let filtered = sized(&mut scratch.filtered, band * out * channels);
+        let filtered = sized(&mut scratch.filtered, band * out.width * channels);
 
         // Rows of the map that `expanded` holds.
         let mut held = 0..0usize;
         let mut first = 0;
-        for next in next.chunks_mut(band * out * output) {
-            let rows = next.len() / (out * output);
+        for next in next.chunks_mut(band * out.width * output) {
+            let rows = next.len() / (out.width * output);
             let from = (first * stride).saturating_sub(padding);
             let to = ((first + rows - 1) * stride + kernel)
                 .saturating_sub(padding)
-                .min(side);
-            let filtered = &mut filtered[..rows * out * channels];
-            let line = side * channels;
+                .min(height);
+            let filtered = &mut filtered[..rows * out.width * channels];
+            let line = width * channels;
             let source = match &self.expand {
                 None => &map[from * line..to * line],
                 Some(expand) => {
@@ -425,16 +479,16 @@ impl Block {
                     let start = from.saturating_sub(held.start) * line;
                     expanded.copy_within(start..start + kept * line, 0);
                     let fresh = &mut expanded[kept * line..(to - from) * line];
-                    let pixels = &map[(from + kept) * side * input..to * side * input];
+                    let pixels = &map[(from + kept) * width * input..to * width * input];
                     expand.forward(compute, pixels, Activation::Relu6, fresh);
                     held = from..to;
                     &expanded[..(to - from) * line]
                 }
             };
-            let band = Image::band(source, from..to, side, side, channels);
+            let band = Image::band(source, from..to, height, width, channels);
             compute.depthwise(band, &self.depthwise, first..first + rows, filtered);
             if self.shape.skips() {
-                let start = first * out * output;
+                let start = first * out.width * output;
                 next.copy_from_slice(&map[start..start + next.len()]);
                 self.project.add(compute, filtered, next);
             } else {

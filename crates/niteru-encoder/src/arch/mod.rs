@@ -20,6 +20,19 @@ pub(crate) use parts::{PartError, Parts};
 
 use crate::weights::{Weights, WeightsError};
 
+/// A grid of feature vectors that a network makes of one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureMap {
+    /// Rows of the grid, from the top.
+    pub rows: usize,
+    /// Columns of the grid, from the left.
+    pub columns: usize,
+    /// Length of each vector.
+    pub dimensions: usize,
+    /// f32, axis order `[row][column][dimension]`, not normalised.
+    pub data: Vec<f32>,
+}
+
 /// Where a network's tensors come from: a file of weights, or a generator for speed measurements.
 pub(crate) trait TensorSource {
     /// The tensor `name`, contiguous and row-major, which must have `shape`.

@@ -117,6 +117,21 @@ impl Transformer {
         self.run(&self.layers, compute, x, lengths, scratch);
     }
 
+    /// Runs some layers in place, as [`Transformer::forward`].
+    ///
+    /// # Panics
+    /// When there are no such layers.
+    pub(super) fn forward_layers(
+        &self,
+        layers: Range<usize>,
+        compute: Compute,
+        x: &mut [f32],
+        lengths: &[usize],
+        scratch: &mut TransformerScratch,
+    ) {
+        self.run(&self.layers[layers], compute, x, lengths, scratch);
+    }
+
     /// Runs all layers and returns only the rows in `pooled`, one of each sequence and in their order,
     /// `[pooled.len(), hidden]`.
     ///

@@ -213,3 +213,34 @@ fn a_band_without_the_needed_rows_is_refused() {
     let band = Image::band(&[1.0; 4], 2..3, 6, 4, 1);
     Kernels::detect().depthwise_rows(band, &conv, 2..3, &mut [0.0; 4]);
 }
+
+#[test]
+fn same_padding_follows_the_input() {
+    let (channels, kernel) = (5, 5);
+    let mut noise = Noise::new(11);
+    let (weights, bias) = (noise.take(channels * kernel * kernel), noise.take(channels));
+    for (height, width, stride) in [(8, 12, 2), (9, 7, 2), (1, 6, 1), (6, 1, 2)] {
+        let input = noise.take(height * width * channels);
+        let image = Image::new(&input, height, width, channels);
+        let same = DepthwiseConv::same(&weights, &bias, kernel, stride, Activation::Relu6);
+        let padding = Padding::same(height, width, kernel, stride);
+        let fixed = DepthwiseConv::new(&weights, &bias, kernel, stride, padding, Activation::Relu6);
+        let (rows, columns) = same.output_size(height, width);
+        assert_eq!(
+            (rows, columns),
+            (height.div_ceil(stride), width.div_ceil(stride))
+        );
+        for kernels in Kernels::available() {
+            let mut got = [
+                vec![0.0; rows * columns * channels],
+                vec![1.0; rows * columns * channels],
+            ];
+            kernels.depthwise(image, &same, &mut got[0]);
+            kernels.depthwise(image, &fixed, &mut got[1]);
+            assert_eq!(
+                got[0], got[1],
+                "{height}×{width} stride {stride} {kernels:?}"
+            );
+        }
+    }
+}
