@@ -38,6 +38,22 @@ impl TryFrom<Stored> for Spread {
 }
 
 impl Spread {
+    /// As [`of`](Self::of), where the scale is known about before there are values: they weigh as much as
+    /// `weight` values of the scale `prior`. So a few values that happen to agree do not make everything
+    /// else look unusual.
+    pub fn with_prior(values: &[f64], prior: f64, weight: f64) -> Self {
+        let own = Self::of(values);
+        let count = values.iter().filter(|x| x.is_finite()).count() as f64;
+        let square = (count * own.scale * own.scale + weight * prior * prior) / (count + weight);
+        match square.is_finite() && square > 0.0 && count > 0.0 {
+            true => Self {
+                scale: square.sqrt(),
+                ..own
+            },
+            false => own,
+        }
+    }
+
     /// Of the finite values among these; 0 and 1 when there is none.
     ///
     /// The scale is 1.4826 times the median absolute deviation (MAD). Where more than half of the

@@ -12,6 +12,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("niteru-index", &["niteru-kernels"]),
     ("niteru-learn", &["niteru-kernels"]),
     (
+        "niteru-inspect",
+        &[
+            "niteru-kernels",
+            "niteru-imaging",
+            "niteru-encoder",
+            "niteru-learn",
+        ],
+    ),
+    (
         "niteru-store",
         &[
             "niteru-kernels",
@@ -29,6 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "niteru-encoder",
             "niteru-index",
             "niteru-learn",
+            "niteru-inspect",
             "niteru-store",
         ],
     ),

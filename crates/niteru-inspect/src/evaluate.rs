@@ -1,0 +1,249 @@
+//! How well an inspector tells good from bad, and where.
+
+use std::path::{Path, PathBuf};
+
+use niteru_imaging::{HeatError, Limits, Mask, Picture};
+use niteru_learn::{
+    Confusion, Interval, MapError, PixelQuality, PixelScores, TradeOff, auroc, auroc_interval,
+    average_precision, clopper_pearson, trade_off,
+};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::time::Instant;
+
+use crate::inspector::{Inspection, Inspector, Verdict};
+use crate::train::Skipped;
+
+/// A picture of known quality.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whether it is good.
+    pub good: bool,
+    /// A picture whose white pixels are the defect.
+    pub mask: Option<PathBuf>,
+}
+
+/// What an inspector said of a picture of known quality.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whether it is good.
+    pub good: bool,
+    /// What the inspector said.
+    pub verdict: Verdict,
+    /// Its score.
+    pub score: f64,
+}
+
+/// A share with its confidence interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Rate {
+    /// 0…1; `None` where there is nothing to have a share of.
+    pub value: Option<f64>,
+    /// 95 % (Clopper and Pearson).
+    pub interval: Interval,
+}
+
+/// How well an inspector did on pictures of known quality.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Quality {
+    /// Good pictures.
+    pub good: usize,
+    /// Bad pictures.
+    pub bad: usize,
+    /// The threshold that verdicts were made with.
+    pub threshold: f64,
+    /// Area under the ROC curve of pictures' scores; `None` without good or without bad pictures.
+    pub auroc: Option<f64>,
+    /// 95 % (Hanley and McNeil, Newcombe's method 5).
+    pub auroc_interval: Option<Interval>,
+    /// Area under the precision-recall curve (average precision).
+    pub aupr: Option<f64>,
+    /// At the threshold, with bad as what is to be found.
+    pub f1: Option<f64>,
+    /// Share of good pictures that were stopped.
+    pub false_alarm: Rate,
+    /// Share of bad pictures that passed.
+    pub miss: Rate,
+    /// Over all pixels of the bad pictures that have masks.
+    pub pixel_auroc: Option<f64>,
+    /// Per-region overlap up to a false-positive rate of 0.3.
+    pub pro: Option<f64>,
+    /// From decoded file to verdict, on one thread: median.
+    pub milliseconds_per_image: Option<f64>,
+    /// False-alarm and miss rate at every threshold that changes one.
+    pub trade_off: Vec<TradeOff>,
+    /// Good pictures that were stopped and bad ones that passed, the worst first.
+    pub mistakes: Vec<Judged>,
+    /// Files that could not be used.
+    pub skipped: Vec<Skipped>,
+}
+
+/// An evaluation cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// A heat map could not be made.
+    #[error("a heat map could not be made")]
+    Heat(#[from] HeatError),
+    /// A heat map does not fit a mask.
+    #[error("a heat map could not be compared with its mask")]
+    Map(#[from] MapError),
+}
+
+struct Done {
+    judged: Judged,
+    milliseconds: f64,
+    inspection: Inspection,
+}
+
+/// Inspects pictures of known quality and compares.
+///
+/// `each` is told of every picture, from several threads.
+///
+/// # Errors
+/// When heat maps cannot be made or compared; a file that cannot be read is only skipped.
+pub fn evaluate(
+    inspector: &Inspector<'_>,
+    known: &[Known],
+    limits: &Limits,
+    each: &(dyn Fn() + Sync),
+) -> Result<Quality, EvaluateError> {
+    let mut pixels = PixelScores::new();
+    let (mut judged, mut times, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    // In parts, so that no more heat maps are held than needed.
+    for part in known.chunks(64) {
+        let done: Vec<Result<Done, Failed>> = part
+            .par_iter()
+            .map(|known| {
+                let done = judge(inspector, known, limits);
+                each();
+                done
+            })
+            .collect();
+        for (known, done) in part.iter().zip(done) {
+            match done {
+                Ok(done) => {
+                    match add_pixels(&mut pixels, &done, known, limits) {
+                        Ok(()) => {}
+                        Err(Failed::File(reason)) => {
+                            skipped.push(skip(known.mask.as_deref(), reason))
+                        }
+                        Err(Failed::Other(error)) => return Err(error),
+                    }
+                    judged.push(done.judged);
+                    times.push(done.milliseconds);
+                }
+                Err(Failed::File(reason)) => skipped.push(skip(Some(&known.path), reason)),
+                Err(Failed::Other(error)) => return Err(error),
+            }
+        }
+    }
+    Ok(quality(inspector, judged, times, pixels.finish(), skipped))
+}
+
+enum Failed {
+    File(String),
+    Other(EvaluateError),
+}
+
+fn skip(path: Option<&Path>, reason: String) -> Skipped {
+    Skipped {
+        path: path.unwrap_or(Path::new("")).to_path_buf(),
+        reason,
+    }
+}
+
+fn open(path: &Path, limits: &Limits) -> Result<Picture, Failed> {
+    Picture::open(path, limits)
+        .map_err(|error| Failed::File(niteru_encoder::with_causes(error.reason())))
+}
+
+fn judge(inspector: &Inspector<'_>, known: &Known, limits: &Limits) -> Result<Done, Failed> {
+    let began = Instant::now();
+    let picture = open(&known.path, limits)?;
+    let inspection = inspector
+        .inspect(&picture)
+        .map_err(|error| Failed::Other(error.into()))?;
+    Ok(Done {
+        milliseconds: began.elapsed().as_secs_f64() * 1e3,
+        judged: Judged {
+            path: known.path.clone(),
+            good: known.good,
+            verdict: inspection.verdict,
+            score: inspection.score,
+        },
+        inspection,
+    })
+}
+
+/// Compares the heat map with the mask, in the mask's pixels.
+fn add_pixels(
+    pixels: &mut PixelScores,
+    done: &Done,
+    known: &Known,
+    limits: &Limits,
+) -> Result<(), Failed> {
+    let Some(path) = &known.mask else {
+        return Ok(());
+    };
+    let mask = Mask::from_picture(&open(path, limits)?);
+    let heat = done.inspection.heat.resized(mask.width(), mask.height());
+    let (width, height) = (mask.width() as usize, mask.height() as usize);
+    pixels
+        .add(heat.data(), Some(mask.cells()), width, height)
+        .map_err(|error| Failed::Other(error.into()))
+}
+
+fn quality(
+    inspector: &Inspector<'_>,
+    judged: Vec<Judged>,
+    mut times: Vec<f64>,
+    pixels: PixelQuality,
+    skipped: Vec<Skipped>,
+) -> Quality {
+    let threshold = inspector.promise().threshold;
+    let scores = |good: bool| -> Vec<f64> {
+        let of_kind = judged.iter().filter(|judged| judged.good == good);
+        of_kind.map(|judged| judged.score).collect()
+    };
+    let (good, bad) = (scores(true), scores(false));
+    let confusion = Confusion::at(threshold, &good, &bad);
+    times.sort_unstable_by(f64::total_cmp);
+    let mut mistakes: Vec<Judged> = judged
+        .into_iter()
+        .filter(|judged| judged.good != (judged.verdict == Verdict::Ok))
+        .collect();
+    let distance = |judged: &Judged| (judged.score - threshold).abs();
+    mistakes.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
+    Quality {
+        good: good.len(),
+        bad: bad.len(),
+        threshold,
+        auroc: auroc(&good, &bad),
+        auroc_interval: auroc_interval(&good, &bad, 0.95),
+        aupr: average_precision(&good, &bad),
+        f1: confusion.f1(),
+        false_alarm: rate(stopped(threshold, &good), good.len()),
+        miss: rate(bad.len() - stopped(threshold, &bad), bad.len()),
+        pixel_auroc: pixels.auroc,
+        pro: pixels.pro,
+        milliseconds_per_image: times.get(times.len() / 2).copied(),
+        trade_off: trade_off(&good, &bad),
+        mistakes,
+        skipped,
+    }
+}
+
+fn stopped(threshold: f64, scores: &[f64]) -> usize {
+    scores.iter().filter(|&&score| score > threshold).count()
+}
+
+fn rate(count: usize, of: usize) -> Rate {
+    Rate {
+        value: (of > 0).then(|| count as f64 / of as f64),
+        interval: clopper_pearson(count as u64, of as u64, 0.95),
+    }
+}

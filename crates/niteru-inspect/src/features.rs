@@ -1,0 +1,153 @@
+//! What an inspector reads of a picture.
+
+use niteru_encoder::{Encoder, FeatureMap};
+use niteru_imaging::{Mask, Picture};
+use niteru_kernels::Kernels;
+
+use crate::recipe::Detector;
+use crate::texture;
+use crate::view::{Luminance, View};
+
+/// All features of one picture.
+pub(crate) struct Features {
+    /// Size of the picture, in pixels.
+    pub(crate) size: (u32, u32),
+    /// One for each detector.
+    pub(crate) maps: Vec<FeatureMap>,
+    /// For each cell of each map whether it counts.
+    pub(crate) counts: Vec<Vec<bool>>,
+    /// Mean and standard deviation of each dimension of the maps that describe the whole.
+    pub(crate) whole: Vec<f32>,
+    /// The grain of the whole picture.
+    pub(crate) grain: Vec<f32>,
+    pub(crate) luminance: Luminance,
+    /// What counts of the picture; `None`: all of it.
+    pub(crate) area: Option<Mask>,
+}
+
+impl Features {
+    /// `area` is what counts of the picture, of any size; `None`: all of it.
+    pub(crate) fn of(
+        encoder: &Encoder,
+        view: &View,
+        detectors: &[Detector],
+        picture: &Picture,
+        area: Option<&Mask>,
+    ) -> Features {
+        let maps = view.maps(encoder, picture, detectors);
+        let counts: Vec<Vec<bool>> = maps.iter().map(|map| counting(map, area)).collect();
+        let described = detectors.iter().zip(maps.iter().zip(&counts));
+        let whole = described
+            .filter(|(detector, _)| detector.describes)
+            .flat_map(|(_, (map, counts))| summary(map, counts))
+            .collect();
+        let luminance = view.luminance(picture);
+        Features {
+            size: (picture.width(), picture.height()),
+            counts,
+            whole,
+            grain: texture::grain(&luminance),
+            luminance,
+            area: area.cloned(),
+            maps,
+        }
+    }
+
+    /// Cosine similarity of the whole pictures, −1…1; 0 where one has no direction.
+    pub(crate) fn likeness(kernels: Kernels, a: &[f32], b: &[f32]) -> f32 {
+        let product = kernels.dot(a, b);
+        let lengths = kernels.dot(a, a).sqrt() * kernels.dot(b, b).sqrt();
+        match lengths > 0.0 && product.is_finite() && lengths.is_finite() {
+            true => (product / lengths).clamp(-1.0, 1.0),
+            false => 0.0,
+        }
+    }
+}
+
+/// Which cells of a map count. If no cell is at least half inside the area, all those with any of it do.
+fn counting(map: &FeatureMap, area: Option<&Mask>) -> Vec<bool> {
+    let cells = map.rows * map.columns;
+    let Some(area) = area else {
+        return vec![true; cells];
+    };
+    let scaled = area.for_size(map.columns as u32, map.rows as u32);
+    match scaled.cells().iter().any(|&counts| counts) {
+        true => scaled.cells().to_vec(),
+        false => touched(area, map.columns, map.rows),
+    }
+}
+
+fn touched(area: &Mask, columns: usize, rows: usize) -> Vec<bool> {
+    let mut cells = vec![false; columns * rows];
+    let (width, height) = (area.width() as usize, area.height() as usize);
+    for (at, _) in area
+        .cells()
+        .iter()
+        .enumerate()
+        .filter(|(_, counts)| **counts)
+    {
+        let (x, y) = (at % width, at / width);
+        cells[y * rows / height * columns + x * columns / width] = true;
+    }
+    cells
+}
+
+/// Means and standard deviations over the cells that count.
+fn summary(map: &FeatureMap, counts: &[bool]) -> Vec<f32> {
+    let d = map.dimensions;
+    let (mut mean, mut square) = (vec![0.0f64; d], vec![0.0f64; d]);
+    let mut cells = 0.0f64;
+    for (vector, _) in map
+        .data
+        .chunks_exact(d)
+        .zip(counts)
+        .filter(|(_, counts)| **counts)
+    {
+        cells += 1.0;
+        for (at, &value) in vector.iter().enumerate() {
+            mean[at] += f64::from(value);
+            square[at] += f64::from(value) * f64::from(value);
+        }
+    }
+    let cells = cells.max(1.0);
+    let deviations = mean.iter().zip(&square).map(|(sum, square)| {
+        let mean = sum / cells;
+        (square / cells - mean * mean).max(0.0).sqrt() as f32
+    });
+    let deviations: Vec<f32> = deviations.collect();
+    let means = mean.iter().map(|sum| (sum / cells) as f32);
+    means.chain(deviations).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_area_of_a_speck_still_has_a_cell() {
+        let map = FeatureMap {
+            rows: 3,
+            columns: 4,
+            dimensions: 1,
+            data: vec![0.0; 12],
+        };
+        let mut cells = vec![false; 120 * 90];
+        cells[50 * 120 + 100] = true;
+        let area = Mask::new(120, 90, cells).unwrap();
+        let counts = counting(&map, Some(&area));
+        assert_eq!(counts.iter().filter(|counts| **counts).count(), 1);
+        assert!(counts[4 + 3]);
+    }
+
+    #[test]
+    fn a_summary_is_of_what_counts() {
+        let map = FeatureMap {
+            rows: 1,
+            columns: 3,
+            dimensions: 2,
+            data: vec![1.0, 5.0, 3.0, 5.0, 100.0, 100.0],
+        };
+        assert_eq!(summary(&map, &[true, true, false]), [2.0, 5.0, 1.0, 0.0]);
+        assert_eq!(summary(&map, &[false; 3]), [0.0; 4]);
+    }
+}

@@ -1,0 +1,76 @@
+//! The stored form of an inspector: a mark, a version, and what was learnt (postcard).
+
+use niteru_encoder::Encoder;
+
+use crate::inspector::{Inspector, InspectorError, Learnt};
+
+/// What a stored inspector begins with.
+const MARK: &[u8; 8] = b"NITEINSP";
+
+/// Counts changes of the form, and of the arithmetic that scores hang on.
+const VERSION: u32 = 1;
+
+/// More good pictures than any home has; what claims more is damaged.
+const MOST_BYTES: usize = 1 << 30;
+
+impl<'e> Inspector<'e> {
+    /// The inspector as bytes, to be stored.
+    ///
+    /// # Errors
+    /// When it cannot be written, which no trained inspector can't.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, InspectorError> {
+        let mut bytes = MARK.to_vec();
+        bytes.extend(VERSION.to_le_bytes());
+        postcard::to_extend(&self.learnt, bytes)
+            .map_err(|error| InspectorError::Stored(error.to_string()))
+    }
+
+    /// Reads what [`Inspector::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or of a newer version, or the encoder is not the one that the
+    /// inspector was trained with.
+    pub fn from_bytes(bytes: &[u8], encoder: &'e Encoder) -> Result<Inspector<'e>, InspectorError> {
+        let stored = |reason: &str| InspectorError::Stored(reason.to_string());
+        if bytes.len() > MOST_BYTES {
+            return Err(stored("it is larger than an inspector can be"));
+        }
+        let rest = bytes
+            .strip_prefix(MARK)
+            .ok_or_else(|| stored("it is no inspector"))?;
+        let (version, rest) = rest
+            .split_first_chunk::<4>()
+            .ok_or_else(|| stored("it is cut off"))?;
+        match u32::from_le_bytes(*version) {
+            VERSION => {}
+            newer if newer > VERSION => {
+                let reason = format!("it has format {newer}, this program reads up to {VERSION}");
+                return Err(InspectorError::Stored(reason));
+            }
+            other => return Err(InspectorError::Stored(format!("it has format {other}"))),
+        }
+        let learnt: Learnt =
+            postcard::from_bytes(rest).map_err(|error| stored(&error.to_string()))?;
+        if !learnt.is_sound() {
+            return Err(stored("its parts do not fit together"));
+        }
+        Inspector::ready(encoder, learnt)
+    }
+}
+
+impl Learnt {
+    /// Whether the parts fit together, as of what was stored must be asked.
+    fn is_sound(&self) -> bool {
+        let view = self.view;
+        let usual = view.usual.is_finite() && view.usual >= 1.0;
+        let whole = self.memory.whole.dimensions();
+        usual
+            && (1..=crate::MOST_TILES).contains(&view.tiles)
+            && self.memory.is_sound(&self.detectors)
+            && self.fusion.is_sound(&self.detectors)
+            && self.region_threshold.is_finite()
+            && self.region_threshold > 0.0
+            && self.promise.threshold.is_finite()
+            && self.good.iter().all(|good| good.whole.len() == whole)
+    }
+}

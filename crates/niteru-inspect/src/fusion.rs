@@ -1,0 +1,223 @@
+//! From many distances to one score and one heat map.
+//!
+//! Each distance is brought to robust standard deviations of good pictures that the memory had not seen.
+//! The detectors that decide vote together. The pixels' texture and the whole picture add to them only
+//! what is beyond [`SILENT`], so that where they see nothing they bring no noise either.
+
+use niteru_imaging::{HeatError, HeatMap};
+use niteru_learn::Spread;
+use serde::{Deserialize, Serialize};
+
+use crate::memory::Measured;
+use crate::recipe::Detector;
+
+/// Farthest patches of a picture that are averaged: one alone is noise.
+const TOP: usize = 3;
+
+/// Robust standard deviations of good pictures that texture and whole picture are silent below.
+const SILENT: f64 = 3.0;
+
+/// A picture is unlike all good ones when its usual patch is so many robust standard deviations of
+/// patches farther than that of any good picture. Measured: defects reach 4, other products begin at 15.
+const UNLIKE: f64 = 8.0;
+
+/// Scale of logarithms of distances that is expected before good pictures are seen, and how many pictures
+/// that expectation weighs as much as. Measured on textured surfaces and parts.
+const USUAL_SCALE: f64 = 0.12;
+const USUAL_WEIGHT: f64 = 10.0;
+
+/// Heat beyond this says no more, and its square is a number.
+const MOST_HEAT: f32 = 1e6;
+
+/// Logarithms of distances begin here: 0 has none.
+const LEAST_DISTANCE: f64 = 1e-6;
+
+/// How distances of good pictures are spread.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fusion {
+    /// Of each detector: logarithms of the farthest patches' distance.
+    tops: Vec<Spread>,
+    /// Of each detector: distances of patches.
+    patches: Vec<Spread>,
+    /// Logarithms of whole pictures' distances.
+    whole: Spread,
+    /// Logarithms of the distances of whole pictures' grain.
+    grain: Spread,
+    /// Logarithms of the most unusual texture's distance.
+    texture: Spread,
+    /// Distances of textures.
+    texture_cells: Spread,
+    /// From here on, a picture is unlike all good ones.
+    unlike: f64,
+}
+
+/// What a score is made of, in robust standard deviations of good pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoreParts {
+    /// Patches of the network's features.
+    pub patches: f64,
+    /// The whole picture's features.
+    pub whole: f64,
+    /// The texture of pixels, where it is most unusual.
+    pub texture: f64,
+    /// The grain of the whole picture.
+    pub grain: f64,
+    /// The usual patch, in robust standard deviations of patches: far above those of good pictures when
+    /// the picture is unlike them all.
+    pub usual_patch: f64,
+}
+
+impl ScoreParts {
+    /// The score: the patches', and of the others what is beyond 3. Finite.
+    pub fn score(&self) -> f64 {
+        let beyond = [self.whole, self.texture, self.grain].map(|z| (z - SILENT).max(0.0));
+        self.patches + beyond.iter().sum::<f64>()
+    }
+}
+
+impl Fusion {
+    /// From good pictures, each measured with a memory that does not hold it.
+    pub(crate) fn of(detectors: &[Detector], good: &[Measured]) -> Fusion {
+        let spread = |value: &dyn Fn(&Measured) -> Option<f64>| {
+            let values: Vec<f64> = good.iter().filter_map(value).collect();
+            Spread::with_prior(&values, USUAL_SCALE, USUAL_WEIGHT)
+        };
+        let of_patches = |detector: usize| {
+            let cells = good.iter().flat_map(|measured| &measured.cells[detector]);
+            let distances = cells.flatten().map(|nearest| f64::from(nearest.distance));
+            Spread::of(&distances.collect::<Vec<f64>>())
+        };
+        let mut fusion = Fusion {
+            tops: (0..detectors.len())
+                .map(|at| spread(&|measured: &Measured| Some(top(measured, at))))
+                .collect(),
+            patches: (0..detectors.len()).map(of_patches).collect(),
+            whole: spread(&|measured: &Measured| Some(logarithm(f64::from(measured.whole)))),
+            grain: spread(&|measured: &Measured| Some(logarithm(f64::from(measured.grain)))),
+            texture: spread(&texture),
+            texture_cells: texture_cells(good),
+            unlike: f64::INFINITY,
+        };
+        let farthest = good
+            .iter()
+            .map(|measured| fusion.unlikeness(detectors, measured))
+            .fold(0.0, f64::max);
+        fusion.unlike = farthest + UNLIKE;
+        fusion
+    }
+
+    pub(crate) fn is_sound(&self, detectors: &[Detector]) -> bool {
+        self.tops.len() == detectors.len()
+            && self.patches.len() == detectors.len()
+            && !self.unlike.is_nan()
+    }
+
+    pub(crate) fn parts(&self, detectors: &[Detector], measured: &Measured) -> ScoreParts {
+        let deciding = detectors.iter().enumerate().filter(|(_, d)| d.decides);
+        let votes: Vec<f64> = deciding
+            .map(|(at, _)| self.tops[at].z(top(measured, at)))
+            .collect();
+        ScoreParts {
+            patches: votes.iter().sum::<f64>() / votes.len().max(1) as f64,
+            whole: self.whole.z(logarithm(f64::from(measured.whole))),
+            texture: texture(measured).map_or(0.0, |texture| self.texture.z(texture)),
+            grain: self.grain.z(logarithm(f64::from(measured.grain))),
+            usual_patch: self.unlikeness(detectors, measured),
+        }
+    }
+
+    /// Whether the whole picture is unlike all good ones: another product, another camera.
+    pub(crate) fn is_unlike(&self, detectors: &[Detector], measured: &Measured) -> bool {
+        self.unlikeness(detectors, measured) > self.unlike
+    }
+
+    /// The usual patch's distance, in robust standard deviations of good patches: the least over the
+    /// detectors that decide.
+    pub(crate) fn unlikeness(&self, detectors: &[Detector], measured: &Measured) -> f64 {
+        let deciding = detectors.iter().enumerate().filter(|(_, d)| d.decides);
+        let usual = deciding.map(|(at, _)| {
+            let cells = measured.cells[at].iter().flatten();
+            let mut distances: Vec<f32> = cells.map(|nearest| nearest.distance).collect();
+            distances.sort_unstable_by(f32::total_cmp);
+            let median = distances.get(distances.len() / 2).copied().unwrap_or(0.0);
+            self.patches[at].z(f64::from(median))
+        });
+        usual.fold(f64::INFINITY, f64::min)
+    }
+
+    /// How far each place of a picture is from the good ones, in robust standard deviations of patches:
+    /// the root mean square over the detectors that locate, and what texture adds beyond [`SILENT`].
+    /// Never below 0.
+    pub(crate) fn heat(
+        &self,
+        detectors: &[Detector],
+        measured: &Measured,
+        (width, height): (u32, u32),
+    ) -> Result<HeatMap, HeatError> {
+        let mut sum = vec![0.0f32; width as usize * height as usize];
+        let locating: Vec<usize> = (0..detectors.len())
+            .filter(|&at| detectors[at].locates)
+            .collect();
+        for &at in &locating {
+            let (rows, columns) = measured.grids[at];
+            let z = |cell: &Option<_>| {
+                let z = |nearest: &crate::bank::Nearest| {
+                    self.patches[at].z(f64::from(nearest.distance)) as f32
+                };
+                cell.as_ref().map_or(0.0, z)
+            };
+            let values = measured.cells[at].iter().map(z).collect();
+            let map = HeatMap::new(columns as u32, rows as u32, values)?;
+            let share = 1.0 / locating.len() as f32;
+            let map = map.resized(width, height);
+            let values = sum.iter_mut().zip(map.data());
+            values.for_each(|(sum, z)| *sum += share * z.clamp(0.0, MOST_HEAT).powi(2));
+        }
+        sum.iter_mut().for_each(|square| *square = square.sqrt());
+        if let Some(texture) = &measured.texture {
+            let beyond = |&distance: &f32| {
+                (self.texture_cells.z(f64::from(distance)) - SILENT).clamp(0.0, MOST_HEAT.into())
+                    as f32
+            };
+            let values = texture.data.iter().map(beyond).collect();
+            let map = HeatMap::new(texture.columns as u32, texture.rows as u32, values)?;
+            let map = map.resized(width, height);
+            sum.iter_mut()
+                .zip(map.data())
+                .for_each(|(sum, z)| *sum += z);
+        }
+        HeatMap::new(width, height, sum)
+    }
+}
+
+fn logarithm(distance: f64) -> f64 {
+    distance.max(LEAST_DISTANCE).ln()
+}
+
+/// Logarithm of the mean distance of the farthest patches.
+fn top(measured: &Measured, detector: usize) -> f64 {
+    let cells = measured.cells[detector].iter().flatten();
+    let mut distances: Vec<f32> = cells.map(|nearest| nearest.distance).collect();
+    distances.sort_unstable_by(|a, b| b.total_cmp(a));
+    distances.truncate(TOP);
+    let sum: f64 = distances.iter().copied().map(f64::from).sum();
+    logarithm(sum / distances.len().max(1) as f64)
+}
+
+/// Logarithm of the most unusual texture's distance.
+fn texture(measured: &Measured) -> Option<f64> {
+    let map = measured.texture.as_ref()?;
+    let most = map.data.iter().copied().max_by(f32::total_cmp)?;
+    Some(logarithm(f64::from(most)))
+}
+
+/// The spread of textures' distances; of every 7th cell, which tell as much as all.
+fn texture_cells(good: &[Measured]) -> Spread {
+    let maps = good.iter().filter_map(|measured| measured.texture.as_ref());
+    let cells = maps.flat_map(|map| map.data.iter().step_by(7));
+    Spread::of(
+        &cells
+            .map(|&distance| f64::from(distance))
+            .collect::<Vec<f64>>(),
+    )
+}

@@ -1,0 +1,299 @@
+//! A trained inspector: pictures in, verdicts out.
+
+use std::path::{Path, PathBuf};
+
+use niteru_encoder::Encoder;
+use niteru_imaging::{HeatError, HeatMap, HeatScale, Mask, Picture, Rect};
+use niteru_kernels::Kernels;
+use niteru_learn::{Calibration, Promise};
+use serde::{Deserialize, Serialize};
+
+use crate::features::Features;
+use crate::fusion::{Fusion, ScoreParts};
+use crate::memory::{Measured, Memory, PackedMemory};
+use crate::recipe::Detector;
+use crate::regions::{Region, meets, regions};
+use crate::view::View;
+
+/// Cells of a heat map along the shorter side of a usual picture, for each tile.
+const HEAT_CELLS: f64 = 64.0;
+
+/// Cells of a heat map along a side at most.
+const MOST_HEAT_CELLS: f64 = 1024.0;
+
+/// What an inspector says of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Like the good ones.
+    #[serde(rename = "OK")]
+    Ok,
+    /// Its score is above the threshold.
+    #[serde(rename = "NG")]
+    Ng,
+    /// Unlike anything seen in training: another product, or another camera.
+    #[serde(rename = "UNLIKE")]
+    Unlike,
+}
+
+impl Verdict {
+    /// `OK`, `NG` or `UNLIKE`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Ok => "OK",
+            Verdict::Ng => "NG",
+            Verdict::Unlike => "UNLIKE",
+        }
+    }
+}
+
+/// A good picture that an inspector remembers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GoodPicture {
+    /// Its file when it was learnt from.
+    pub path: PathBuf,
+    /// Width and height, in pixels.
+    pub size: (u32, u32),
+    /// Description of the whole picture.
+    pub(crate) whole: Vec<f32>,
+}
+
+/// All that is stored of an inspector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Learnt {
+    /// Hexadecimal digits of the encoder's fingerprint.
+    pub(crate) fingerprint: String,
+    pub(crate) model: String,
+    pub(crate) detectors: Vec<Detector>,
+    pub(crate) view: View,
+    pub(crate) area: Option<Area>,
+    pub(crate) memory: Memory,
+    pub(crate) fusion: Fusion,
+    pub(crate) calibration: Calibration,
+    pub(crate) promise: Promise,
+    /// A place of a heat map is part of a region from here on.
+    pub(crate) region_threshold: f32,
+    pub(crate) good: Vec<GoodPicture>,
+}
+
+/// What counts of a picture, as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Area {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) cells: Vec<bool>,
+}
+
+impl Area {
+    pub(crate) fn mask(&self) -> Result<Mask, HeatError> {
+        Mask::new(self.width, self.height, self.cells.clone())
+    }
+}
+
+/// The good picture that is most like an inspected one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NearestGood {
+    /// Its file.
+    pub path: PathBuf,
+    /// Cosine similarity of the whole pictures, −1…1.
+    pub similarity: f32,
+}
+
+/// What an inspector found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspection {
+    /// What it says.
+    pub verdict: Verdict,
+    /// In robust standard deviations of good pictures; finite. Above the threshold is NG.
+    pub score: f64,
+    /// What the score is made of.
+    pub parts: ScoreParts,
+    /// The inspector's.
+    pub threshold: f64,
+    /// Share of good pictures that score as high or higher, above 0…1 (split conformal).
+    pub p_value: f64,
+    /// Places that differ, the worst first; none of a picture that is OK, unless it has some.
+    pub regions: Vec<Region>,
+    /// `None` only of an inspector without good pictures, which training does not make.
+    pub nearest_good: Option<NearestGood>,
+    /// How far each place is from the good pictures, in robust standard deviations of patches.
+    pub heat: HeatMap,
+    /// Unit vector of how the worst region differs; `None` without regions.
+    pub defect: Option<Vec<f32>>,
+}
+
+/// A trained inspector with the encoder that it was trained with.
+pub struct Inspector<'e> {
+    encoder: &'e Encoder,
+    pub(crate) learnt: Learnt,
+    packed: PackedMemory,
+    area: Option<Mask>,
+}
+
+/// An inspector cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectorError {
+    /// It was trained with another model, or the model in another precision or framing.
+    #[error(
+        "the inspector was trained with {trained}, not with {given} as it is now; \
+         use the same model and precision, or train it again"
+    )]
+    OtherModel {
+        /// Model and start of the fingerprint that it was trained with.
+        trained: String,
+        /// What was given.
+        given: String,
+    },
+    /// The stored form is damaged, or of a newer version.
+    #[error("the stored inspector cannot be read: {0}; restore a backup, or train it again")]
+    Stored(String),
+}
+
+impl<'e> Inspector<'e> {
+    /// Makes what was learnt ready for an encoder.
+    pub(crate) fn ready(
+        encoder: &'e Encoder,
+        learnt: Learnt,
+    ) -> Result<Inspector<'e>, InspectorError> {
+        let given = encoder.fingerprint().to_string();
+        if given != learnt.fingerprint {
+            let named = |model: &str, fingerprint: &str| {
+                format!("{model} ({})", fingerprint.get(..12).unwrap_or(fingerprint))
+            };
+            return Err(InspectorError::OtherModel {
+                trained: named(&learnt.model, &learnt.fingerprint),
+                given: named(encoder.model(), &given),
+            });
+        }
+        let area = learnt.area.as_ref().map(Area::mask).transpose();
+        Ok(Inspector {
+            packed: learnt.memory.pack(encoder.kernels()),
+            area: area.map_err(|error| InspectorError::Stored(error.to_string()))?,
+            encoder,
+            learnt,
+        })
+    }
+
+    /// Judges one picture, on the calling thread.
+    ///
+    /// # Errors
+    /// When a distance is not a finite number, which no picture makes.
+    pub fn inspect(&self, picture: &Picture) -> Result<Inspection, HeatError> {
+        let learnt = &self.learnt;
+        let features = Features::of(
+            self.encoder,
+            &learnt.view,
+            &learnt.detectors,
+            picture,
+            self.area.as_ref(),
+        );
+        let measured = self.packed.measure(&features);
+        let parts = learnt.fusion.parts(&learnt.detectors, &measured);
+        let score = parts.score();
+        let verdict = match score > learnt.promise.threshold {
+            _ if learnt.fusion.is_unlike(&learnt.detectors, &measured) => Verdict::Unlike,
+            true => Verdict::Ng,
+            false => Verdict::Ok,
+        };
+        let size = heat_size(&learnt.view, features.size);
+        let heat = learnt.fusion.heat(&learnt.detectors, &measured, size)?;
+        let regions = regions(learnt, &heat, &measured, picture, verdict);
+        Ok(Inspection {
+            verdict,
+            score,
+            parts,
+            threshold: learnt.promise.threshold,
+            p_value: learnt.calibration.p_value(score),
+            defect: regions
+                .first()
+                .and_then(|worst| self.defect(&features, &measured, worst.rect())),
+            nearest_good: self.nearest_good(&features.whole),
+            regions,
+            heat,
+        })
+    }
+
+    /// How the patches of a place differ from the nearest good ones, as a unit vector: of the locating
+    /// detector with the most cells.
+    fn defect(&self, features: &Features, measured: &Measured, place: Rect) -> Option<Vec<f32>> {
+        let locating =
+            (0..self.learnt.detectors.len()).filter(|&at| self.learnt.detectors[at].locates);
+        let finest = locating.max_by_key(|&at| measured.cells[at].len())?;
+        let (map, bank) = (&features.maps[finest], &self.learnt.memory.banks[finest]);
+        let mut sum = vec![0.0f32; map.dimensions];
+        for (at, cell) in measured.cells[finest].iter().enumerate() {
+            let Some(nearest) = cell else { continue };
+            if !meets(place, at, (map.rows, map.columns), features.size) {
+                continue;
+            }
+            let own = &map.data[at * map.dimensions..][..map.dimensions];
+            let pairs = own.iter().zip(bank.row(nearest.patch));
+            sum.iter_mut()
+                .zip(pairs)
+                .for_each(|(sum, (own, good))| *sum += own - good);
+        }
+        self.kernels().normalize(&mut sum).map(|_| sum)
+    }
+
+    fn nearest_good(&self, whole: &[f32]) -> Option<NearestGood> {
+        let likeness = |good: &GoodPicture| Features::likeness(self.kernels(), whole, &good.whole);
+        let scored = self.learnt.good.iter().map(|good| (likeness(good), good));
+        let (similarity, good) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(NearestGood {
+            path: good.path.clone(),
+            similarity,
+        })
+    }
+
+    fn kernels(&self) -> Kernels {
+        self.encoder.kernels()
+    }
+
+    /// The scale of all heat maps of this inspector: nothing is shown below what good pictures have.
+    pub fn heat_scale(&self) -> Result<HeatScale, HeatError> {
+        heat_scale(self.learnt.region_threshold)
+    }
+
+    /// What its threshold holds.
+    pub fn promise(&self) -> &Promise {
+        &self.learnt.promise
+    }
+
+    /// The model that it was trained with.
+    pub fn model(&self) -> &str {
+        &self.learnt.model
+    }
+
+    /// The good pictures that it was trained with.
+    pub fn good(&self) -> &[GoodPicture] {
+        &self.learnt.good
+    }
+
+    /// Scores of the good pictures that were held out, in rising order.
+    pub fn good_scores(&self) -> &[f64] {
+        self.learnt.calibration.scores()
+    }
+}
+
+impl GoodPicture {
+    /// The file's name, for people.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        Path::new(name).to_string_lossy().into_owned()
+    }
+}
+
+/// 0 is what patches of good pictures usually have; colours begin well below a region's threshold.
+pub(crate) fn heat_scale(region_threshold: f32) -> Result<HeatScale, HeatError> {
+    HeatScale::new(0.0, 3.0 * region_threshold)?.visible_from(0.6 * region_threshold)
+}
+
+/// Width and height of the heat map of a picture.
+pub(crate) fn heat_size(view: &View, (width, height): (u32, u32)) -> (u32, u32) {
+    let scale = HEAT_CELLS * f64::from(view.tiles) / view.usual;
+    let cells = |side: u32| {
+        (f64::from(side) * scale)
+            .round()
+            .clamp(1.0, MOST_HEAT_CELLS) as u32
+    };
+    (cells(width), cells(height))
+}

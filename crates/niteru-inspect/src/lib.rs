@@ -1,0 +1,28 @@
+//! Inspectors: trained from pictures of good parts, they say of others whether they are good, where
+//! they differ and by how much.
+//!
+//! [`train`] makes an [`Inspector`] of good pictures alone; [`Inspector::inspect`] judges a picture.
+//! Nothing here knows of databases.
+
+mod bank;
+mod evaluate;
+mod features;
+mod file;
+mod fusion;
+mod inspector;
+mod memory;
+mod random;
+mod recipe;
+mod regions;
+mod texture;
+mod train;
+mod variants;
+mod view;
+
+pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate};
+pub use fusion::ScoreParts;
+pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};
+pub use regions::{GoodPlace, Region};
+pub use train::{
+    MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained, train,
+};

@@ -1,0 +1,152 @@
+//! Places of a picture that differ from the good ones.
+
+use std::path::PathBuf;
+
+use niteru_imaging::{HeatMap, HeatRegion, Picture, Rect};
+use serde::Serialize;
+
+use crate::inspector::{Learnt, Verdict};
+use crate::memory::Measured;
+
+/// Regions that are told at most.
+const MOST_REGIONS: usize = 10;
+
+/// Where a picture is NG and nothing of it is above the threshold of regions, its worst place down to
+/// this share of the peak is told.
+const WORST: f32 = 0.8;
+
+/// A place of a picture that differs, in pixels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Region {
+    /// Left edge.
+    pub x: u32,
+    /// Upper edge.
+    pub y: u32,
+    /// Width.
+    pub w: u32,
+    /// Height.
+    pub h: u32,
+    /// The heat map's largest value in it.
+    pub score: f32,
+    /// Pixels of the picture that are part of it.
+    pub area: u64,
+    /// The place of a good picture that its worst patch is most like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good: Option<GoodPlace>,
+}
+
+/// A place of a good picture, in pixels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "as of a region")]
+pub struct GoodPlace {
+    pub path: PathBuf,
+    pub x: u32,
+    pub y: u32,
+    pub w: u32,
+    pub h: u32,
+}
+
+impl Region {
+    /// Its rectangle.
+    pub fn rect(&self) -> Rect {
+        Rect {
+            x: i64::from(self.x),
+            y: i64::from(self.y),
+            width: self.w,
+            height: self.h,
+        }
+    }
+}
+
+/// Whether a cell of a grid over a picture has pixels in a rectangle of it.
+pub(crate) fn meets(
+    place: Rect,
+    at: usize,
+    (rows, columns): (usize, usize),
+    (width, height): (u32, u32),
+) -> bool {
+    let overlaps = |cell: usize, cells: usize, side: u32, first: i64, length: u32| {
+        let edge = |cell: usize| (cell as u64 * u64::from(side) / cells.max(1) as u64) as i64;
+        edge(cell) < first.saturating_add(i64::from(length)) && edge(cell + 1) > first
+    };
+    let columns = columns.max(1);
+    overlaps(at % columns, columns, width, place.x, place.width)
+        && overlaps(at / columns, rows, height, place.y, place.height)
+}
+
+/// The regions of a heat map, the worst first.
+pub(crate) fn regions(
+    learnt: &Learnt,
+    heat: &HeatMap,
+    measured: &Measured,
+    picture: &Picture,
+    verdict: Verdict,
+) -> Vec<Region> {
+    let mut found = niteru_imaging::regions(heat, learnt.region_threshold);
+    if found.is_empty() && verdict == Verdict::Ng {
+        let peak = heat.data().iter().copied().fold(0.0, f32::max);
+        found = niteru_imaging::regions(heat, WORST * peak);
+        found.truncate(1);
+    }
+    found.truncate(MOST_REGIONS);
+    let pixels = f64::from(picture.width()) * f64::from(picture.height())
+        / (f64::from(heat.width()) * f64::from(heat.height()));
+    let region = |found: &HeatRegion| {
+        let rect = found.on(heat, picture);
+        let (w, h) = (rect.width, rect.height);
+        let area = (found.area as f64 * pixels).round().max(1.0) as u64;
+        Region {
+            // A heat map covers its picture: corners lie inside it.
+            x: u32::try_from(rect.x).unwrap_or(0),
+            y: u32::try_from(rect.y).unwrap_or(0),
+            w,
+            h,
+            score: found.peak,
+            area: area.min(u64::from(w) * u64::from(h)),
+            good: good_place(learnt, measured, (picture.width(), picture.height()), rect),
+        }
+    };
+    found.iter().map(region).collect()
+}
+
+/// Where the good patch lies that is nearest to the worst patch of a region: of the last detector that
+/// decides, whose features say most about what a thing is.
+fn good_place(
+    learnt: &Learnt,
+    measured: &Measured,
+    size: (u32, u32),
+    region: Rect,
+) -> Option<GoodPlace> {
+    let detector = learnt
+        .detectors
+        .iter()
+        .rposition(|detector| detector.decides)?;
+    let grid = measured.grids[detector];
+    let inside = |&(at, _): &(usize, &crate::bank::Nearest)| meets(region, at, grid, size);
+    let cells = measured.cells[detector].iter().enumerate();
+    let (_, nearest) = cells
+        .filter_map(|(at, cell)| cell.as_ref().map(|nearest| (at, nearest)))
+        .filter(inside)
+        .max_by(|a, b| a.1.distance.total_cmp(&b.1.distance))?;
+    let origin = learnt.memory.banks[detector].origin(nearest.patch)?;
+    let good = learnt.good.get(origin.picture as usize)?;
+    // Cells are as many pixels in every picture, up to rounding.
+    let cell = |side: u32, cells: usize| f64::from(side) / cells.max(1) as f64;
+    let (width, height) = (cell(size.0, grid.1), cell(size.1, grid.0));
+    let centre = |at: u16, cell: f64| (f64::from(at) + 0.5) * cell;
+    let (w, h) = (
+        region.width.min(good.size.0),
+        region.height.min(good.size.1),
+    );
+    let corner = |centre: f64, length: u32, side: u32| {
+        let most = f64::from(side - length);
+        (centre - f64::from(length) / 2.0).clamp(0.0, most) as u32
+    };
+    Some(GoodPlace {
+        path: good.path.clone(),
+        x: corner(centre(origin.column, width), w, good.size.0),
+        y: corner(centre(origin.row, height), h, good.size.1),
+        w,
+        h,
+    })
+}

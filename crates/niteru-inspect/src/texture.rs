@@ -1,0 +1,244 @@
+//! Textures pixel by pixel: how well each pixel fits its neighbours, as in good pictures.
+//!
+//! The grey values of small squares of good pictures are taken for a multivariate normal distribution.
+//! Its Mahalanobis distance weighs each direction by how little it varies, so a patch of other noise or
+//! another weave stands out that is far below what a network's patches resolve. (Linear prediction of
+//! a pixel from its neighbours, as Bui and Apley, 2018, monitor textiles with, is the same covariance
+//! read one pixel at a time.)
+
+use niteru_kernels::Kernels;
+use niteru_learn::{FitError, Gaussian, GaussianDistances};
+
+use crate::random::Random;
+use crate::view::Luminance;
+
+/// Side of a square, in pixels.
+const SIDE: usize = 7;
+const AREA: usize = SIDE * SIDE;
+
+/// Squares begin at every second pixel of every second row.
+const STEP: usize = 2;
+
+/// Squares of one picture that the distribution is fitted to.
+const SAMPLES: usize = 1024;
+
+/// Cells whose distances are averaged, along each side: a defect of some pixels fills them.
+const WINDOW: usize = 5;
+
+/// Distances of one picture's squares: `[rows][columns]`.
+pub(crate) struct TextureMap {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) data: Vec<f32>,
+}
+
+/// Pixels that two pixels of a pair are apart: down, and right or left.
+const LAGS: [(usize, isize); 24] = [
+    (0, 1),
+    (0, 2),
+    (0, 3),
+    (1, -3),
+    (1, -2),
+    (1, -1),
+    (1, 0),
+    (1, 1),
+    (1, 2),
+    (1, 3),
+    (2, -3),
+    (2, -2),
+    (2, -1),
+    (2, 0),
+    (2, 1),
+    (2, 2),
+    (2, 3),
+    (3, -3),
+    (3, -2),
+    (3, -1),
+    (3, 0),
+    (3, 1),
+    (3, 2),
+    (3, 3),
+];
+
+/// The grain of a whole picture: its variogram (Matheron, 1963), the mean squares of differences between
+/// pixels some way apart, as logarithms.
+///
+/// Does not hang on brightness. Contrast moves all values by the same amount.
+pub(crate) fn grain(picture: &Luminance) -> Vec<f32> {
+    let (width, height) = (picture.width, picture.height);
+    let variance = |&(down, right): &(usize, isize)| {
+        let aside = right.unsigned_abs();
+        let (mut sum, mut pairs) = (0u64, 0u64);
+        for y in 0..height.saturating_sub(down) {
+            let upper = &picture.data[y * width..][..width];
+            let lower = &picture.data[(y + down) * width..][..width];
+            let (upper, lower) = match right < 0 {
+                true => (upper.get(aside..), lower.get(..width.saturating_sub(aside))),
+                false => (upper.get(..width.saturating_sub(aside)), lower.get(aside..)),
+            };
+            let (Some(upper), Some(lower)) = (upper, lower) else {
+                continue;
+            };
+            let squares = upper.iter().zip(lower).map(|(&a, &b)| {
+                let difference = i32::from(a) - i32::from(b);
+                (difference * difference) as u32
+            });
+            sum += u64::from(squares.sum::<u32>());
+            pairs += upper.len() as u64;
+        }
+        // Half a level's square: below is what rounding makes of a flat picture.
+        (sum as f64 / pairs.max(1) as f64 + 0.5).ln() as f32
+    };
+    LAGS.iter().map(variance).collect()
+}
+
+/// Some squares of a picture, `[count, AREA]`, the same for the same seed.
+pub(crate) fn samples(picture: &Luminance, seed: u64) -> Vec<f32> {
+    let (rows, columns) = grid(picture);
+    let chosen = Random::new(seed).sample(rows * columns, SAMPLES);
+    let mut out = vec![0.0; chosen.len() * AREA];
+    for (to, at) in out.chunks_exact_mut(AREA).zip(chosen) {
+        square(picture, at / columns * STEP, at % columns * STEP, to);
+    }
+    out
+}
+
+/// The distribution of some pictures' squares.
+pub(crate) fn fit(kernels: Kernels, samples: &[f32]) -> Result<Gaussian, FitError> {
+    Gaussian::fit(kernels, samples, AREA)
+}
+
+/// Whether a stored distribution is one of squares.
+pub(crate) fn is_sound(gaussian: &Gaussian) -> bool {
+    gaussian.dimensions() == AREA
+}
+
+/// How unusual each place of a picture is: the root mean square of the distances around it. `None`
+/// when the picture is too small to hold a square.
+pub(crate) fn map(distances: &GaussianDistances, picture: &Luminance) -> Option<TextureMap> {
+    let (rows, columns) = grid(picture);
+    if rows == 0 || columns == 0 {
+        return None;
+    }
+    let mut line = vec![0.0; columns * AREA];
+    let mut squares = Vec::with_capacity(rows * columns);
+    for row in 0..rows {
+        for (column, to) in line.chunks_exact_mut(AREA).enumerate() {
+            square(picture, row * STEP, column * STEP, to);
+        }
+        squares.extend(distances.distances(&line).iter().map(|d| d * d));
+    }
+    let mut data = smoothed(
+        &smoothed(&squares, rows, columns, 1),
+        columns,
+        rows,
+        columns,
+    );
+    data.iter_mut().for_each(|x| *x = x.max(0.0).sqrt());
+    Some(TextureMap {
+        rows,
+        columns,
+        data,
+    })
+}
+
+fn grid(picture: &Luminance) -> (usize, usize) {
+    let cells = |pixels: usize| match pixels.checked_sub(SIDE) {
+        Some(rest) => rest / STEP + 1,
+        None => 0,
+    };
+    (cells(picture.height), cells(picture.width))
+}
+
+fn square(picture: &Luminance, y: usize, x: usize, to: &mut [f32]) {
+    for (row, to) in to.chunks_exact_mut(SIDE).enumerate() {
+        let from = &picture.data[(y + row) * picture.width + x..][..SIDE];
+        to.iter_mut()
+            .zip(from)
+            .for_each(|(to, &value)| *to = f32::from(value));
+    }
+}
+
+/// Means over [`WINDOW`] cells along one direction, fewer at the edges. `stride` is 1 along rows of
+/// `length` cells, else the length of a row.
+fn smoothed(data: &[f32], lines: usize, length: usize, stride: usize) -> Vec<f32> {
+    let reach = WINDOW / 2;
+    let mut out = vec![0.0; data.len()];
+    let jump = if stride == 1 { length } else { 1 };
+    for line in 0..lines {
+        for at in 0..length {
+            let (first, last) = (at.saturating_sub(reach), (at + reach).min(length - 1));
+            let sum: f32 = (first..=last)
+                .map(|at| data[line * jump + at * stride])
+                .sum();
+            out[line * jump + at * stride] = sum / (last - first + 1) as f32;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Smooth waves; `rough` is a square of other texture.
+    fn picture(seed: u64, rough: bool) -> Luminance {
+        let mut random = Random::new(seed);
+        let phase = random.below(100) as f32 * 0.06;
+        let (width, height) = (96, 64);
+        let wave = |x: usize, y: usize| {
+            (128.0 + 60.0 * (x as f32 * 0.21 + y as f32 * 0.13 + phase).sin()) as i32
+        };
+        let data = (0..width * height).map(|at| {
+            let (x, y) = (at % width, at / width);
+            let noise = random.below(9) as i32 - 4;
+            let inside = rough && (40..50).contains(&x) && (30..40).contains(&y);
+            let flip = if inside && (x + y) % 2 == 0 { 24 } else { 0 };
+            (wave(x, y) + noise + flip).clamp(0, 255) as u8
+        });
+        Luminance {
+            width,
+            height,
+            data: data.collect(),
+        }
+    }
+
+    #[test]
+    fn another_texture_stands_out_where_it_is() {
+        let good: Vec<f32> = (0..8)
+            .flat_map(|seed| samples(&picture(seed, false), seed))
+            .collect();
+        for kernels in Kernels::available() {
+            let distances = fit(kernels, &good).unwrap().prepare(kernels);
+            let most = |picture: &Luminance| {
+                let map = map(&distances, picture).unwrap();
+                let most = map.data.iter().copied().enumerate();
+                let most = most.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+                (
+                    most.1,
+                    most.0 / map.columns * STEP,
+                    most.0 % map.columns * STEP,
+                )
+            };
+            let (good, ..) = most(&picture(50, false));
+            let (bad, y, x) = most(&picture(51, true));
+            assert!(bad > 1.5 * good, "{bad} beside {good}");
+            assert!(
+                (25..40).contains(&y) && (35..50).contains(&x),
+                "at {x}, {y}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_tiny_picture_has_no_squares() {
+        let tiny = Luminance {
+            width: 6,
+            height: 100,
+            data: vec![0; 600],
+        };
+        assert!(samples(&tiny, 1).is_empty());
+        let flat = fit(Kernels::detect(), &[7.0; 49]).unwrap();
+        assert!(map(&flat.prepare(Kernels::detect()), &tiny).is_none());
+    }
+}
