@@ -220,6 +220,20 @@ pub enum StoreError {
         /// Number of its inspections.
         inspections: u64,
     },
+    /// A decision that may not be stored.
+    #[error("cannot store the inspection of {}: {reason}", path.display())]
+    Inspection {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no such inspection.
+    #[error("no inspection {id}: see the history for those there are")]
+    NoInspection {
+        /// The number asked for.
+        id: u64,
+    },
     /// An index file cannot be written; searches do without it.
     #[error("cannot write the index file {}: {source}", path.display())]
     IndexFile {

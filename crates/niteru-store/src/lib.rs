@@ -74,7 +74,10 @@ pub use index::{
     ClusterStatus, IndexBuild, IndexPlace, IndexPolicy, IndexProgress, IndexReport, IndexState,
     IndexStatus, MoveReport, VerifyReport,
 };
-pub use inspect::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
+pub use inspect::{
+    HistoryQuery, Inspection, InspectorFile, InspectorSummary, NewInspection, NewInspector, Review,
+    ReviewVerdict, ReviewedImage, StoredInspector, Verdict,
+};
 pub use metadata::Metadata;
 pub use notice::Notice;
 pub use restore::{RestoreOptions, RestoreReport, restore};

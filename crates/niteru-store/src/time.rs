@@ -22,6 +22,11 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Whether it is in the years 1 to 9999, which RFC 3339 can write.
+pub(crate) fn is_writable(time: i64) -> bool {
+    (FIRST..=LAST).contains(&time)
+}
+
 /// A time in milliseconds since 1970 as RFC 3339 has it, in UTC: `2026-01-31T09:05:30.250Z`. Beyond the
 /// years 1 to 9999 it is the nearest time within.
 pub fn rfc3339(time: i64) -> String {

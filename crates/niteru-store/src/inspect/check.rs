@@ -4,6 +4,7 @@ use rusqlite::{Row, Transaction};
 use sha2::{Digest, Sha256};
 
 use super::inspectors::json;
+use super::record::{defect_problem, read_defect};
 use crate::CheckReport;
 use crate::check::{RESTORE, truth};
 use crate::error::Failure;
@@ -57,6 +58,14 @@ fn inspection_problem(row: &Row<'_>) -> Result<Option<&'static str>, Failure> {
     }
     if !json(row, 1).is_ok_and(|regions| regions.is_array()) {
         return Ok(Some("has regions that cannot be read"));
+    }
+    let defect = row
+        .get_ref(2)?
+        .as_blob_or_null()
+        .map_err(rusqlite::Error::from)?;
+    let defect = defect.map(read_defect);
+    if defect.is_some_and(|defect| defect_problem(&defect).is_some()) {
+        return Ok(Some("has a defect vector that is no unit vector"));
     }
     Ok(None)
 }

@@ -5,8 +5,16 @@
 //! is enough to repeat it: the image's hash, the inspector's version, the instruction set.
 
 mod check;
+mod history;
 mod inspectors;
+mod record;
+mod review;
+mod verdict;
 
+pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
+pub use record::NewInspection;
+pub use review::{Review, ReviewedImage};
+pub use verdict::{ReviewVerdict, Verdict};
 
 pub(crate) use check::check_inspections;
