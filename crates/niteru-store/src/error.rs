@@ -234,6 +234,26 @@ pub enum StoreError {
         /// The number asked for.
         id: u64,
     },
+    /// No inspection in the period carries the field.
+    #[error(
+        "no image that {inspector:?} inspected in that time has a value for {field:?}: {}",
+        known(names, "there are no fields"),
+        field = shortened(field)
+    )]
+    NoInspectionField {
+        /// The inspector.
+        inspector: String,
+        /// The field asked for.
+        field: String,
+        /// The fields that exist.
+        names: Vec<String>,
+    },
+    /// Not a similarity.
+    #[error("cannot group by similarity {similarity}: it is a number from -1 to 1")]
+    TraceSimilarity {
+        /// What was asked for.
+        similarity: f32,
+    },
     /// An index file cannot be written; searches do without it.
     #[error("cannot write the index file {}: {source}", path.display())]
     IndexFile {

@@ -75,8 +75,9 @@ pub use index::{
     IndexStatus, MoveReport, VerifyReport,
 };
 pub use inspect::{
-    HistoryQuery, Inspection, InspectorFile, InspectorSummary, NewInspection, NewInspector, Review,
-    ReviewVerdict, ReviewedImage, StoredInspector, Verdict,
+    Cause, DefectGroup, HistoryQuery, Inspection, InspectorFile, InspectorSummary, NewInspection,
+    NewInspector, Review, ReviewVerdict, ReviewedImage, StoredInspector, TimeCount, TimeCourse,
+    TimeUnit, Trace, TraceQuery, TypicalImage, Verdict,
 };
 pub use metadata::Metadata;
 pub use notice::Notice;

@@ -9,12 +9,16 @@ mod history;
 mod inspectors;
 mod record;
 mod review;
+mod trace;
 mod verdict;
 
 pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
 pub use record::NewInspection;
 pub use review::{Review, ReviewedImage};
+pub use trace::{
+    Cause, DefectGroup, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage,
+};
 pub use verdict::{ReviewVerdict, Verdict};
 
 pub(crate) use check::check_inspections;

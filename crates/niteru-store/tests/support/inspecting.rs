@@ -1,11 +1,14 @@
 //! A home with an inspector, and decisions of it.
 
 use niteru_store::{
-    HistoryQuery, Home, NewInspection, NewInspector, ReviewVerdict, StoredInspector, Verdict,
+    HistoryQuery, Home, NewInspection, NewInspector, ReviewVerdict, StoredInspector, Trace,
+    TraceQuery, Verdict,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+use super::Random;
 
 /// 2026-01-05 00:00 UTC, a Monday.
 pub const MONDAY: i64 = 1_767_571_200_000;
@@ -78,4 +81,31 @@ pub fn inspection(name: &str, verdict: Verdict) -> NewInspection {
         kernels: "scalar".into(),
         metadata: [("lot", "7")].into_iter().collect(),
     }
+}
+
+const DIMENSIONS: usize = 16;
+
+/// A unit vector near an axis.
+pub fn defect(random: &mut Random, axis: usize, noise: f32) -> Vec<f32> {
+    let mut vector: Vec<f32> = (0..DIMENSIONS)
+        .map(|_| noise * (random.below(2001) as f32 / 1000.0 - 1.0))
+        .collect();
+    vector[axis] += 1.0;
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    vector.iter().map(|x| x / length).collect()
+}
+
+/// Bad, with a defect vector.
+pub fn bad(name: &str, defect: Vec<f32>) -> NewInspection {
+    NewInspection {
+        defect: Some(defect),
+        ..inspection(name, Verdict::Ng)
+    }
+}
+
+/// Traces `bolt`.
+pub fn trace(line: &Line, change: impl FnOnce(&mut TraceQuery)) -> Trace {
+    let mut query = TraceQuery::new("bolt");
+    change(&mut query);
+    line.home.trace(&query).unwrap()
 }
