@@ -24,6 +24,11 @@ use crate::{Home, StoreError, paths, time};
 /// Most bad images that are grouped, the newest.
 const MOST_BAD: usize = 20_000;
 
+/// Where groups end if nothing else is asked for. Mean features of EfficientNet-Lite0 where magnetic tiles
+/// are bad (blocks 10 and 14) make groups of which 19 of 20 images have the same kind of defect; some kinds
+/// make several groups.
+const SIMILARITY: f32 = 0.6;
+
 /// What is to be traced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceQuery {
@@ -40,15 +45,14 @@ pub struct TraceQuery {
     pub fields: Vec<String>,
     /// Most groups, the largest.
     pub most_groups: usize,
-    /// Groups whose members are on average at least so alike (−1…1) are one. `None`: as the silhouettes
-    /// choose.
-    pub similarity: Option<f32>,
+    /// Groups whose members are on average at least so alike (−1…1) are one.
+    pub similarity: f32,
     /// Minutes that local time is ahead of UTC, for hours, days and weeks.
     pub utc_offset_minutes: i32,
 }
 
 impl TraceQuery {
-    /// All of an inspector's history, all fields, the 10 largest groups, in UTC.
+    /// All of an inspector's history, all fields, the 10 largest groups of similarity 0.6, in UTC.
     pub fn new(inspector: impl Into<String>) -> Self {
         Self {
             inspector: inspector.into(),
@@ -57,7 +61,7 @@ impl TraceQuery {
             until: None,
             fields: Vec::new(),
             most_groups: 10,
-            similarity: None,
+            similarity: SIMILARITY,
             utc_offset_minutes: 0,
         }
     }
@@ -90,6 +94,8 @@ pub struct Trace {
     pub fields: Vec<String>,
     /// Number of questions that were asked; p-values are corrected for it.
     pub tests: u64,
+    /// Groups that are on average at least so alike were joined.
+    pub similarity: f32,
     /// The largest groups, the largest first.
     pub groups: Vec<DefectGroup>,
     /// Number of smaller groups, which are not in the list.
@@ -107,8 +113,6 @@ pub struct DefectGroup {
     pub typical: TypicalImage,
     /// Mean similarity of two images of the group; 1 where there is but one.
     pub similarity: f32,
-    /// Groups that are on average at least so alike were joined.
-    pub cut: f32,
     /// When the first was inspected, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]
     pub first: i64,
@@ -139,7 +143,6 @@ struct Found {
     members: Vec<usize>,
     typical: usize,
     similarity: f32,
-    cut: f32,
 }
 
 impl Home {
@@ -156,9 +159,8 @@ impl Home {
     /// [`StoreError::NoInspector`], [`StoreError::NoInspectorVersion`],
     /// [`StoreError::NoInspectionField`], [`StoreError::TraceSimilarity`], and those of the database.
     pub fn trace(&self, query: &TraceQuery) -> Result<Trace, StoreError> {
-        if let Some(similarity) = query.similarity
-            && !(-1.0..=1.0).contains(&similarity)
-        {
+        let similarity = query.similarity;
+        if !(-1.0..=1.0).contains(&similarity) {
             return Err(StoreError::TraceSimilarity { similarity });
         }
         self.read(|tx| trace(tx, query))
@@ -191,6 +193,7 @@ fn trace(tx: &Transaction<'_>, query: &TraceQuery) -> Result<Trace, Failure> {
         bad_left_out: defects.left_out,
         fields: columns.into_iter().map(|column| column.field).collect(),
         tests: findings.tests,
+        similarity: query.similarity,
         groups,
         other_groups: others.len() as u64,
         in_other_groups: others.iter().map(|group| group.members.len() as u64).sum(),
@@ -198,7 +201,7 @@ fn trace(tx: &Transaction<'_>, query: &TraceQuery) -> Result<Trace, Failure> {
 }
 
 /// The largest first; of one size, the one with the newest image.
-fn find_groups(defects: &Defects, similarity: Option<f32>) -> Vec<Found> {
+fn find_groups(defects: &Defects, similarity: f32) -> Vec<Found> {
     let mut found = Vec::new();
     for part in &defects.parts {
         let vectors = Vectors {
@@ -206,14 +209,12 @@ fn find_groups(defects: &Defects, similarity: Option<f32>) -> Vec<Found> {
             dimensions: part.dimensions,
         };
         let place = |member: usize| part.places[member];
-        let grouping = group(kernels(), vectors, similarity);
-        for members in grouping.groups {
+        for members in group(kernels(), vectors, similarity) {
             let (typical, similarity) = middle(vectors, &members);
             found.push(Found {
                 members: members.iter().map(|&member| place(member)).collect(),
                 typical: place(typical),
                 similarity,
-                cut: grouping.cut,
             });
         }
     }
@@ -261,7 +262,6 @@ fn describe(
             path: paths::from_bytes(path),
         },
         similarity: group.similarity,
-        cut: group.cut,
         first,
         last,
         time_course: spans.course(&times),
