@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 use walkdir::WalkDir;
 
 use crate::home::{DATABASE, database_error};
-use crate::{Home, StoreError};
+use crate::{Home, StoreError, time};
 
 /// Version of the archive's form.
 pub(crate) const VERSION: u32 = 1;
@@ -165,7 +165,7 @@ impl Home {
             .collect::<Result<_, _>>()?;
         let manifest = Manifest {
             version: VERSION,
-            created: now(),
+            created: time::now(),
             files,
         };
         let archive = tempfile::Builder::new()
@@ -369,14 +369,6 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
         true => File::open(folder)?.sync_all(),
         false => Ok(()),
     }
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Hashes what goes through to a writer.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::error::Failure;
 use crate::home::kernels;
 use crate::index::IndexProblem;
+use crate::inspect::check_inspections;
 use crate::near::from_blob;
 use crate::{CollectionSummary, Home, StoreError, lookup, paths};
 
@@ -45,6 +46,10 @@ pub struct Checked {
     pub images: u64,
     /// Metadata values.
     pub values: u64,
+    /// Versions of inspectors.
+    pub inspectors: u64,
+    /// Inspections.
+    pub inspections: u64,
     /// Index files.
     pub indexes: u64,
     /// Image files read; 0 unless asked for.
@@ -80,7 +85,7 @@ pub enum ProblemKind {
     Missing,
 }
 
-const RESTORE: &str =
+pub(crate) const RESTORE: &str =
     "restore a backup (niteru restore), or move the database file away and add the images again";
 const REMOVE: &str = "remove the image (niteru images COLLECTION remove ID) and add its file again";
 
@@ -119,7 +124,8 @@ impl Home {
             check_embeddings(tx, &mut report)?;
             check_changes(tx, &mut report)?;
             check_values(tx, &mut report)?;
-            check_likenesses(tx, &mut report)
+            check_likenesses(tx, &mut report)?;
+            check_inspections(tx, &mut report)
         })?;
         self.check_indexes(&mut report)?;
         if options.files {
@@ -206,7 +212,7 @@ fn file_problem(id: i64, path: &Path, sha256: &[u8; 32]) -> Option<Problem> {
     }
 }
 
-fn truth(report: &mut CheckReport, what: String, way_out: &str) {
+pub(crate) fn truth(report: &mut CheckReport, what: String, way_out: &str) {
     report.problems.push(Problem {
         kind: ProblemKind::Truth,
         what,

@@ -343,21 +343,28 @@ impl Collection<'_> {
     }
 }
 
-/// Refuses a name that would be lost in a list or a log.
+/// Refuses a name that no collection may have.
 pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
-    let reason = if name.trim().is_empty() {
-        "a name has at least one character"
+    match name_problem(name) {
+        None => Ok(()),
+        Some(reason) => {
+            let name = name.into();
+            Err(StoreError::CollectionName { name, reason })
+        }
+    }
+}
+
+/// What is wrong with a name: it would be lost in a list or a log.
+pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() {
+        Some("a name has at least one character")
     } else if name.chars().count() > NAME_CHARS {
-        "a name has at most 100 characters"
+        Some("a name has at most 100 characters")
     } else if name.chars().any(char::is_control) {
-        "a name has no control characters"
+        Some("a name has no control characters")
     } else {
-        return Ok(());
-    };
-    Err(StoreError::CollectionName {
-        name: name.into(),
-        reason,
-    })
+        None
+    }
 }
 
 /// The collection's id and encoder.
@@ -430,6 +437,11 @@ pub(crate) fn vector_blob(embedding: &[f32]) -> Vec<u8> {
         .collect()
 }
 
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Metadata of one image.
 pub(crate) fn metadata(tx: &Transaction<'_>, image: u64) -> rusqlite::Result<Metadata> {
     let mut statement = tx.prepare_cached(
@@ -444,11 +456,10 @@ const SELECT_IMAGE: &str =
     "SELECT id, path, sha256, bytes, width, height, missing, added FROM images";
 
 fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
-    let sha256 = row.get_ref(2)?.as_blob()?;
     Ok(Image {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         path: paths::from_bytes(row.get(1)?),
-        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex(row.get_ref(2)?.as_blob()?),
         bytes: row.get::<_, i64>(3)?.cast_unsigned(),
         width: row.get(4)?,
         height: row.get(5)?,

@@ -155,6 +155,105 @@ pub enum StoreError {
         /// The field asked for.
         field: String,
     },
+    /// A name that no inspector may have.
+    #[error("{name:?} cannot name an inspector: {reason}", name = shortened(name))]
+    InspectorName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An inspector that is too large for the database.
+    #[error(
+        "an inspector has at most {most} bytes, this one has {bytes}: train it with a smaller memory"
+    )]
+    InspectorSize {
+        /// Its length.
+        bytes: u64,
+        /// The greatest length.
+        most: u64,
+    },
+    /// There is no such inspector.
+    #[error(
+        "no inspector {name:?}: {}",
+        known(names, "there are none yet, train one"),
+        name = shortened(name)
+    )]
+    NoInspector {
+        /// The name asked for.
+        name: String,
+        /// The names that exist.
+        names: Vec<String>,
+    },
+    /// The inspector has no such version.
+    #[error(
+        "inspector {name:?} has no version {version}: {}",
+        known_versions(versions)
+    )]
+    NoInspectorVersion {
+        /// The inspector.
+        name: String,
+        /// The version asked for.
+        version: u32,
+        /// Those that exist, rising.
+        versions: Vec<u32>,
+    },
+    /// The bytes of an inspector are not those that were stored.
+    #[error(
+        "inspector {name:?} version {version} was damaged on the disk (other checksum): restore a backup \
+         (niteru restore), or train it again"
+    )]
+    DamagedInspector {
+        /// The inspector.
+        name: String,
+        /// Its version.
+        version: u32,
+    },
+    /// Inspections would be lost with their inspector.
+    #[error(
+        "inspector {name:?} has made {inspections} inspections, which could not be replayed without it: \
+         remove it with its history, or keep it"
+    )]
+    InspectorInUse {
+        /// The inspector.
+        name: String,
+        /// Number of its inspections.
+        inspections: u64,
+    },
+    /// A decision that may not be stored.
+    #[error("cannot store the inspection of {}: {reason}", path.display())]
+    Inspection {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no such inspection.
+    #[error("no inspection {id}: see the history for those there are")]
+    NoInspection {
+        /// The number asked for.
+        id: u64,
+    },
+    /// No inspection in the period carries the field.
+    #[error(
+        "no image that {inspector:?} inspected in that time has a value for {field:?}: {}",
+        known(names, "there are no fields"),
+        field = shortened(field)
+    )]
+    NoInspectionField {
+        /// The inspector.
+        inspector: String,
+        /// The field asked for.
+        field: String,
+        /// The fields that exist.
+        names: Vec<String>,
+    },
+    /// Not a similarity.
+    #[error("cannot group by similarity {similarity}: it is a number from -1 to 1")]
+    TraceSimilarity {
+        /// What was asked for.
+        similarity: f32,
+    },
     /// An index file cannot be written; searches do without it.
     #[error("cannot write the index file {}: {source}", path.display())]
     IndexFile {
@@ -218,6 +317,12 @@ pub(crate) fn known(names: &[String], none: &str) -> String {
             names.len() - SHOWN
         ),
     }
+}
+
+/// The versions there are, as far as they fit.
+fn known_versions(versions: &[u32]) -> String {
+    let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
+    known(&versions, "there are none")
 }
 
 /// The start of a text that may be very long.

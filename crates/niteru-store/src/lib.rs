@@ -39,6 +39,7 @@ mod functions;
 mod group;
 mod home;
 mod index;
+mod inspect;
 mod known;
 mod lookup;
 mod metadata;
@@ -52,6 +53,7 @@ mod schema;
 mod search;
 mod sink;
 mod skip;
+mod time;
 mod walk;
 mod watch;
 
@@ -72,11 +74,17 @@ pub use index::{
     ClusterStatus, IndexBuild, IndexPlace, IndexPolicy, IndexProgress, IndexReport, IndexState,
     IndexStatus, MoveReport, VerifyReport,
 };
+pub use inspect::{
+    Cause, DefectGroup, HistoryQuery, Inspection, InspectorFile, InspectorSummary, NewInspection,
+    NewInspector, Review, ReviewVerdict, ReviewedImage, StoredInspector, TimeCount, TimeCourse,
+    TimeUnit, Trace, TraceQuery, TypicalImage, Verdict,
+};
 pub use metadata::Metadata;
 pub use notice::Notice;
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use samples::{SAMPLES, Sample, SamplesError, SamplesReport};
 pub use search::{Query, SearchResult};
 pub use skip::SkippedDuplicate;
+pub use time::rfc3339;
 pub use walk::image_files;
 pub use watch::{WatchCounts, WatchEvent, WatchOptions, WatchReport};

@@ -1,7 +1,7 @@
 use serde::{Serialize, Serializer};
 
-/// The metadata of one image: field → value, in the order in which the collection's fields first
-/// came. Values are text. JSON: one object.
+/// The metadata of one image, or of one inspection: field → value, in the order in which the collection's
+/// fields first came. Values are text. JSON: one object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata(pub(crate) Vec<(String, String)>);
 
@@ -28,6 +28,21 @@ impl Metadata {
     /// Whether no field has a value.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Of a field that comes several times the last value counts. An empty value is none.
+impl<F: Into<String>, V: Into<String>> FromIterator<(F, V)> for Metadata {
+    fn from_iter<I: IntoIterator<Item = (F, V)>>(values: I) -> Self {
+        let mut metadata: Vec<(String, String)> = Vec::new();
+        for (field, value) in values {
+            let (field, value) = (field.into(), value.into());
+            metadata.retain(|(other, _)| *other != field);
+            if !value.is_empty() {
+                metadata.push((field, value));
+            }
+        }
+        Self(metadata)
     }
 }
 

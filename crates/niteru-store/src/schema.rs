@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/5-likenesses.sql"),
     include_str!("schema/6-framing.sql"),
     include_str!("schema/7-clusters.sql"),
+    include_str!("schema/8-inspections.sql"),
 ];
 
 /// How long a writer waits for another one.

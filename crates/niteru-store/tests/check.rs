@@ -5,7 +5,8 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use niteru_store::{CheckOptions, CheckReport, Home, ProblemKind, check};
+use niteru_store::{CheckOptions, CheckReport, Home, ProblemKind, Verdict, check};
+use support::inspecting::{Line, inspection};
 use support::{Place, Random, database};
 
 fn report(home: &Path) -> CheckReport {
@@ -169,4 +170,32 @@ fn changed_and_missing_files_are_found() {
     assert_eq!(kinds, [ProblemKind::Changed, ProblemKind::Missing]);
     assert!(report.problems[0].what.contains("b.jpg"), "{report:?}");
     assert_eq!(report.checked.files, 3);
+}
+
+#[test]
+fn check_finds_rows_that_are_no_decisions() {
+    let table = [
+        ("UPDATE inspections SET score = 9e999", "score"),
+        ("UPDATE inspections SET regions = '[1'", "regions"),
+        ("UPDATE inspections SET regions = '1'", "regions"),
+        (
+            "UPDATE inspections SET defect = x'00000000'",
+            "defect vector",
+        ),
+    ];
+    for (sql, expected) in table {
+        let line = Line::new();
+        line.record(&[inspection("a.jpg", Verdict::Ng)]);
+        let home = line.home.directory();
+        let sound = check(home, CheckOptions::default()).unwrap();
+        assert_eq!((sound.problems.len(), sound.checked.inspections), (0, 1));
+        database(home).execute_batch(sql).unwrap();
+        let problems = check(home, CheckOptions::default()).unwrap().problems;
+        assert_eq!(problems.len(), 1, "{sql}: {problems:?}");
+        let what = &problems[0].what;
+        assert!(
+            what.contains("inspection 1") && what.contains(expected),
+            "{sql}: {what}"
+        );
+    }
 }

@@ -4,7 +4,7 @@ mod missing;
 mod moved;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use niteru_imaging::Likeness;
 use rusqlite::{Transaction, params};
@@ -17,7 +17,7 @@ use crate::lookup::Lookup;
 use crate::skip::{DuplicateFilter, SkippedDuplicate};
 use crate::{
     AddProgress, AddReport, Candidate, EmbeddedFile, EncoderIdentity, Home, Skipped, StoreError,
-    WatchEvent, paths,
+    WatchEvent, paths, time,
 };
 
 pub(crate) use self::missing::is_gone;
@@ -230,7 +230,7 @@ impl<'a> Sink<'a> {
             return Ok(());
         }
         let started = Instant::now();
-        let now = now();
+        let now = time::now();
         let mut duplicates = self.duplicates.take();
         let follow = self.follow;
         let (collection, outcomes) = self.home.write(|tx| {
@@ -508,12 +508,4 @@ fn stored_place(place: &Place) -> (&[u8], Option<&[u8]>) {
     let path = paths::to_bytes(&place.path).unwrap_or_default();
     let target = place.target.as_deref().and_then(paths::to_bytes);
     (path, target)
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

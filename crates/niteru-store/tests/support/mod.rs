@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod cluster;
+pub mod inspecting;
 pub mod watching;
 
 use std::ops::ControlFlow;

@@ -1,0 +1,24 @@
+//! Inspectors and what they decided: trained detectors by name and version, every inspection, and what
+//! people said about it.
+//!
+//! An inspector is bytes here; what they mean is the inspection room's. What is stored with an inspection
+//! is enough to repeat it: the image's hash, the inspector's version, the instruction set.
+
+mod check;
+mod history;
+mod inspectors;
+mod record;
+mod review;
+mod trace;
+mod verdict;
+
+pub use history::{HistoryQuery, Inspection};
+pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
+pub use record::NewInspection;
+pub use review::{Review, ReviewedImage};
+pub use trace::{
+    Cause, DefectGroup, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage,
+};
+pub use verdict::{ReviewVerdict, Verdict};
+
+pub(crate) use check::check_inspections;

@@ -1,0 +1,122 @@
+//! What people say about inspections. It stands beside what the inspector decided, and never replaces it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use rusqlite::{Row, Transaction, params};
+use serde::Serialize;
+
+use super::inspectors::version_ids;
+use super::verdict::ReviewVerdict;
+use crate::collection::{hex, sql_id};
+use crate::{Home, StoreError, paths, time};
+
+/// What a person said about an inspection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Review {
+    /// Later reviews have larger ones.
+    pub id: u64,
+    /// What it should have been.
+    pub verdict: ReviewVerdict,
+    /// Why; may be empty.
+    pub note: String,
+    /// Who says so, if that was said.
+    pub reviewer: Option<String>,
+    /// When, milliseconds since 1970 (UTC). JSON: RFC 3339.
+    #[serde(serialize_with = "time::serialize")]
+    pub time: i64,
+}
+
+/// An image that a person has judged, for the next training.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReviewedImage {
+    /// The image file, as it was last reviewed.
+    #[serde(serialize_with = "paths::serialize")]
+    pub path: PathBuf,
+    /// Of the file's contents that were judged, in hexadecimal. The file may have changed since.
+    pub sha256: String,
+    /// What the newest review says.
+    pub verdict: ReviewVerdict,
+}
+
+impl Home {
+    /// Writes down what a person says about an inspection. The newest review counts.
+    ///
+    /// # Errors
+    /// [`StoreError::NoInspection`], and those of the database.
+    pub fn review(
+        &self,
+        inspection: u64,
+        verdict: ReviewVerdict,
+        note: &str,
+        reviewer: Option<&str>,
+    ) -> Result<Review, StoreError> {
+        let reviewer = reviewer.filter(|name| !name.trim().is_empty());
+        let time = time::now();
+        self.write(|tx| {
+            let id = sql_id(inspection);
+            let sql = "SELECT EXISTS (SELECT 1 FROM inspections WHERE id = ?)";
+            if !tx.query_row(sql, [id], |row| row.get::<_, bool>(0))? {
+                return Err(StoreError::NoInspection { id: inspection }.into());
+            }
+            let sql = "INSERT INTO reviews (inspection, verdict, note, reviewer, time)
+                       VALUES (?, ?, ?, ?, ?)";
+            tx.execute(sql, params![id, verdict.as_str(), note, reviewer, time])?;
+            Ok(Review {
+                id: tx.last_insert_rowid().cast_unsigned(),
+                verdict,
+                note: note.into(),
+                reviewer: reviewer.map(Into::into),
+                time,
+            })
+        })
+    }
+
+    /// The images that people have judged in inspections of any version of an inspector, the last
+    /// judged first. An image (the same contents) is there once, with the newest of all its reviews.
+    ///
+    /// # Errors
+    /// [`StoreError::NoInspector`], and those of the database.
+    pub fn reviewed_images(&self, inspector: &str) -> Result<Vec<ReviewedImage>, StoreError> {
+        self.read(|tx| {
+            version_ids(tx, inspector)?;
+            let sql = "SELECT i.sha256, i.path, r.verdict FROM reviews r
+                       JOIN inspections i ON i.id = r.inspection
+                       JOIN inspectors v ON v.id = i.inspector
+                       WHERE v.name = ? ORDER BY r.id DESC";
+            let mut statement = tx.prepare_cached(sql)?;
+            let mut rows = statement.query([inspector])?;
+            let mut seen: HashSet<[u8; 32]> = HashSet::new();
+            let mut images = Vec::new();
+            while let Some(row) = rows.next()? {
+                let sha256 = row.get(0)?;
+                if seen.insert(sha256) {
+                    images.push(ReviewedImage {
+                        path: paths::from_bytes(row.get(1)?),
+                        sha256: hex(&sha256),
+                        verdict: row.get(2)?,
+                    });
+                }
+            }
+            Ok(images)
+        })
+    }
+}
+
+/// The reviews of an inspection, the oldest first.
+pub(super) fn reviews(tx: &Transaction<'_>, inspection: i64) -> rusqlite::Result<Vec<Review>> {
+    let sql = "SELECT id, verdict, note, reviewer, time FROM reviews
+               WHERE inspection = ? ORDER BY id";
+    let mut statement = tx.prepare_cached(sql)?;
+    statement.query_map([inspection], review)?.collect()
+}
+
+fn review(row: &Row<'_>) -> rusqlite::Result<Review> {
+    Ok(Review {
+        id: row.get::<_, i64>(0)?.cast_unsigned(),
+        verdict: row.get(1)?,
+        note: row.get(2)?,
+        reviewer: row.get(3)?,
+        time: row.get(4)?,
+    })
+}
