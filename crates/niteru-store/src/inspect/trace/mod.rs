@@ -150,7 +150,9 @@ impl Home {
     /// a group have in common and others have not.
     ///
     /// Groups are made by average linkage of the cosine similarities of
-    /// [`defect`](crate::NewInspection::defect) vectors of one model. A value is reported when the exact
+    /// [`defect`](crate::NewInspection::defect) vectors of one model. Of more than 5 000 vectors, as many are
+    /// grouped, evenly spread over time, and each other one joins the group that it is most alike on
+    /// average, or stays alone. A value is reported when the exact
     /// hypergeometric test, corrected for all questions asked (Holm), gives less than 0.05. Groups of
     /// fewer than 3 images, and values that fewer than 3 have, are not asked about. The same history
     /// gives the same answer on the same instruction set.
