@@ -75,9 +75,10 @@ pub use index::{
     IndexStatus, MoveReport, VerifyReport,
 };
 pub use inspect::{
-    Cause, DefectGroup, HistoryQuery, Inspection, InspectorFile, InspectorSummary, NewInspection,
-    NewInspector, Review, ReviewVerdict, ReviewedImage, StoredInspector, TimeCount, TimeCourse,
-    TimeUnit, Trace, TraceQuery, TypicalImage, Verdict,
+    Cause, DefectGroup, HistoryQuery, InspectError, InspectedFile, Inspection, InspectorFile,
+    InspectorSummary, NewInspection, NewInspector, Review, ReviewVerdict, ReviewedImage,
+    StoredInspector, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage, Verdict,
+    inspect_file,
 };
 pub use metadata::Metadata;
 pub use notice::Notice;

@@ -1,6 +1,7 @@
 //! What can be typed. What it means is decided in `commands`.
 
 mod indexing;
+mod inspecting;
 mod keeping;
 mod measuring;
 
@@ -15,6 +16,10 @@ use niteru_index::{Condition, ConditionError};
 use niteru_store::IndexPlace;
 
 pub(crate) use indexing::IndexCommand;
+pub(crate) use inspecting::{
+    DecidedAs, InspectCommand, InspectEvalArgs, InspectHistoryArgs, InspectRunArgs,
+    InspectTraceArgs, InspectTrainArgs, ReviewedAs,
+};
 pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, RestoreArgs};
 pub(crate) use measuring::{BenchCommand, BenchEmbedArgs, BenchSearchArgs, EvalCommand};
 
@@ -149,6 +154,14 @@ pub(crate) enum Command {
                       niteru images parts remove 42 43"
     )]
     Images(ImagesArgs),
+    /// Inspect parts: learn from photos of good ones, then say of others what is wrong and where
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  niteru inspect train tiles --good photos/good\n  \
+                      niteru inspect run tiles today/ --html today.html\n  \
+                      niteru inspect trace tiles --fields lot,machine"
+    )]
+    Inspect(InspectCommand),
     /// Find images that a collection holds more than once
     #[command(
         after_help = "Examples:\n  niteru duplicates parts\n  niteru duplicates parts --html duplicates.html\n  \

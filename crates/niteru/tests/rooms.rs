@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "niteru-encoder",
             "niteru-index",
             "niteru-learn",
+            "niteru-inspect",
         ],
     ),
     (

@@ -9,6 +9,7 @@ mod history;
 mod inspectors;
 mod record;
 mod review;
+mod run;
 mod trace;
 mod verdict;
 
@@ -16,6 +17,7 @@ pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
 pub use record::NewInspection;
 pub use review::{Review, ReviewedImage};
+pub use run::{InspectError, InspectedFile, inspect_file};
 pub use trace::{
     Cause, DefectGroup, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage,
 };

@@ -14,6 +14,7 @@ mod eval;
 mod explain;
 mod images;
 mod index;
+mod inspect;
 mod models;
 mod models_check;
 mod query;
@@ -68,6 +69,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
         Command::Add(args) => add::run(&context, &args),
         Command::Search(args) => search::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
+        Command::Inspect(command) => inspect::run(&context, &command),
         Command::Duplicates(args) => duplicates::run(&context, &args),
         Command::Backup(args) => backup::backup(&context, &args),
         Command::Restore(args) => backup::restore(&context, &args),

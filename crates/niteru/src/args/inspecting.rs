@@ -1,0 +1,290 @@
+//! Arguments of `inspect`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use niteru_index::condition::instant;
+
+use super::{ModelArgs, ReportArgs, up_to_1024};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InspectCommand {
+    /// Learn what good parts look like, from photos of good ones
+    #[command(
+        after_help = "Examples:\n  niteru inspect train tiles --good photos/good\n  \
+                      niteru inspect train tiles --good photos/good --bad photos/bad --false-alarm 0.05\n  \
+                      niteru inspect train tiles --good photos/good --area mask.png --tiles 2\n\n\
+                      Training again under the same name makes a new version; the old ones can still be run.\n\
+                      docs/inspection.md tells how it works and what it promises."
+    )]
+    Train(InspectTrainArgs),
+    /// Judge photos: OK or NG, where they differ and by how much
+    #[command(after_help = "Examples:\n  niteru inspect run tiles photo.jpg\n  \
+                      niteru inspect run tiles today/ --heatmaps heat/ --html today.html\n  \
+                      niteru inspect run tiles today/ --operator Sato --field lot=A12 --field machine=M2\n\n\
+                      Every decision is written into the home. With --json, one line for each photo.")]
+    Run(InspectRunArgs),
+    /// Measure how well an inspector tells good from bad
+    #[command(
+        after_help = "Examples:\n  niteru inspect eval tiles --good test/good --bad test/bad\n  \
+                      niteru inspect eval tiles --good test/good --bad test/bad --masks test/masks --html eval.html\n\n\
+                      A mask has the name of its photo, whatever the ending, and the defect in white."
+    )]
+    Eval(InspectEvalArgs),
+    /// List the inspectors of the home
+    List,
+    /// Remove an inspector with all its versions
+    Remove {
+        /// The inspector's name
+        name: String,
+        /// Remove its decisions and what people said of them, too
+        #[arg(long)]
+        with_history: bool,
+    },
+    /// List what was decided, the newest first
+    #[command(after_help = "Examples:\n  niteru inspect history tiles\n  \
+                      niteru inspect history tiles --verdict NG --since 2026-11-01")]
+    History(InspectHistoryArgs),
+    /// Judge a photo again as it was judged, and compare
+    #[command(after_help = "Examples:\n  niteru inspect replay 42")]
+    Replay {
+        /// A number from `history`
+        id: u64,
+    },
+    /// Say what a decision should have been; it is kept beside the decision
+    #[command(
+        after_help = "Examples:\n  niteru inspect review 42 --verdict OK --note 'dust, wiped off'"
+    )]
+    Review {
+        /// A number from `history`
+        id: u64,
+        /// What it is
+        #[arg(long, value_enum, ignore_case = true)]
+        verdict: ReviewedAs,
+        /// Why
+        #[arg(long, default_value = "", hide_default_value = true)]
+        note: String,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+    /// Group what was NG by how it looks, and say what the groups have in common
+    #[command(
+        after_help = "Examples:\n  niteru inspect trace tiles --since 2026-11-01\n  \
+                      niteru inspect trace tiles --fields lot,machine,hour --html causes.html"
+    )]
+    Trace(InspectTraceArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectTrainArgs {
+    /// The inspector's name
+    pub(crate) name: String,
+
+    /// Photos of good parts, or folders of them
+    #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
+    pub(crate) good: Vec<PathBuf>,
+
+    /// Photos of bad parts, or folders of them: they change nothing, but say how many would be missed
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    pub(crate) bad: Vec<PathBuf>,
+
+    /// A picture that is white where parts are inspected, and black where not
+    #[arg(long, value_name = "FILE")]
+    pub(crate) area: Option<PathBuf>,
+
+    /// Share of good parts that may be stopped by mistake, above 0 and below 1
+    #[arg(long, value_name = "SHARE", default_value = "0.01")]
+    pub(crate) false_alarm: f64,
+
+    /// Cut each photo into N × N tiles, for small defects on large photos: auto, or 1 to 8
+    #[arg(long, value_name = "N", default_value = "auto", value_parser = tiles)]
+    pub(crate) tiles: Tiles,
+
+    /// Also learn from photos that people have called OK in reviews, and leave out those called NG
+    #[arg(long)]
+    pub(crate) with_reviews: bool,
+
+    /// The same photos and the same number give the same inspector
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) seed: u64,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+/// What `--tiles` says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Tiles(pub(crate) Option<u32>);
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectRunArgs {
+    /// The inspector's name
+    pub(crate) name: String,
+
+    /// Photos, or folders of photos
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Another version than the newest
+    #[arg(long = "inspector-version", value_name = "N")]
+    pub(crate) version: Option<u32>,
+
+    /// Write a heat map of each photo to this folder: as a picture over the photo, and as 16-bit numbers
+    #[arg(long, value_name = "DIR")]
+    pub(crate) heatmaps: Option<PathBuf>,
+
+    /// Write a report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Who runs it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+
+    /// Where the photos come from, such as lot=A12; may be given more than once
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = field)]
+    pub(crate) field: Vec<(String, String)>,
+
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = up_to_1024)]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectEvalArgs {
+    /// The inspector's name
+    pub(crate) name: String,
+
+    /// Photos of good parts that it was not trained with, or folders of them
+    #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
+    pub(crate) good: Vec<PathBuf>,
+
+    /// Photos of bad parts, or folders of them
+    #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
+    pub(crate) bad: Vec<PathBuf>,
+
+    /// A folder of masks with the names of the photos
+    #[arg(long, value_name = "DIR")]
+    pub(crate) masks: Option<PathBuf>,
+
+    /// Another version than the newest
+    #[arg(long = "inspector-version", value_name = "N")]
+    pub(crate) version: Option<u32>,
+
+    /// Write a report with the worst mistakes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = up_to_1024)]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectHistoryArgs {
+    /// Only of this inspector
+    pub(crate) name: Option<String>,
+
+    /// Only with this verdict, a person's where there is one
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) verdict: Option<DecidedAs>,
+
+    /// Not before this: 2026-11-25, or 2026-11-25T08:30
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) since: Option<i64>,
+
+    /// Before this
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) until: Option<i64>,
+
+    /// Show at most so many
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) limit: NonZeroUsize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectTraceArgs {
+    /// The inspector's name
+    pub(crate) name: String,
+
+    /// Not before this: 2026-11-25, or 2026-11-25T08:30
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) since: Option<i64>,
+
+    /// Before this
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) until: Option<i64>,
+
+    /// The fields that may tell the cause, also hour, weekday, operator, inspector_version [default: all]
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    pub(crate) fields: Vec<String>,
+
+    /// Defects that are on average at least so alike are one group, from -1 to 1 [default: 0.5]
+    #[arg(long, value_name = "S", value_parser = super::similarity, allow_negative_numbers = true)]
+    pub(crate) similarity: Option<f32>,
+
+    /// Write a report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// What a person can say.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReviewedAs {
+    /// It is good
+    #[value(name = "OK")]
+    Ok,
+    /// It is bad
+    #[value(name = "NG")]
+    Ng,
+}
+
+/// What can have been decided.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DecidedAs {
+    /// Like the good ones
+    #[value(name = "OK")]
+    Ok,
+    /// Not like the good ones
+    #[value(name = "NG")]
+    Ng,
+    /// Unlike anything seen in training
+    #[value(name = "UNLIKE")]
+    Unlike,
+}
+
+fn tiles(text: &str) -> Result<Tiles, String> {
+    match text.parse::<u32>() {
+        _ if text == "auto" => Ok(Tiles(None)),
+        Ok(number @ 1..=niteru_inspect::MOST_TILES) => Ok(Tiles(Some(number))),
+        _ => Err(format!(
+            "expected auto, or a number from 1 to {}",
+            niteru_inspect::MOST_TILES
+        )),
+    }
+}
+
+fn field(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, value)) if !field.trim().is_empty() => {
+            Ok((field.trim().to_string(), value.trim().to_string()))
+        }
+        _ => Err("expected FIELD=VALUE, such as lot=A12".to_string()),
+    }
+}
+
+fn moment(text: &str) -> Result<i64, String> {
+    instant(text)
+        .ok_or_else(|| "expected a time such as 2026-11-25 or 2026-11-25T08:30".to_string())
+}

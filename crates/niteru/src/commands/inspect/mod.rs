@@ -1,0 +1,99 @@
+//! `niteru inspect`: learn from good parts, judge others, and follow defects to their causes.
+
+mod eval;
+mod history;
+mod run;
+mod trace;
+mod train;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use niteru_encoder::Encoder;
+use niteru_store::{EncoderIdentity, Home, InspectorFile, StoredInspector, image_files};
+use serde_json::Value;
+
+use super::Context;
+use super::add::described;
+use crate::args::{InspectCommand, ModelArgs};
+use crate::output::Outcome;
+
+pub(super) fn run(context: &Context, command: &InspectCommand) -> Result<Outcome> {
+    match command {
+        InspectCommand::Train(args) => train::run(context, args),
+        InspectCommand::Run(args) => run::run(context, args),
+        InspectCommand::Eval(args) => eval::run(context, args),
+        InspectCommand::List => history::inspectors(context),
+        InspectCommand::Remove { name, with_history } => {
+            history::remove(context, name, *with_history)
+        }
+        InspectCommand::History(args) => history::history(context, args),
+        InspectCommand::Replay { id } => run::replay(context, *id),
+        InspectCommand::Review {
+            id,
+            verdict,
+            note,
+            by,
+        } => history::review(context, *id, *verdict, note, by.as_deref()),
+        InspectCommand::Trace(args) => trace::run(context, args),
+    }
+}
+
+/// What a stored inspector's settings say of its encoder.
+fn identity(stored: &StoredInspector) -> EncoderIdentity {
+    let text = |field: &str, default: &str| {
+        let value = stored.settings.get(field).and_then(Value::as_str);
+        value.unwrap_or(default).to_string()
+    };
+    EncoderIdentity {
+        model: stored.model.clone(),
+        fingerprint: stored.fingerprint.clone(),
+        dimensions: 0,
+        precision: text("precision", "f32"),
+        exact_decode: stored.settings.get("exact_decode") == Some(&Value::Bool(true)),
+        framing: text("framing", "centre"),
+    }
+}
+
+/// A version of an inspector, with the encoder that it was trained with.
+fn open(
+    context: &Context,
+    home: &Home,
+    (name, version): (&str, Option<u32>),
+    threads: Option<NonZeroUsize>,
+) -> Result<(InspectorFile, Encoder)> {
+    let file = home.inspector(name, version)?;
+    let model = ModelArgs {
+        threads,
+        ..ModelArgs::default()
+    };
+    let encoder = context.encoder(Some(&identity(&file.inspector)), &model)?;
+    Ok((file, encoder))
+}
+
+/// The photos at and below some paths in the order of their names, and whether any could not be read.
+fn photos(context: &Context, paths: &[PathBuf]) -> (Vec<PathBuf>, bool) {
+    let mut any_skipped = false;
+    let mut files = Vec::new();
+    for found in image_files(paths.to_vec()) {
+        match found {
+            Ok(file) => files.push(file),
+            Err(skipped) => {
+                any_skipped = true;
+                context
+                    .output
+                    .warn(format!("skipped: {}", described(&skipped)));
+            }
+        }
+    }
+    files.sort();
+    files.dedup();
+    (files, any_skipped)
+}
+
+/// Makes a folder for results.
+fn make_folder(folder: &std::path::Path) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))
+}

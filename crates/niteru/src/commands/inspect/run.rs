@@ -1,0 +1,243 @@
+//! `niteru inspect run` and `replay`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use niteru_encoder::{Encoder, with_causes};
+use niteru_imaging::{HeatScale, Limits};
+use niteru_inspect::{Inspector, NearestGood, Region, ScoreParts, Verdict};
+use niteru_store::{InspectError, InspectedFile, Metadata, NewInspection, inspect_file};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::{make_folder, open, photos};
+use crate::args::InspectRunArgs;
+use crate::commands::{Context, shown};
+use crate::output::Outcome;
+
+/// Photos that are judged before their decisions are written down and told.
+const PART: usize = 16;
+
+/// The contract of each line.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: u64,
+    path: String,
+    verdict: Verdict,
+    score: f64,
+    threshold: f64,
+    p_value: f64,
+    parts: ScoreParts,
+    regions: &'a [Region],
+    nearest_good: Option<&'a NearestGood>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heatmap: Option<String>,
+}
+
+pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
+    let home = context.home()?;
+    let (file, encoder) = open(context, &home, (&args.name, args.version), args.threads)?;
+    let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
+    let (files, mut any_skipped) = photos(context, &args.paths);
+    if let Some(folder) = &args.heatmaps {
+        make_folder(folder)?;
+    }
+    let scale = inspector.heat_scale()?;
+    let metadata: Metadata = args.field.iter().cloned().collect();
+    let bar = context.output.steps_bar();
+    bar.set_length(files.len() as u64);
+    let mut names = Names::default();
+    for part in files.chunks(PART) {
+        let inspected: Vec<Result<InspectedFile, InspectError>> = part
+            .par_iter()
+            .map(|path| {
+                let inspected = inspect_file(&inspector, path, &Limits::default());
+                bar.inc(1);
+                inspected
+            })
+            .collect();
+        let mut done: Vec<(&Path, InspectedFile)> = Vec::new();
+        for (path, inspected) in part.iter().zip(inspected) {
+            match inspected {
+                Ok(inspected) => done.push((path, inspected)),
+                Err(InspectError::Decode(error)) => {
+                    any_skipped = true;
+                    let reason = with_causes(error.reason());
+                    context
+                        .output
+                        .warn(format!("skipped: {}: {reason}", path.display()));
+                }
+                Err(error) => return Err(error).context(path.display().to_string()),
+            }
+        }
+        let records: Vec<NewInspection> = done
+            .iter()
+            .map(|(path, inspected)| {
+                let operator = args.operator.as_deref();
+                inspected.record(path, operator, kernels(&encoder), metadata.clone())
+            })
+            .collect();
+        let ids = home.record_inspections(file.inspector.id, &records)?;
+        for (id, (path, inspected)) in ids.into_iter().zip(&done) {
+            let heatmap = match &args.heatmaps {
+                Some(folder) => Some(write_heat(folder, names.of(path), inspected, scale)?),
+                None => None,
+            };
+            tell(context, id, path, inspected, heatmap)?;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(Outcome::skipped(any_skipped))
+}
+
+fn kernels(encoder: &Encoder) -> &'static str {
+    encoder.kernels().name()
+}
+
+fn tell(
+    context: &Context,
+    id: u64,
+    path: &Path,
+    inspected: &InspectedFile,
+    heatmap: Option<PathBuf>,
+) -> Result<()> {
+    let found = &inspected.inspection;
+    if context.output.is_json() {
+        return Ok(context.output.json(&Line {
+            id,
+            path: shown(path),
+            verdict: found.verdict,
+            score: found.score,
+            threshold: found.threshold,
+            p_value: found.p_value,
+            parts: found.parts,
+            regions: &found.regions,
+            nearest_good: found.nearest_good.as_ref(),
+            heatmap: heatmap.as_deref().map(shown),
+        })?);
+    }
+    let place = found.regions.first().map_or_else(String::new, |worst| {
+        let (x, y) = (worst.x + worst.w / 2, worst.y + worst.h / 2);
+        format!("  worst at {x}, {y} ({} × {})", worst.w, worst.h)
+    });
+    Ok(context.output.text(format!(
+        "{:<6}  {:>7.3} / {:.3}  p {:.3}  #{id}  {}{place}",
+        found.verdict.name(),
+        found.score,
+        found.threshold,
+        found.p_value,
+        path.display(),
+    ))?)
+}
+
+/// Names of heat maps: those of the photos, numbered where two photos have one name.
+#[derive(Default)]
+struct Names(std::collections::HashMap<String, usize>);
+
+impl Names {
+    fn of(&mut self, path: &Path) -> String {
+        let stem = path.file_stem().unwrap_or(path.as_os_str());
+        let stem = stem.to_string_lossy().into_owned();
+        let times = self.0.entry(stem.clone()).or_default();
+        *times += 1;
+        match *times {
+            1 => stem,
+            times => format!("{stem}-{times}"),
+        }
+    }
+}
+
+/// Writes the map over the photo and, beside it, as 16-bit grey numbers; returns the former.
+fn write_heat(
+    folder: &Path,
+    name: String,
+    inspected: &InspectedFile,
+    scale: HeatScale,
+) -> Result<PathBuf> {
+    let heat = &inspected.inspection.heat;
+    let overlay = folder.join(format!("{name}.heat.png"));
+    let raw = folder.join(format!("{name}.heat16.png"));
+    let picture = heat.overlay(&inspected.picture, scale).to_png()?;
+    for (file, bytes) in [(&overlay, picture), (&raw, heat.to_png16(scale)?)] {
+        std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(overlay)
+}
+
+/// The contract of `replay --json`.
+#[derive(Serialize)]
+struct Replayed<'a> {
+    id: u64,
+    path: String,
+    inspector: &'a str,
+    version: u32,
+    score: f64,
+    replayed_score: f64,
+    verdict: &'a str,
+    replayed_verdict: &'a str,
+    same: bool,
+    kernels: &'a str,
+    replayed_kernels: &'a str,
+}
+
+pub(super) fn replay(context: &Context, id: u64) -> Result<Outcome> {
+    let home = context.home()?;
+    let was = home.inspection(id)?;
+    let (file, encoder) = open(context, &home, (&was.inspector, Some(was.version)), None)?;
+    let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
+    let inspected = inspect_file(&inspector, &was.path, &Limits::default())?;
+    let sha256: String = inspected
+        .sha256
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    if sha256 != was.sha256 {
+        bail!(
+            "{} has changed since inspection {id}: its sha256 was {}, now it is {sha256}; \
+             put the file back to replay",
+            was.path.display(),
+            was.sha256
+        );
+    }
+    let found = &inspected.inspection;
+    let same = found.score.to_bits() == was.score.to_bits();
+    if context.output.is_json() {
+        context.output.json(&Replayed {
+            id,
+            path: shown(&was.path),
+            inspector: &was.inspector,
+            version: was.version,
+            score: was.score,
+            replayed_score: found.score,
+            verdict: was.verdict.as_str(),
+            replayed_verdict: found.verdict.name(),
+            same,
+            kernels: &was.kernels,
+            replayed_kernels: kernels(&encoder),
+        })?;
+    } else {
+        context.output.text(format!(
+            "#{id} {}: {} {} then, {} {} now: {}",
+            was.path.display(),
+            was.verdict.as_str(),
+            was.score,
+            found.verdict.name(),
+            found.score,
+            if same { "the same" } else { "different" },
+        ))?;
+        if !same && was.kernels != kernels(&encoder) {
+            context.output.note(format!(
+                "the instruction set was {}, here it is {}: scores then agree to some digits only \
+                 (NITERU_KERNELS={} takes the old one, where this CPU has it)",
+                was.kernels,
+                kernels(&encoder),
+                was.kernels
+            ));
+        }
+    }
+    Ok(if same {
+        Outcome::Done
+    } else {
+        Outcome::Problems
+    })
+}
