@@ -1,0 +1,228 @@
+//! What a report says of one inspected image.
+
+use std::path::Path;
+
+use maud::{Markup, html};
+use niteru_inspect::{Inspection, NearestGood, Region, ScoreParts, Verdict};
+
+use super::pictures::{Pictures, Places};
+use super::words::{self, Words};
+use crate::args::Language;
+use crate::report::marks::{Jpeg, badge, file_name, shot, track};
+
+/// One inspected image.
+pub(super) struct Card {
+    pub(super) verdict: Verdict,
+    pub(super) score: f64,
+    name: String,
+    path: String,
+    parts: ScoreParts,
+    threshold: f64,
+    p_value: f64,
+    regions: Vec<Region>,
+    nearest: Option<NearestGood>,
+    pictures: Pictures,
+}
+
+impl Card {
+    pub(super) fn new(path: &Path, inspection: &Inspection, pictures: Pictures) -> Card {
+        Card {
+            verdict: inspection.verdict,
+            score: inspection.score,
+            name: file_name(path),
+            path: path.to_string_lossy().into_owned(),
+            parts: inspection.parts,
+            threshold: inspection.threshold,
+            p_value: inspection.p_value,
+            regions: inspection.regions.clone(),
+            nearest: inspection.nearest_good.clone(),
+            pictures,
+        }
+    }
+
+    /// `calibrated` is how many good scores the p-value counts.
+    pub(super) fn html(&self, language: Language, calibrated: usize) -> Markup {
+        let words = words::words(language);
+        let more = html! {
+            div.numbers {
+                div { (self.made_of(words)) }
+                div { (self.region_table(words)) }
+            }
+        };
+        html! {
+            section.panel.card {
+                header { (badge(language, self.verdict)) h2 { (self.name) } }
+                p.facts { (self.path) }
+                div.shots {
+                    (self.photo(words))
+                    (shot(self.pictures.heat.as_ref(), words.no_picture, words.heat,
+                          &caption(words.heat, words.heat_help)))
+                    @if let Some(places) = &self.pictures.places { (pair(words, places)) }
+                    (self.nearest(words))
+                }
+                (self.score_bar(words))
+                p {
+                    (words::verdict(language, self.verdict)) " "
+                    (words::p_value(language, self.p_value, calibrated))
+                }
+                // Good parts are many, and nobody asks why they are good.
+                @if self.verdict == Verdict::Ok { details { summary { (words.details) } (more) } }
+                @else { (more) }
+            }
+        }
+    }
+
+    fn photo(&self, words: &Words) -> Markup {
+        let (width, height) = self.pictures.size;
+        let ratio = f64::from(width) / f64::from(height.max(1));
+        let style = format!("aspect-ratio:{ratio:.4};width:min(100cqw,100cqh*{ratio:.4})");
+        html! {
+            figure {
+                div.box {
+                    @match &self.pictures.photo {
+                        None => { span { (words.no_picture) } }
+                        Some(photo) => {
+                            div.shot style=(style) {
+                                img src=(photo.uri()) alt=(self.name) loading="lazy";
+                                @for (index, region) in self.regions.iter().enumerate() {
+                                    (frame(index + 1, region, (width, height)))
+                                }
+                            }
+                        }
+                    }
+                }
+                figcaption {
+                    @if self.regions.is_empty() { (words.photo) }
+                    @else { (caption(words.photo, words.photo_frames)) }
+                }
+            }
+        }
+    }
+
+    fn nearest(&self, words: &Words) -> Markup {
+        let Some(nearest) = &self.nearest else {
+            return html! {};
+        };
+        let told = html! {
+            (words.nearest) br;
+            span {
+                (words.similarity) " " (format!("{:.3}", nearest.similarity)) " · "
+                span title=(nearest.path.to_string_lossy()) { (file_name(&nearest.path)) }
+            }
+        };
+        let picture = self.pictures.nearest.as_deref();
+        shot(picture, words.no_good_picture, words.nearest, &told)
+    }
+
+    /// The score on a bar that has the threshold in its middle.
+    fn score_bar(&self, words: &Words) -> Markup {
+        let reach = self.threshold.abs().max(1.0);
+        let share = (self.score - (self.threshold - reach)) / (2.0 * reach);
+        html! {
+            h3 {
+                (words.score) " " (format!("{:.2}", self.score)) " · "
+                (words.threshold) " " (format!("{:.2}", self.threshold))
+            }
+            (track(share, Some(0.5)))
+            div.ends aria-hidden="true" {
+                span { (format!("{:.1}", self.threshold - reach)) }
+                span style="left:50%" { (words.threshold) " " (format!("{:.2}", self.threshold)) }
+                span.last style="left:100%" { (format!("{:.1}+", self.threshold + reach)) }
+            }
+        }
+    }
+
+    fn made_of(&self, words: &Words) -> Markup {
+        let ScoreParts {
+            patches,
+            whole,
+            texture,
+            grain,
+            ..
+        } = self.parts;
+        let nothing = ScoreParts {
+            patches: 0.0,
+            whole: 0.0,
+            texture: 0.0,
+            grain: 0.0,
+            usual_patch: 0.0,
+        };
+        // What a part adds is the score that it has alone.
+        let rows = [
+            (patches, ScoreParts { patches, ..nothing }),
+            (whole, ScoreParts { whole, ..nothing }),
+            (texture, ScoreParts { texture, ..nothing }),
+            (grain, ScoreParts { grain, ..nothing }),
+        ];
+        let longest = rows.iter().map(|(value, _)| *value);
+        let longest = longest.fold(2.0 * self.threshold.max(1.0), f64::max);
+        html! {
+            h3 { (words.made_of) }
+            p.facts { (words.made_of_help) }
+            table {
+                thead { tr {
+                    th { (words.part) } th.n { (words.value) } th {} th.n { (words.counts_for) }
+                } }
+                @for (name, (value, alone)) in words.parts.iter().zip(&rows) {
+                    tr {
+                        td { (name) }
+                        td.n { (format!("{value:.2}")) }
+                        td.bar { (track(value / longest, None)) }
+                        td.n { (format!("{:+.2}", alone.score())) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn region_table(&self, words: &Words) -> Markup {
+        html! {
+            h3 { (words.regions) }
+            @if self.regions.is_empty() { p.facts { (words.no_regions) } }
+            @else {
+                div.wide { table {
+                    thead { tr { @for column in words.region_columns { th.n { (column) } } } }
+                    @for (index, region) in self.regions.iter().enumerate() {
+                        tr {
+                            td.n { b { (index + 1) } }
+                            @for length in [region.x, region.y, region.w, region.h] { td.n { (length) } }
+                            td.n { (format!("{:.1}", region.score)) }
+                            td.n { (region.area) " px" }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn pair(words: &Words, places: &Places) -> Markup {
+    let good = html! {
+        (words.good_place) br;
+        span title=(places.path.to_string_lossy()) { (file_name(&places.path)) }
+    };
+    let show =
+        |picture: Option<&Jpeg>, absent, name, told: &Markup| shot(picture, absent, name, told);
+    html! {
+        (show(places.own.as_ref(), words.no_picture, words.own_place, &html! { (words.own_place) }))
+        (show(places.good.as_ref(), words.no_good_picture, words.good_place, &good))
+    }
+}
+
+fn caption(name: &str, help: &str) -> Markup {
+    html! { (name) br; span { (help) } }
+}
+
+/// A numbered frame over a picture of this size; its number stands where there is room.
+fn frame(number: usize, region: &Region, (width, height): (u32, u32)) -> Markup {
+    let share = |pixels: u32, side: u32| f64::from(pixels) / f64::from(side.max(1)) * 100.0;
+    let (left, top) = (share(region.x, width), share(region.y, height));
+    let (w, h) = (share(region.w, width), share(region.h, height));
+    let style = format!("left:{left:.2}%;top:{top:.2}%;width:{w:.2}%;height:{h:.2}%");
+    let class = match (top < 10.0, top + h > 90.0) {
+        (false, _) => "above",
+        (true, false) => "below",
+        (true, true) => "inside",
+    };
+    html! { i class=(class) style=(style) { b { (number) } } }
+}

@@ -1,0 +1,134 @@
+//! The small pictures of one inspected image.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use niteru_imaging::{HeatMap, HeatScale, Limits, Picture};
+use niteru_inspect::{GoodPlace, Inspection, Region, Verdict};
+
+use crate::report::marks::Jpeg;
+
+/// Longest side of an image that is not OK, in pixels, while there is room.
+const LARGE: u32 = 480;
+
+/// Of an OK one, and of all when there is little room.
+const SMALL: u32 = 300;
+
+/// Longest side of an enlarged place and of a good picture.
+const DETAIL: u32 = 224;
+
+/// Bytes of pictures from which on new ones are small: a page of 1 000 stays below some 60 MB.
+const ROOM: usize = 20 << 20;
+
+/// An enlarged place is so many times as large as what differs, and at least so many pixels.
+const AROUND: f64 = 1.6;
+const LEAST: u32 = 48;
+
+/// The pictures of one image; `None` is what could not be read.
+pub(super) struct Pictures {
+    /// Width and height of the image, in pixels.
+    pub(super) size: (u32, u32),
+    pub(super) photo: Option<Jpeg>,
+    pub(super) heat: Option<Jpeg>,
+    /// Where something differs.
+    pub(super) places: Option<Places>,
+    pub(super) nearest: Option<Arc<Jpeg>>,
+}
+
+/// The worst place, and the place of a good picture that it is most like.
+pub(super) struct Places {
+    pub(super) own: Option<Jpeg>,
+    pub(super) good: Option<Jpeg>,
+    /// The good picture's file.
+    pub(super) path: PathBuf,
+}
+
+/// Makes pictures, and keeps those that come again.
+#[derive(Default)]
+pub(super) struct Maker {
+    good: HashMap<PathBuf, Option<Arc<Jpeg>>>,
+    bytes: usize,
+}
+
+impl Maker {
+    pub(super) fn pictures(
+        &mut self,
+        picture: &Picture,
+        inspection: &Inspection,
+        scale: HeatScale,
+    ) -> Pictures {
+        let longest = match inspection.verdict {
+            Verdict::Ok => SMALL,
+            _ if self.bytes > ROOM => SMALL,
+            _ => LARGE,
+        };
+        let worst = inspection.regions.first();
+        let made = Pictures {
+            size: (picture.width(), picture.height()),
+            photo: Jpeg::of(picture, longest),
+            heat: overlay(&inspection.heat, picture, scale, longest),
+            places: worst.and_then(|worst| Places::of(picture, worst)),
+            nearest: inspection
+                .nearest_good
+                .as_ref()
+                .and_then(|good| self.good(&good.path)),
+        };
+        let places = made.places.iter().flat_map(|p| [&p.own, &p.good]);
+        let all = places.chain([&made.photo, &made.heat]);
+        self.bytes += all.flatten().map(Jpeg::len).sum::<usize>();
+        made
+    }
+
+    /// A good picture, read once.
+    fn good(&mut self, path: &Path) -> Option<Arc<Jpeg>> {
+        if let Some(known) = self.good.get(path) {
+            return known.clone();
+        }
+        let made = Jpeg::open(path, DETAIL).map(Arc::new);
+        self.good.insert(path.to_path_buf(), made.clone());
+        made
+    }
+}
+
+/// The heat map over the picture; of a small picture, enlarged until the map is to be seen.
+fn overlay(heat: &HeatMap, picture: &Picture, scale: HeatScale, longest: u32) -> Option<Jpeg> {
+    Jpeg::of(&heat.overlay(&picture.thumbnail(longest), scale), longest)
+}
+
+impl Places {
+    /// The same number of pixels around both; `None` when no good place is known.
+    fn of(picture: &Picture, region: &Region) -> Option<Places> {
+        let place = region.good.as_ref()?;
+        let side = |length: u32| (f64::from(length) * AROUND).ceil() as u32;
+        let size = (
+            side(region.w.max(place.w)).max(LEAST),
+            side(region.h.max(place.h)).max(LEAST),
+        );
+        let own = around(picture, (region.x, region.y, region.w, region.h), size);
+        let GoodPlace { path, x, y, w, h } = place;
+        let good = Picture::open(path, &Limits::default()).ok();
+        let good = good.and_then(|good| around(&good, (*x, *y, *w, *h), size));
+        Some(Places {
+            own,
+            good,
+            path: path.clone(),
+        })
+    }
+}
+
+/// The part of a picture of this size around a place, moved so that it lies inside where it can.
+fn around(
+    picture: &Picture,
+    (x, y, w, h): (u32, u32, u32, u32),
+    (width, height): (u32, u32),
+) -> Option<Jpeg> {
+    let (width, height) = (width.min(picture.width()), height.min(picture.height()));
+    let first = |start: u32, length: u32, part: u32, side: u32| {
+        let centred = i64::from(start) + (i64::from(length) - i64::from(part)) / 2;
+        centred.clamp(0, i64::from(side - part))
+    };
+    let left = first(x, w, width, picture.width());
+    let top = first(y, h, height, picture.height());
+    Jpeg::of(&picture.crop(left, top, width, height), DETAIL)
+}

@@ -1,0 +1,239 @@
+//! What a report on inspected pictures says, in each language.
+
+use niteru_inspect::Verdict;
+use niteru_learn::Promise;
+
+use crate::args::Language;
+use crate::report::marks::percent_at_most;
+
+/// The labels of one language.
+pub(super) struct Words {
+    pub(super) counts: [&'static str; 3],
+    pub(super) threshold_means: &'static str,
+    pub(super) heat_scale: &'static str,
+    pub(super) heat_scale_help: &'static str,
+    pub(super) as_good: &'static str,
+    pub(super) strongest: &'static str,
+    pub(super) photo: &'static str,
+    pub(super) photo_frames: &'static str,
+    pub(super) heat: &'static str,
+    pub(super) heat_help: &'static str,
+    pub(super) own_place: &'static str,
+    pub(super) good_place: &'static str,
+    pub(super) nearest: &'static str,
+    pub(super) similarity: &'static str,
+    pub(super) no_picture: &'static str,
+    pub(super) no_good_picture: &'static str,
+    pub(super) details: &'static str,
+    pub(super) score: &'static str,
+    pub(super) threshold: &'static str,
+    pub(super) made_of: &'static str,
+    pub(super) made_of_help: &'static str,
+    /// Patches, whole picture, texture, grain.
+    pub(super) parts: [&'static str; 4],
+    pub(super) part: &'static str,
+    pub(super) value: &'static str,
+    pub(super) counts_for: &'static str,
+    pub(super) regions: &'static str,
+    /// Number, x, y, width, height, strength, area.
+    pub(super) region_columns: [&'static str; 7],
+    pub(super) no_regions: &'static str,
+    pub(super) no_images: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    counts: [
+        "differ from the good parts",
+        "look good",
+        "are unlike anything learnt: another product, or another camera",
+    ],
+    threshold_means: "What the threshold promises",
+    heat_scale: "Scale of the heat maps",
+    heat_scale_help: "One fixed scale for all pictures of this inspector, so that they can be compared. \
+                      Where a picture keeps its grey tones, it is as good photos are.",
+    as_good: "as good photos",
+    strongest: "strongest",
+    photo: "Photo",
+    photo_frames: "the numbered frames differ from the good photos",
+    heat: "Heat map",
+    heat_help: "the brighter, the stronger",
+    own_place: "Worst place, enlarged",
+    good_place: "The same in a good photo",
+    nearest: "Most alike good photo",
+    similarity: "similarity",
+    no_picture: "no picture",
+    no_good_picture: "The good photo cannot be opened: it was moved or deleted.",
+    details: "Numbers",
+    score: "Score",
+    threshold: "Threshold",
+    made_of: "What the score is made of",
+    made_of_help: "0 is what good photos have, 1 is their usual scatter. Small areas always count; the \
+                   other rows count only for what clearly leaves that scatter.",
+    parts: [
+        "Small areas",
+        "Whole picture",
+        "Texture, where it is most unusual",
+        "Grain of the whole picture",
+    ],
+    part: "Part",
+    value: "Value",
+    counts_for: "Adds",
+    regions: "Places that differ",
+    region_columns: ["No.", "x", "y", "Width", "Height", "Strength", "Area"],
+    no_regions: "No single place stands out.",
+    no_images: "No image was inspected.",
+};
+
+const JAPANESE: Words = Words {
+    counts: [
+        "良品と異なる箇所があります",
+        "良品と同じ範囲です",
+        "学習した良品とかけ離れています（別の品種、撮影条件の違いなど）",
+    ],
+    threshold_means: "しきい値の保証範囲",
+    heat_scale: "ヒートマップの目盛り",
+    heat_scale_help: "この検査モデルのすべての画像に同じ目盛りを使っているので、画像どうしを比べられます。\
+                      色が付いていない部分は、良品と同じ範囲です。",
+    as_good: "良品並み",
+    strongest: "異常が強い",
+    photo: "検査画像",
+    photo_frames: "番号付きの枠は、良品と異なる箇所です",
+    heat: "ヒートマップ",
+    heat_help: "明るい色ほど、良品との違いが大きい箇所です",
+    own_place: "最も異なる箇所（拡大）",
+    good_place: "対応する良品の箇所（拡大）",
+    nearest: "最も近い良品",
+    similarity: "類似度",
+    no_picture: "画像なし",
+    no_good_picture: "良品の画像を開けません（移動または削除されています）",
+    details: "数値を表示",
+    score: "スコア",
+    threshold: "しきい値",
+    made_of: "スコアの内訳",
+    made_of_help: "0 が良品の標準、1 が良品の通常のばらつきです。局所の特徴は常に加算し、\
+                   そのほかの項目は、ばらつきを明らかに超えた分だけを加算します。",
+    parts: [
+        "局所の特徴",
+        "画像全体の特徴",
+        "表面の模様（最も異なる箇所）",
+        "画像全体のきめの粗さ",
+    ],
+    part: "項目",
+    value: "値",
+    counts_for: "加算分",
+    regions: "良品と異なる箇所",
+    region_columns: ["番号", "x", "y", "幅", "高さ", "強さ", "面積"],
+    no_regions: "特に目立つ箇所はありません。",
+    no_images: "検査した画像はありません。",
+};
+
+pub(super) fn words(language: Language) -> &'static Words {
+    match language {
+        Language::En => &ENGLISH,
+        Language::Ja => &JAPANESE,
+    }
+}
+
+/// The heading.
+pub(super) fn title(language: Language, inspector: &str, version: Option<u32>) -> String {
+    match (language, version) {
+        (Language::En, Some(version)) => format!("Inspection: {inspector} (version {version})"),
+        (Language::En, None) => format!("Inspection: {inspector}"),
+        (Language::Ja, Some(version)) => {
+            format!("外観検査の結果: {inspector}（バージョン {version}）")
+        }
+        (Language::Ja, None) => format!("外観検査の結果: {inspector}"),
+    }
+}
+
+/// A number of images after a verdict.
+pub(super) fn images(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Language::En, 1) => "1 image".into(),
+        (Language::En, _) => format!("{count} images"),
+        (Language::Ja, _) => format!("{count} 枚"),
+    }
+}
+
+/// What the threshold holds for good parts.
+pub(super) fn promise(language: Language, promise: &Promise) -> String {
+    let (images, average) = (promise.images, percent_at_most(promise.expected));
+    let most = percent_at_most(promise.at_most);
+    match (language, promise.kept) {
+        (Language::En, true) => format!(
+            "At most {average} of good parts are stopped, on average. It rests on {images} good photos; \
+             with the confidence asked for, the share is not above {most}."
+        ),
+        (Language::En, false) => format!(
+            "Not kept yet: {images} good photos are too few for the false-alarm rate that was asked for. \
+             Up to {average} of good parts are stopped on average. {}",
+            more_needed(language, promise.more_for_average)
+        ),
+        (Language::Ja, true) => format!(
+            "良品を不良と判定する割合（過検出率）は、平均で {average} 以下です。良品 {images} 枚にもとづく値で、\
+             指定した信頼度で見ても {most} を超えません。"
+        ),
+        (Language::Ja, false) => format!(
+            "まだ保証できません。良品が {images} 枚では、指定した過検出率に対して不足しています。\
+             現在の過検出率は平均で最大 {average} です。{}",
+            more_needed(language, promise.more_for_average)
+        ),
+    }
+}
+
+fn more_needed(language: Language, more: usize) -> String {
+    match (language, more) {
+        (Language::En, usize::MAX) => "No number of good photos can hold that rate.".into(),
+        (Language::En, 1) => "1 more good photo is needed.".into(),
+        (Language::En, _) => format!("{more} more good photos are needed."),
+        (Language::Ja, usize::MAX) => "その過検出率は、良品を増やしても保証できません。".into(),
+        (Language::Ja, _) => format!("良品があと {more} 枚必要です。"),
+    }
+}
+
+/// How usual a score is among those of good pictures.
+pub(super) fn p_value(language: Language, p: f64, of: usize) -> String {
+    // p is (1 + those that are not lower) / (all + 1).
+    let as_high = (p * (of as f64 + 1.0)).round() as usize;
+    let as_high = as_high.saturating_sub(1).min(of);
+    let p = format!("p = {p:.3}");
+    match (language, as_high) {
+        (Language::En, 0) => format!("None of {of} good photos scored as high ({p})."),
+        (Language::En, _) => {
+            format!("{as_high} of {of} good photos scored as high or higher ({p}).")
+        }
+        (Language::Ja, 0) => {
+            format!("良品 {of} 枚の中に、これ以上のスコアはありませんでした（{p}）。")
+        }
+        (Language::Ja, _) => {
+            format!("良品 {of} 枚のうち {as_high} 枚が、これ以上のスコアでした（{p}）。")
+        }
+    }
+}
+
+/// What a verdict says, in a sentence.
+pub(super) fn verdict(language: Language, verdict: Verdict) -> &'static str {
+    match (language, verdict) {
+        (Language::En, Verdict::Ok) => "The score is not above the threshold.",
+        (Language::En, Verdict::Ng) => "The score is above the threshold.",
+        (Language::En, Verdict::Unlike) => {
+            "The picture as a whole is unlike all good photos: check product, camera and light before \
+             anything else."
+        }
+        (Language::Ja, Verdict::Ok) => "スコアはしきい値以下です。",
+        (Language::Ja, Verdict::Ng) => "スコアがしきい値を超えています。",
+        (Language::Ja, Verdict::Unlike) => {
+            "画像全体が、学習したどの良品ともかけ離れています。まず品種、カメラ、照明を確認してください。"
+        }
+    }
+}
+
+/// Where colour begins and where the scale ends, for people.
+pub(super) fn scale(language: Language, visible: f32, high: f32) -> String {
+    match language {
+        Language::En => format!("Colour begins at {visible:.1}; from {high:.1} on it is the same."),
+        Language::Ja => {
+            format!("色は {visible:.1} から付き、{high:.1} 以上は同じ色です。")
+        }
+    }
+}

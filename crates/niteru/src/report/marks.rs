@@ -1,0 +1,152 @@
+//! Pieces that the reports on inspections share: verdicts, shares, bars, pictures.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use maud::{Markup, html};
+use niteru_imaging::{Limits, Picture};
+use niteru_inspect::Verdict;
+
+use crate::args::Language;
+
+/// JPEG quality: a heat map's colours stay, noise is not paid for.
+const QUALITY: u8 = 78;
+
+/// A picture as a JPEG file.
+pub(super) struct Jpeg(Vec<u8>);
+
+impl Jpeg {
+    /// The picture with at most `longest` pixels along its longer side; `None` when it cannot be
+    /// encoded.
+    pub(super) fn of(picture: &Picture, longest: u32) -> Option<Jpeg> {
+        picture.thumbnail(longest).to_jpeg(QUALITY).ok().map(Jpeg)
+    }
+
+    /// The same of a file; `None` when it cannot be read.
+    pub(super) fn open(path: &Path, longest: u32) -> Option<Jpeg> {
+        let picture = Picture::open(path, &Limits::default()).ok()?;
+        Jpeg::of(&picture, longest)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// As a page holds it.
+    pub(super) fn uri(&self) -> String {
+        let data = base64::engine::general_purpose::STANDARD.encode(&self.0);
+        format!("data:image/jpeg;base64,{data}")
+    }
+}
+
+/// The file's name alone.
+pub(super) fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// A verdict by a sign and words; its colour says nothing more.
+pub(super) fn badge(language: Language, verdict: Verdict) -> Markup {
+    let (class, sign) = match verdict {
+        Verdict::Ok => ("badge ok", "✓"),
+        Verdict::Ng => ("badge ng", "✕"),
+        Verdict::Unlike => ("badge unlike", "?"),
+    };
+    html! { span class=(class) { span aria-hidden="true" { (sign) } " " (verdict_name(language, verdict)) } }
+}
+
+fn verdict_name(language: Language, verdict: Verdict) -> &'static str {
+    match (language, verdict) {
+        (Language::En, Verdict::Ok) => "OK",
+        (Language::En, Verdict::Ng) => "NG",
+        (Language::En, Verdict::Unlike) => "UNLIKE",
+        (Language::Ja, Verdict::Ok) => "OK（良品）",
+        (Language::Ja, Verdict::Ng) => "NG（不良）",
+        (Language::Ja, Verdict::Unlike) => "UNLIKE（対象外）",
+    }
+}
+
+/// A picture in its box with a caption; `absent` stands where there is none.
+pub(super) fn shot(picture: Option<&Jpeg>, absent: &str, alt: &str, caption: &Markup) -> Markup {
+    html! {
+        figure {
+            div.box {
+                @match picture {
+                    Some(picture) => { img src=(picture.uri()) alt=(alt) loading="lazy"; }
+                    None => { span { (absent) } }
+                }
+            }
+            figcaption { (caption) }
+        }
+    }
+}
+
+/// A bar that is filled up to `share` (0…1), with a mark where one is given.
+pub(super) fn track(share: f64, mark: Option<f64>) -> Markup {
+    let percent = |share: f64| format!("{:.1}%", share.clamp(0.0, 1.0) * 100.0);
+    html! {
+        div.track aria-hidden="true" {
+            i style=(format!("width:{}", percent(share))) {}
+            @if let Some(mark) = mark { span.mark style=(format!("left:{}", percent(mark))) {} }
+        }
+    }
+}
+
+/// A share in percent, rounded to what people read: `0.25 %`, `2.4 %`, `37 %`.
+pub(super) fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    written(value, decimals(value))
+}
+
+/// A share in percent that is not above what is written.
+pub(super) fn percent_at_most(share: f64) -> String {
+    let value = share * 100.0;
+    let decimals = decimals(value);
+    let steps = 10f64.powi(decimals as i32);
+    // What is a whole number but for rounding stays it.
+    written((value * steps - 1e-6).ceil() / steps, decimals)
+}
+
+fn decimals(percent: f64) -> usize {
+    match percent {
+        ..1.0 => 2,
+        1.0..10.0 => 1,
+        99.0..100.0 => 2,
+        _ => 0,
+    }
+}
+
+fn written(percent: f64, decimals: usize) -> String {
+    let text = format!("{percent:.decimals$}");
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{text} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_as_people_read_them() {
+        let table = [
+            (0.0, "0 %", "0 %"),
+            (0.0024, "0.24 %", "0.24 %"),
+            (0.01, "1 %", "1 %"),
+            (0.024_39, "2.4 %", "2.5 %"),
+            (0.1, "10 %", "10 %"),
+            (0.371, "37 %", "38 %"),
+            (0.9987, "99.87 %", "99.87 %"),
+            (1.0, "100 %", "100 %"),
+        ];
+        for (share, nearest, most) in table {
+            assert_eq!(
+                (percent(share), percent_at_most(share)),
+                (nearest.into(), most.into()),
+                "{share}"
+            );
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The page around the reports on inspections: light and dark, and as narrow as a phone.
+
+use std::path::Path;
+
+use anyhow::Result;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{around, write_whole};
+use crate::args::Language;
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #f4f5f7; --panel: #fff; --line: #d8dee4;
+        --faint: #57606a; --sunk: #e6e9ec; --blue: #0969da; --red: #b3202b; --green: #1a6b34;
+        --amber: #7d5200; --on: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --paper: #0d1117; --panel: #161b22; --line: #30363d; --faint: #9198a1;
+          --sunk: #2a313a; --blue: #4493f8; --red: #ff8a82; --green: #5fcf7c; --amber: #e3b341;
+          --on: #0d1117; }
+}
+* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, 'Noto Sans JP', 'Noto Sans CJK JP', 'Hiragino Sans', 'Yu Gothic UI',
+       sans-serif; color: var(--ink); background: var(--paper); margin: 0; }
+main { max-width: 72rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1.7rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; margin: 2.25rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 1.1rem 0 .35rem; }
+p { max-width: 52rem; margin: .4rem 0; }
+:lang(ja) { word-break: auto-phrase; }
+.facts { color: var(--faint); font-size: .9rem; overflow-wrap: anywhere; }
+.panel { background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.1rem;
+         margin: .9rem 0; }
+.wide { overflow-x: auto; }
+.badge { display: inline-block; font-weight: 700; border: 2px solid; border-radius: 6px; padding: 0 .55rem;
+         white-space: nowrap; }
+.badge.ng { color: var(--on); background: var(--red); border-color: var(--red); }
+.badge.ok { color: var(--green); }
+.badge.unlike { color: var(--amber); border-style: dashed; }
+.counts { display: flex; flex-wrap: wrap; gap: .6rem 1.4rem; margin: .9rem 0; font-size: 1.15rem; }
+.counts b { font-size: 1.5rem; font-variant-numeric: tabular-nums; }
+.card { content-visibility: auto; contain-intrinsic-size: auto 40rem; }
+.card header { display: flex; flex-wrap: wrap; gap: .3rem .8rem; align-items: baseline; }
+.card h2 { margin: 0; overflow-wrap: anywhere; min-width: 0; }
+.shots { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .9rem; margin: .8rem 0; }
+.shots.small { grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
+figure { margin: 0; min-width: 0; }
+figure > .box { height: 15rem; background: var(--sunk); border-radius: 8px; display: grid; place-items: center;
+                color: var(--faint); text-align: center; padding: 4px; overflow: hidden;
+                container-type: size; }
+.shots.small .box { height: 11rem; }
+figure .box > img { width: 100%; height: 100%; min-height: 0; object-fit: contain; border-radius: 4px; }
+.shot { position: relative; max-width: 100%; max-height: 100%; }
+.shot img { position: absolute; inset: 0; width: 100%; height: 100%; border-radius: 4px; }
+.shot i { position: absolute; border: 2px solid #fff; outline: 2px solid #c1121f; border-radius: 2px; }
+.shot i b { position: absolute; left: -4px; bottom: calc(100% + 2px); background: #c1121f; color: #fff;
+            font: 700 .7rem/1.05rem sans-serif; min-width: 1.05rem; text-align: center; border-radius: 2px; }
+.shot i.below b { bottom: auto; top: calc(100% + 2px); } .shot i.inside b { bottom: auto; top: 0; }
+figcaption { font-size: .85rem; padding: .35rem .1rem 0; overflow-wrap: anywhere; }
+figcaption span { color: var(--faint); }
+.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 2rem; }
+.numbers > * { min-width: 0; }
+.track { position: relative; height: .8rem; background: var(--sunk); border-radius: 4px; margin: .35rem 0; }
+.track i { display: block; height: 100%; background: var(--blue); border-radius: 4px; }
+.track .mark { position: absolute; top: -.25rem; bottom: -.25rem; border-left: 3px solid var(--ink); margin-left: -1px; }
+.ends { position: relative; font-size: .8rem; color: var(--faint); height: 1.3rem; }
+.ends span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
+.ends span:first-child { transform: none; } .ends span.last { transform: translateX(-100%); }
+table { border-collapse: collapse; font-size: .9rem; width: 100%; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { font-weight: 600; } thead th { color: var(--faint); font-weight: 500; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.bar { width: 40%; min-width: 4rem; vertical-align: middle; } td.bar .track { height: .6rem; margin: 0; }
+td.big { font-size: 1.15rem; font-weight: 700; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td span.facts { white-space: nowrap; }
+summary { cursor: pointer; color: var(--blue); margin-top: .3rem; }
+.legend { display: grid; grid-template-columns: minmax(10rem, 22rem) 1fr; gap: .3rem 1.2rem; align-items: center; }
+.legend img { width: 100%; height: 1.2rem; display: block; border-radius: 3px; }
+.plot { width: 100%; max-width: 34rem; height: auto; display: block; }
+.plot text, .course text { fill: currentColor; font-size: 12px; font-family: inherit; }
+.plot .grid { stroke: var(--line); } .plot .axis { stroke: var(--faint); }
+.plot .curve { stroke: var(--blue); stroke-width: 2.5; fill: none; }
+.plot .point { fill: var(--red); stroke: var(--panel); stroke-width: 2; }
+.plot .lead { stroke: var(--ink); stroke-dasharray: 4 3; }
+.group { display: grid; grid-template-columns: minmax(0, 15rem) minmax(0, 1fr); gap: 0 1.4rem; }
+.course { width: 100%; height: 5rem; display: block; border-bottom: 1px solid var(--faint); }
+.course rect { fill: var(--blue); }
+.from-to { display: flex; justify-content: space-between; gap: 1rem; font-size: .8rem; color: var(--faint); }
+ul.found { margin: .3rem 0 .8rem; padding-left: 1.2rem; } ul.found li { margin: .2rem 0; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  main { padding: 1.25rem .8rem 3rem; }
+  .panel { padding: .8rem .75rem; }
+  .shots, .shots.small { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; }
+  figure > .box, .shots.small .box { height: 10rem; }
+  .group, .legend { grid-template-columns: minmax(0, 1fr); }
+}
+/* Bars and frames are backgrounds, which a printer may leave out. */
+.track, .track i, .badge.ng, .shot i b { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+@media print { body { background: #fff; } .card { content-visibility: visible; }
+               figure, .panel.short { break-inside: avoid; } }
+";
+
+/// A page before it is written.
+pub(super) struct Page<'p> {
+    pub(super) language: Language,
+    /// The heading.
+    pub(super) title: &'p str,
+    /// The model's name, where it is known.
+    pub(super) model: Option<&'p str>,
+    pub(super) body: Markup,
+}
+
+impl Page<'_> {
+    /// Writes the page as one file that refers to nothing else; an older one of that name is replaced
+    /// only when this one is complete.
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
+        write_whole(file, self.html().into_string().as_bytes())
+    }
+
+    fn html(&self) -> Markup {
+        let words = self.language.words();
+        html! {
+            (DOCTYPE)
+            html lang=(words.language) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta http-equiv="Content-Security-Policy"
+                        content="default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+                    title { (self.title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body { main {
+                    h1 { (self.title) }
+                    p.facts {
+                        (around(words.made_with, env!("CARGO_PKG_VERSION")))
+                        @if let Some(model) = self.model { " · " (words.model) ": " (model) }
+                    }
+                    (self.body)
+                } }
+            }
+        }
+    }
+}
