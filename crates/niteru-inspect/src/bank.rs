@@ -168,13 +168,12 @@ impl PackedBank {
                 best = (distance, at);
             }
         }
-        let square = (best.0 + self.kernels.dot(query, query)).max(0.0);
-        let distance = square.sqrt();
+        let square = best.0 + self.kernels.dot(query, query);
         Nearest {
-            distance: if distance.is_finite() {
-                distance
-            } else {
-                f32::MAX
+            // Asked before `max`, which would make 0 of a NaN.
+            distance: match square.is_finite() {
+                true => square.max(0.0).sqrt(),
+                false => f32::MAX,
             },
             patch: best.1,
         }

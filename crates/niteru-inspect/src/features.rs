@@ -18,7 +18,7 @@ pub(crate) struct Features {
     pub(crate) counts: Vec<Vec<bool>>,
     /// Mean and standard deviation of each dimension of the maps that describe the whole.
     pub(crate) whole: Vec<f32>,
-    /// The grain of the whole picture.
+    /// The grain of all that counts.
     pub(crate) grain: Vec<f32>,
     pub(crate) luminance: Luminance,
     /// What counts of the picture; `None`: all of it.
@@ -46,7 +46,7 @@ impl Features {
             size: (picture.width(), picture.height()),
             counts,
             whole,
-            grain: texture::grain(&luminance),
+            grain: texture::grain(&luminance, area),
             luminance,
             area: area.cloned(),
             maps,

@@ -1,8 +1,13 @@
-//! The stored form of an inspector: a mark, a version, and what was learnt (postcard).
+//! The stored form of an inspector: a mark, a version, what was learnt (postcard), and a CRC-32 of all
+//! that, little-endian, as damage of a number would go unseen.
 
 use niteru_encoder::Encoder;
+use niteru_imaging::Picture;
 
+use crate::features::Features;
 use crate::inspector::{Inspector, InspectorError, Learnt};
+use crate::recipe::Detector;
+use crate::view::View;
 
 /// What a stored inspector begins with.
 const MARK: &[u8; 8] = b"NITEINSP";
@@ -13,6 +18,9 @@ const VERSION: u32 = 1;
 /// More good pictures than any home has; what claims more is damaged.
 const MOST_BYTES: usize = 1 << 30;
 
+/// Cells along a side that a detector averages at most; more are damage.
+const MOST_POOLED: usize = 15;
+
 impl<'e> Inspector<'e> {
     /// The inspector as bytes, to be stored.
     ///
@@ -21,8 +29,11 @@ impl<'e> Inspector<'e> {
     pub fn to_bytes(&self) -> Result<Vec<u8>, InspectorError> {
         let mut bytes = MARK.to_vec();
         bytes.extend(VERSION.to_le_bytes());
-        postcard::to_extend(&self.learnt, bytes)
-            .map_err(|error| InspectorError::Stored(error.to_string()))
+        let mut bytes = postcard::to_extend(&self.learnt, bytes)
+            .map_err(|error| InspectorError::Stored(error.to_string()))?;
+        let sum = crc32fast::hash(&bytes);
+        bytes.extend(sum.to_le_bytes());
+        Ok(bytes)
     }
 
     /// Reads what [`Inspector::to_bytes`] wrote.
@@ -49,12 +60,47 @@ impl<'e> Inspector<'e> {
             }
             other => return Err(InspectorError::Stored(format!("it has format {other}"))),
         }
+        let (rest, sum) = rest
+            .split_last_chunk::<4>()
+            .ok_or_else(|| stored("it is cut off"))?;
+        let summed = &bytes[..bytes.len() - sum.len()];
+        if crc32fast::hash(summed) != u32::from_le_bytes(*sum) {
+            return Err(stored("it is damaged or cut off"));
+        }
         let learnt: Learnt =
             postcard::from_bytes(rest).map_err(|error| stored(&error.to_string()))?;
         if !learnt.is_sound() {
             return Err(stored("its parts do not fit together"));
         }
-        Inspector::ready(encoder, learnt)
+        let inspector = Inspector::ready(encoder, learnt)?;
+        match inspector.fits()? {
+            true => Ok(inspector),
+            false => Err(stored("its parts do not fit the model")),
+        }
+    }
+
+    /// Whether what the encoder gives has the sizes of what was learnt. A checksum does not tell: it can
+    /// be made for anything.
+    fn fits(&self) -> Result<bool, InspectorError> {
+        let (learnt, memory) = (&self.learnt, &self.learnt.memory);
+        let known = |detector: &Detector| {
+            detector.depth < self.encoder.depths() && detector.pool <= MOST_POOLED
+        };
+        if !learnt.detectors.iter().all(known) {
+            return Ok(false);
+        }
+        let pixel = Picture::from_rgb(1, 1, vec![128; 3])
+            .map_err(|error| InspectorError::Stored(error.to_string()))?;
+        let view = View {
+            tiles: 1,
+            ..learnt.view
+        };
+        let features = Features::of(self.encoder, &view, &learnt.detectors, &pixel, None);
+        let banks = memory.banks.iter().map(|bank| bank.dimensions);
+        let dimensions = features.maps.iter().map(|map| map.dimensions);
+        Ok(banks.eq(dimensions)
+            && memory.whole.dimensions() == features.whole.len()
+            && memory.grain.dimensions() == features.grain.len())
     }
 }
 

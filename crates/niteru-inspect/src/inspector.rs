@@ -123,7 +123,7 @@ pub struct Inspection {
 
 /// A trained inspector with the encoder that it was trained with.
 pub struct Inspector<'e> {
-    encoder: &'e Encoder,
+    pub(crate) encoder: &'e Encoder,
     pub(crate) learnt: Learnt,
     packed: PackedMemory,
     area: Option<Mask>,

@@ -52,7 +52,11 @@ impl Memory {
             .collect();
         let grains = good.first().map_or(0, |(_, features)| features.grain.len());
         let sample = |&(number, features): &(usize, &Features)| {
-            texture::samples(&features.luminance, seed ^ number as u64)
+            texture::samples(
+                &features.luminance,
+                features.area.as_ref(),
+                seed ^ number as u64,
+            )
         };
         let squares: Vec<f32> = good.par_iter().flat_map_iter(sample).collect();
         Ok(Memory {

@@ -6,6 +6,7 @@
 //! a pixel from its neighbours, as Bui and Apley, 2018, monitor textiles with, is the same covariance
 //! read one pixel at a time.)
 
+use niteru_imaging::Mask;
 use niteru_kernels::Kernels;
 use niteru_learn::{FitError, Gaussian, GaussianDistances};
 
@@ -63,28 +64,31 @@ const LAGS: [(usize, isize); 24] = [
 /// The grain of a whole picture: its variogram (Matheron, 1963), the mean squares of differences between
 /// pixels some way apart, as logarithms.
 ///
-/// Does not hang on brightness. Contrast moves all values by the same amount.
-pub(crate) fn grain(picture: &Luminance) -> Vec<f32> {
+/// Does not hang on brightness. Contrast moves all values by the same amount. Of an area, only pairs of
+/// pixels that both count are taken.
+pub(crate) fn grain(picture: &Luminance, area: Option<&Mask>) -> Vec<f32> {
     let (width, height) = (picture.width, picture.height);
+    let counts = area.map(|area| area.for_size(width as u32, height as u32));
     let variance = |&(down, right): &(usize, isize)| {
-        let aside = right.unsigned_abs();
         let (mut sum, mut pairs) = (0u64, 0u64);
         for y in 0..height.saturating_sub(down) {
-            let upper = &picture.data[y * width..][..width];
-            let lower = &picture.data[(y + down) * width..][..width];
-            let (upper, lower) = match right < 0 {
-                true => (upper.get(aside..), lower.get(..width.saturating_sub(aside))),
-                false => (upper.get(..width.saturating_sub(aside)), lower.get(aside..)),
-            };
-            let (Some(upper), Some(lower)) = (upper, lower) else {
+            let Some((upper, lower)) = paired(&picture.data, width, y, (down, right)) else {
                 continue;
             };
-            let squares = upper.iter().zip(lower).map(|(&a, &b)| {
-                let difference = i32::from(a) - i32::from(b);
-                (difference * difference) as u32
-            });
-            sum += u64::from(squares.sum::<u32>());
-            pairs += upper.len() as u64;
+            let counting = counts
+                .as_ref()
+                .and_then(|counts| paired(counts.cells(), width, y, (down, right)));
+            let (of_line, pairs_of_line) = match counting {
+                None => (squares(upper.iter().zip(lower)), upper.len()),
+                Some((a, b)) => {
+                    let both = a.iter().zip(b).map(|(a, b)| a & b);
+                    let all = upper.iter().zip(lower).zip(both.clone());
+                    let counted = all.filter(|(_, both)| *both).map(|(pair, _)| pair);
+                    (squares(counted), both.filter(|both| *both).count())
+                }
+            };
+            sum += u64::from(of_line);
+            pairs += pairs_of_line as u64;
         }
         // Half a level's square: below is what rounding makes of a flat picture.
         (sum as f64 / pairs.max(1) as f64 + 0.5).ln() as f32
@@ -92,12 +96,53 @@ pub(crate) fn grain(picture: &Luminance) -> Vec<f32> {
     LAGS.iter().map(variance).collect()
 }
 
-/// Some squares of a picture, `[count, AREA]`, the same for the same seed.
-pub(crate) fn samples(picture: &Luminance, seed: u64) -> Vec<f32> {
+/// The parts of row `y` and of the row `down` below it whose pixels are pairs; `None` where the picture
+/// is too narrow for one.
+fn paired<T>(
+    data: &[T],
+    width: usize,
+    y: usize,
+    (down, right): (usize, isize),
+) -> Option<(&[T], &[T])> {
+    let aside = right.unsigned_abs();
+    let upper = &data[y * width..][..width];
+    let lower = &data[(y + down) * width..][..width];
+    match right < 0 {
+        true => Some((upper.get(aside..)?, lower.get(..width.checked_sub(aside)?)?)),
+        false => Some((upper.get(..width.checked_sub(aside)?)?, lower.get(aside..)?)),
+    }
+}
+
+/// Sum of squared differences of one line's pairs.
+fn squares<'a>(pairs: impl Iterator<Item = (&'a u8, &'a u8)>) -> u32 {
+    let square = |(&a, &b): (&u8, &u8)| {
+        let difference = i32::from(a) - i32::from(b);
+        (difference * difference) as u32
+    };
+    pairs.map(square).sum()
+}
+
+/// Some squares of a picture's area, `[count, AREA]`, the same for the same seed.
+pub(crate) fn samples(picture: &Luminance, area: Option<&Mask>, seed: u64) -> Vec<f32> {
     let (rows, columns) = grid(picture);
-    let chosen = Random::new(seed).sample(rows * columns, SAMPLES);
+    if rows == 0 || columns == 0 {
+        return Vec::new();
+    }
+    let counting: Vec<usize> = match area {
+        None => (0..rows * columns).collect(),
+        Some(area) => {
+            let counts = area.for_size(columns as u32, rows as u32);
+            let numbered = counts.cells().iter().enumerate();
+            numbered
+                .filter(|(_, counts)| **counts)
+                .map(|(at, _)| at)
+                .collect()
+        }
+    };
+    let chosen = Random::new(seed).sample(counting.len(), SAMPLES);
     let mut out = vec![0.0; chosen.len() * AREA];
     for (to, at) in out.chunks_exact_mut(AREA).zip(chosen) {
+        let at = counting[at];
         square(picture, at / columns * STEP, at % columns * STEP, to);
     }
     out
@@ -206,7 +251,7 @@ mod tests {
     #[test]
     fn another_texture_stands_out_where_it_is() {
         let good: Vec<f32> = (0..8)
-            .flat_map(|seed| samples(&picture(seed, false), seed))
+            .flat_map(|seed| samples(&picture(seed, false), None, seed))
             .collect();
         for kernels in Kernels::available() {
             let distances = fit(kernels, &good).unwrap().prepare(kernels);
@@ -237,8 +282,25 @@ mod tests {
             height: 100,
             data: vec![0; 600],
         };
-        assert!(samples(&tiny, 1).is_empty());
+        assert!(samples(&tiny, None, 1).is_empty());
         let flat = fit(Kernels::detect(), &[7.0; 49]).unwrap();
         assert!(map(&flat.prepare(Kernels::detect()), &tiny).is_none());
+    }
+
+    #[test]
+    fn what_does_not_count_changes_neither_grain_nor_samples() {
+        let cells = (0..96 * 64).map(|at| at % 96 < 30).collect();
+        let area = Mask::new(96, 64, cells).unwrap();
+        let (plain, rough) = (picture(3, false), picture(3, true));
+        assert_ne!(grain(&plain, None), grain(&rough, None));
+        assert_eq!(grain(&plain, Some(&area)), grain(&rough, Some(&area)));
+        assert_ne!(grain(&plain, Some(&area)), grain(&plain, None));
+        assert_eq!(
+            samples(&plain, Some(&area), 5),
+            samples(&rough, Some(&area), 5)
+        );
+        let all = Mask::new(1, 1, vec![true]).unwrap();
+        assert_eq!(grain(&plain, Some(&all)), grain(&plain, None));
+        assert_eq!(samples(&plain, Some(&all), 5), samples(&plain, None, 5));
     }
 }

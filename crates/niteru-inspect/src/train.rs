@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use niteru_encoder::Encoder;
 use niteru_imaging::{DecodeError, HeatError, Limits, Mask, Picture};
-use niteru_learn::{Calibration, FitError, Spread};
+use niteru_learn::{Calibration, FitError, Promise, Spread};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -215,7 +215,7 @@ pub fn train<'e>(
         area: options.area.as_ref().map(stored_area),
         memory,
         fusion,
-        promise: calibration.promise(options.false_alarm, options.confidence),
+        promise: promise(&calibration, options, measured.of_own),
         calibration,
         region_threshold: region_threshold(&peaks, options),
         good: good_pictures(paths, &features),
@@ -415,6 +415,27 @@ fn held_out(
         folds,
         of_own: true,
     })
+}
+
+/// What the threshold holds. Variants of the only picture say nothing of other parts: they count as one
+/// score, the largest, and promise nothing, whatever share may be stopped.
+fn promise(calibration: &Calibration, options: &TrainOptions, of_own: bool) -> Promise {
+    let promised = |of: &Calibration| of.promise(options.false_alarm, options.confidence);
+    let largest = calibration.scores().last().copied();
+    match largest.and_then(|score| Calibration::new(vec![score]).ok()) {
+        Some(one) if !of_own => {
+            let promise = promised(&one);
+            Promise {
+                expected: 1.0,
+                at_most: 1.0,
+                kept: false,
+                more_for_average: promise.more_for_average.max(1),
+                more_for_confidence: promise.more_for_confidence.max(1),
+                ..promise
+            }
+        }
+        _ => promised(calibration),
+    }
 }
 
 /// Good pictures with far higher scores than the others, the worst first.

@@ -1,0 +1,134 @@
+//! The figures of an evaluation.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use niteru_imaging::{Limits, Picture};
+use niteru_inspect::{Known, evaluate};
+
+use crate::plates::{self, Defect};
+use crate::{FRESH, shared};
+
+fn write(folder: &Path, name: &str, picture: &Picture) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, picture.to_png().unwrap()).unwrap();
+    path
+}
+
+fn mask(defect: Defect) -> Picture {
+    let place = defect.place();
+    let inside = |at: u32, first: i64, length: u32| {
+        (first..first + i64::from(length)).contains(&i64::from(at))
+    };
+    plates::painted(plates::WIDTH, plates::HEIGHT, |x, y| {
+        inside(x, place.x, place.width) && inside(y, place.y, place.height)
+    })
+}
+
+/// Six good plates, one of which is bad in truth; each large defect with its mask, but for the first,
+/// whose mask is a text; a defect that nobody sees; and a file that is missing.
+fn known(folder: &Path) -> Vec<Known> {
+    let good = (0..5).map(|at| plates::good(FRESH + 20 + at));
+    let wrong = plates::bad(FRESH + 30, Defect::Scratch);
+    let good = good.chain([wrong]).enumerate().map(|(at, picture)| Known {
+        path: write(folder, &format!("good-{at}.png"), &picture),
+        good: true,
+        mask: None,
+    });
+    let bad = Defect::LARGE.iter().enumerate().map(|(at, &defect)| Known {
+        path: write(
+            folder,
+            &format!("bad-{at}.png"),
+            &plates::bad(FRESH + 40 + at as u64, defect),
+        ),
+        good: false,
+        mask: Some(write(folder, &format!("mask-{at}.png"), &mask(defect))),
+    });
+    let mut known: Vec<Known> = good.chain(bad).collect();
+    let first = known[6].mask.clone().unwrap();
+    std::fs::write(first, "no picture").unwrap();
+    known.push(Known {
+        path: write(folder, "unseen.png", &plates::good(FRESH + 50)),
+        good: false,
+        mask: None,
+    });
+    known.push(Known {
+        path: folder.join("missing.png"),
+        good: true,
+        mask: None,
+    });
+    known
+}
+
+#[test]
+fn the_figures_are_those_of_the_pictures() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let known = known(folder.path());
+    let told = AtomicUsize::new(0);
+    let each = || {
+        told.fetch_add(1, Ordering::Relaxed);
+    };
+    let inspector = &shared.trained.inspector;
+    let quality = evaluate(inspector, &known, &Limits::default(), &each).unwrap();
+    assert_eq!(told.into_inner(), known.len());
+    assert_eq!((quality.good, quality.bad), (6, 5));
+
+    let skipped: Vec<_> = quality.skipped.iter().map(|s| s.path.clone()).collect();
+    assert_eq!(
+        skipped,
+        [
+            folder.path().join("mask-0.png"),
+            folder.path().join("missing.png")
+        ]
+    );
+
+    // 24 of 30 pairs at least are in order: only the exchanged two plates are out of it.
+    let auroc = quality.auroc.unwrap();
+    assert!((0.6..1.0).contains(&auroc), "{auroc}");
+    let interval = quality.auroc_interval.unwrap();
+    assert!(
+        interval.low <= auroc && auroc <= interval.high,
+        "{interval:?}"
+    );
+    for share in [quality.aupr, quality.f1, quality.pixel_auroc, quality.pro] {
+        let share = share.unwrap();
+        assert!((0.5..=1.0).contains(&share), "{quality:?}");
+    }
+    for rate in [quality.false_alarm, quality.miss] {
+        let value = rate.value.unwrap();
+        assert!(value > 0.0 && value < 0.5, "{rate:?}");
+        assert!(rate.interval.low <= value && value <= rate.interval.high);
+    }
+    assert!(quality.milliseconds_per_image.unwrap() > 0.0);
+    assert!(!quality.trade_off.is_empty());
+
+    let worst = &quality.mistakes[0];
+    assert_eq!(
+        worst.path,
+        folder.path().join("good-5.png"),
+        "{:?}",
+        quality.mistakes
+    );
+    let unseen = folder.path().join("unseen.png");
+    assert!(
+        quality
+            .mistakes
+            .iter()
+            .any(|mistake| mistake.path == unseen)
+    );
+    let far = |score: f64| (score - quality.threshold).abs();
+    let farther = |pair: &[niteru_inspect::Judged]| far(pair[0].score) >= far(pair[1].score);
+    assert!(quality.mistakes.windows(2).all(farther));
+}
+
+#[test]
+fn nothing_to_evaluate_has_no_figures() {
+    let Some(shared) = shared() else { return };
+    let inspector = &shared.trained.inspector;
+    let quality = evaluate(inspector, &[], &Limits::default(), &|| {}).unwrap();
+    assert_eq!((quality.good, quality.bad), (0, 0));
+    assert!(quality.auroc.is_none() && quality.pro.is_none());
+    assert!(quality.false_alarm.value.is_none() && quality.miss.value.is_none());
+    assert!(quality.mistakes.is_empty() && quality.milliseconds_per_image.is_none());
+}
