@@ -275,6 +275,13 @@ pub(crate) struct ReportArgs {
     pub(crate) lang: Option<Language>,
 }
 
+impl ReportArgs {
+    /// The language that was asked for, else the system's.
+    pub(crate) fn language(&self) -> Language {
+        self.lang.unwrap_or_else(Language::of_system)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Language {
     /// English

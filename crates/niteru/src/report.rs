@@ -1,21 +1,9 @@
 //! Self-contained HTML reports: no scripts, no links out, pictures inside.
 
-#[allow(
-    dead_code,
-    reason = "the commands that write it come with the next change"
-)]
 pub(crate) mod evaluation;
-#[allow(
-    dead_code,
-    reason = "the commands that write it come with the next change"
-)]
 pub(crate) mod inspection;
 mod marks;
 mod page;
-#[allow(
-    dead_code,
-    reason = "the commands that write it come with the next change"
-)]
 pub(crate) mod trace;
 mod words;
 

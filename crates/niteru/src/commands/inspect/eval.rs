@@ -64,6 +64,12 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
             .output
             .warn(format!("skipped: {path}: {}", skipped.reason));
     }
+    if let Some(report) = &args.html {
+        let lang = args.report.language();
+        let (name, model) = (&file.inspector.name, inspector.model());
+        crate::report::evaluation::evaluation(lang, name, model, &quality, report)?;
+        context.output.note(format!("wrote {}", report.display()));
+    }
     if context.output.is_json() {
         context.output.json(&Evaluated {
             inspector: &file.inspector.name,

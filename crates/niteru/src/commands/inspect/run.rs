@@ -14,6 +14,7 @@ use super::{make_folder, open, photos};
 use crate::args::InspectRunArgs;
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
+use crate::report::inspection::InspectionReport;
 
 /// Photos that are judged before their decisions are written down and told.
 const PART: usize = 16;
@@ -47,6 +48,12 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
     let bar = context.output.steps_bar();
     bar.set_length(files.len() as u64);
     let mut names = Names::default();
+    let mut report = args.html.as_ref().map(|_| {
+        let lang = args.report.language();
+        let (name, version) = (&file.inspector.name, Some(file.inspector.version));
+        let promise = inspector.promise();
+        InspectionReport::new(lang, name, version, inspector.model(), promise)
+    });
     for part in files.chunks(PART) {
         let inspected: Vec<Result<InspectedFile, InspectError>> = part
             .par_iter()
@@ -83,10 +90,17 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
                 Some(folder) => Some(write_heat(folder, names.of(path), inspected, scale)?),
                 None => None,
             };
+            if let Some(report) = &mut report {
+                report.add(path, &inspected.picture, &inspected.inspection, scale);
+            }
             tell(context, id, path, inspected, heatmap)?;
         }
     }
     bar.finish_and_clear();
+    if let (Some(report), Some(file)) = (&report, &args.html) {
+        report.write(file)?;
+        context.output.note(format!("wrote {}", file.display()));
+    }
     Ok(Outcome::skipped(any_skipped))
 }
 

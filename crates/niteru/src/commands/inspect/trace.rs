@@ -18,6 +18,12 @@ pub(super) fn run(context: &Context, args: &InspectTraceArgs) -> Result<Outcome>
         query.similarity = similarity;
     }
     let trace = context.home()?.trace(&query)?;
+    if let Some(report) = &args.html {
+        let lang = args.report.language();
+        let offset = query.utc_offset_minutes;
+        crate::report::trace::trace(lang, &trace, offset, report)?;
+        context.output.note(format!("wrote {}", report.display()));
+    }
     if context.output.is_json() {
         context.output.json(&trace)?;
     } else {

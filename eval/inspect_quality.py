@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""How well inspectors tell good from bad: magnetic tiles (public, with masks) and simulated textiles.
+
+Tiles come from the folder `shared` beside the repository, or $NITERU_TEST_SHARED; textiles from the Python
+package `conformal-clip-data`, which is installed into a virtual environment of its own. Inspectors are trained
+from good photos alone. Exit codes: 0 done; 1 a bound is not kept; 2 something is missing.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("NITERU_TEST_SHARED") or REPOSITORY.parent / "shared")
+BINARY = REPOSITORY / "target" / "release" / ("niteru.exe" if os.name == "nt" else "niteru")
+PACKAGE = "conformal-clip-data==0.1.4"
+
+
+class Missing(Exception):
+    """Something that the evaluation needs is not there; the message says what to do."""
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--parts", default="tiles,few,splits,textiles", help="which to measure (default: %(default)s)")
+    add("--splits", type=int, default=20, metavar="N", help="of the false-alarm rate (default: %(default)s)")
+    add("--model", default="efficientnet-lite0", help="default: %(default)s")
+    add("--home", type=Path, help="a home that has the model (default: a new one, which fetches it)")
+    add("--json", type=Path, metavar="FILE", help="write all figures there")
+    return parser.parse_args()
+
+
+class Niteru:
+    """The program with a home of its own."""
+
+    def __init__(self, home: Path, options: argparse.Namespace) -> None:
+        if not BINARY.is_file():
+            raise Missing(f"{BINARY.name} is not built: cargo build --release")
+        self.home = home
+        self.model = options.model
+        if options.home:
+            (home / "models").symlink_to((options.home / "models").resolve())
+        else:
+            self.run("models", "pull", options.model)
+
+    def run(self, *arguments: str | Path, threads: int | None = None) -> dict[str, Any]:
+        environment = dict(os.environ) | ({"RAYON_NUM_THREADS": str(threads)} if threads else {})
+        command = [BINARY, "--home", self.home, "--json", "--quiet", *arguments]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+        if done.returncode not in (0, 3):
+            raise Missing(f"niteru {arguments[0]} {arguments[1]} failed with {done.returncode}")
+        lines = done.stdout.strip().splitlines()
+        return json.loads(lines[-1]) if lines else {}
+
+    def train(self, name: str, good: Path, false_alarm: float) -> dict[str, Any]:
+        rate = ["--false-alarm", str(false_alarm), "--model", self.model]
+        return self.run("inspect", "train", name, "--good", good, *rate)
+
+    def evaluate(self, name: str, good: Path, bad: Path, *more: str | Path, threads: int | None = None) -> dict[str, Any]:
+        return self.run("inspect", "eval", name, "--good", good, "--bad", bad, *more, threads=threads)
+
+
+def _folder(parent: Path, name: str, files: list[Path]) -> Path:
+    """A folder of links to files; names are made unique by their folder's."""
+    folder = parent / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in files:
+        (folder / file.name).symlink_to(file.resolve())
+    return folder
+
+
+class Tiles:
+    """The public set of magnetic tiles."""
+
+    def __init__(self, work: Path) -> None:
+        manifest = SHARED / "data" / "magnetic-tile" / "manifest.csv"
+        if not manifest.is_file():
+            raise Missing(f"no {manifest.relative_to(SHARED)} in $NITERU_TEST_SHARED")
+        rows = list(csv.DictReader(manifest.open()))
+        at = lambda path: SHARED / "data" / path  # noqa: E731
+        self.work = work
+        self.good = [at(row["path"]) for row in rows if row["label"] == "good"]
+        bad = [row for row in rows if row["label"] != "good"]
+        self.bad = _folder(work, "bad", [at(row["path"]) for row in bad])
+        self.masks = _folder(work, "masks", [at(row["mask"]) for row in bad if row["mask"]])
+
+    def split(self, seed: int, count: int | None = None) -> tuple[Path, Path]:
+        """80 % of the good ones to train with, or so many, and 20 % to test with."""
+        shuffled = list(self.good)
+        random.Random(seed).shuffle(shuffled)
+        cut = len(shuffled) * 4 // 5
+        learnt = shuffled[:cut][: count or cut]
+        return _folder(self.work, "learnt", learnt), _folder(self.work, "held-out", shuffled[cut:])
+
+
+def _tiles(niteru: Niteru, tiles: Tiles) -> dict[str, Any]:
+    runs = []
+    for seed in range(3):
+        learnt, held_out = tiles.split(seed)
+        trained = niteru.train("tiles", learnt, 0.05)
+        runs.append(niteru.evaluate("tiles", held_out, tiles.bad, "--masks", tiles.masks))
+    one_core = niteru.evaluate("tiles", held_out, tiles.bad, "--threads", "1", threads=1)
+    mean = lambda field: statistics.mean(run[field] for run in runs)  # noqa: E731
+    return {
+        "tiles: image AUROC, mean of 3 splits": mean("auroc"),
+        "tiles: least image AUROC": min(run["auroc"] for run in runs),
+        "tiles: pixel AUROC": mean("pixel_auroc"),
+        "tiles: PRO": mean("pro"),
+        "tiles: ms a photo, one core": one_core["milliseconds_per_image"],
+        "tiles: MB of the inspector": trained["memory_bytes"] / 1e6,
+    }
+
+
+def _few(niteru: Niteru, tiles: Tiles) -> dict[str, Any]:
+    aurocs = []
+    for seed in range(10):
+        learnt, held_out = tiles.split(seed, 4)
+        niteru.train("few", learnt, 0.05)
+        aurocs.append(niteru.evaluate("few", held_out, tiles.bad)["auroc"])
+    return {"4 good photos: image AUROC, mean of 10": statistics.mean(aurocs), "4 good photos: least": min(aurocs)}
+
+
+def _splits(niteru: Niteru, tiles: Tiles, count: int) -> dict[str, Any]:
+    rates = []
+    for seed in range(100, 100 + count):
+        learnt, held_out = tiles.split(seed)
+        niteru.train("splits", learnt, 0.05)
+        rates.append(niteru.evaluate("splits", held_out, tiles.bad)["false_alarm"]["value"])
+        print(f"split {seed - 99} of {count}: {rates[-1]:.3f}", file=sys.stderr, flush=True)
+    error = statistics.stdev(rates) / len(rates) ** 0.5 if len(rates) > 1 else 0.0
+    return {f"false alarms at 0.05, mean of {count} splits": statistics.mean(rates), "its standard error": error}
+
+
+def _textiles(niteru: Niteru, work: Path) -> dict[str, Any]:
+    environment = REPOSITORY / ".venv-textiles"
+    if not environment.is_dir():
+        venv.create(environment, with_pip=True)
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", PACKAGE]
+    if subprocess.run(install).returncode != 0:
+        raise Missing(f"pip could not install {PACKAGE}")
+    found = list(environment.rglob("conformal_clip_data/data/textile_images/simulated"))
+    if not found:
+        raise Missing(f"{PACKAGE} has no textile images")
+    kinds = {kind: sorted((found[0] / kind).glob("*.jpg")) for kind in ("nominal", "local", "global")}
+    nominal = list(kinds["nominal"])
+    random.Random(0).shuffle(nominal)
+    learnt, held_out = _folder(work, "nominal", nominal[:400]), _folder(work, "nominal-held-out", nominal[400:])
+    niteru.train("textiles", learnt, 0.05)
+    figures = {}
+    for kind in ("local", "global"):
+        bad = _folder(work, kind, kinds[kind])
+        figures[f"textiles: AUROC, {kind} defects"] = niteru.evaluate("textiles", held_out, bad)["auroc"]
+    return figures
+
+
+# What must be shown.
+LEAST = {
+    "tiles: image AUROC, mean of 3 splits": 0.95,
+    "tiles: pixel AUROC": 0.75,
+    "tiles: PRO": 0.60,
+    "4 good photos: image AUROC, mean of 10": 0.80,
+    "textiles: AUROC, local defects": 0.65,
+    "textiles: AUROC, global defects": 0.97,
+}
+MOST = {"tiles: ms a photo, one core": 60.0, "tiles: MB of the inspector": 60.0}
+
+
+def _kept(figures: dict[str, Any], name: str) -> bool:
+    if name.startswith("false alarms"):
+        return figures[name] <= 0.05 + figures["its standard error"]
+    value = figures[name]
+    return value >= LEAST.get(name, value) and value <= MOST.get(name, value)
+
+
+def _bound(name: str) -> str:
+    if name.startswith("false alarms"):
+        return "≤ 0.05 + its standard error"
+    return f"≥ {LEAST[name]}" if name in LEAST else f"≤ {MOST[name]}" if name in MOST else ""
+
+
+def main() -> int:
+    options = _options()
+    parts = options.parts.split(",")
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="niteru-eval-") as folder:
+        work = Path(folder)
+        (work / "home").mkdir()
+        niteru = Niteru(work / "home", options)
+        tiles = Tiles(work / "tiles") if {"tiles", "few", "splits"} & set(parts) else None
+        if tiles and "tiles" in parts:
+            figures |= _tiles(niteru, tiles)
+        if tiles and "few" in parts:
+            figures |= _few(niteru, tiles)
+        if tiles and "splits" in parts:
+            figures |= _splits(niteru, tiles, options.splits)
+        if "textiles" in parts:
+            figures |= _textiles(niteru, work / "textiles")
+    print("| what | must show | measured | |\n| --- | --- | ---: | --- |")
+    for name, value in figures.items():
+        print(f"| {name} | {_bound(name)} | {value:.4g} | {'' if _kept(figures, name) else 'not kept'} |")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0 if all(_kept(figures, name) for name in figures) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Missing as missing:
+        print(f"inspect_quality: {missing}", file=sys.stderr)
+        sys.exit(2)
