@@ -8,6 +8,7 @@ mod cluster;
 mod collections;
 mod filters;
 mod index;
+mod inspect;
 mod keeping;
 #[cfg(unix)]
 mod limits;
