@@ -140,3 +140,35 @@ impl Page<'_> {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+
+    use anyhow::Result;
+
+    use crate::args::Language;
+
+    pub(in crate::report) const LANGUAGES: [Language; 2] = [Language::En, Language::Ja];
+
+    /// What `write` writes.
+    pub(in crate::report) fn read(write: impl FnOnce(&Path) -> Result<()>) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        write(&file).unwrap();
+        std::fs::read_to_string(file).unwrap()
+    }
+
+    /// A page that refers to nothing outside of it, and in which no input has become markup.
+    pub(in crate::report) fn assert_sound(page: &str) {
+        for outside in ["http://", "https://", "<script", "<link", "url(", "@import"] {
+            assert!(!page.contains(outside), "{outside} in the page");
+        }
+        for attribute in ["src=\"", "href=\""] {
+            for (at, _) in page.match_indices(attribute) {
+                let value = &page[at + attribute.len()..];
+                assert!(value.starts_with("data:image/jpeg;base64,"));
+            }
+        }
+    }
+}
