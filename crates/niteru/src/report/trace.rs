@@ -154,7 +154,7 @@ impl Section<'_> {
                 @for end in [counts.first(), counts.last()].into_iter().flatten() { span { (name(end.start)) } }
             }
             p.facts {
-                (words::peak(language, &name(most.start), most)) " (" (words::bars(language, unit)) ")"
+                (words::peak(language, unit, &name(most.start), most))
             }
         }
     }
