@@ -99,7 +99,7 @@ ul.found { margin: .3rem 0 .8rem; padding-left: 1.2rem; } ul.found li { margin: 
   .counts td.big { font-size: 1rem; }
   .figures thead { display: none; } .figures tr { display: block; border-bottom: 1px solid var(--line); padding: .4rem 0; }
   .figures th, .figures td { display: inline-block; border: 0; padding: .1rem .6rem .1rem 0; } .figures td.meaning { display: block; }
-  .group, .legend { grid-template-columns: minmax(0, 1fr); }
+  .group, .legend { grid-template-columns: minmax(0, 1fr); } .group h3:first-child { margin-top: 1rem; }
 }
 /* Bars and frames are backgrounds, which a printer may leave out. */
 .track, .track i, .badge.ng, .shot i b { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -96,7 +96,7 @@ impl Section<'_> {
         }
         html! {
             ul.found { @for cause in causes { li { b { (words::cause(self.language, cause)) } } } }
-            div.wide { table {
+            div.wide { table.nowrap {
                 thead { tr { @for column in self.words.columns { th { (column) } } } }
                 @for cause in causes { (self.cause(cause)) }
             } }

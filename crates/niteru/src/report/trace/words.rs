@@ -224,7 +224,7 @@ pub(super) fn nothing(language: Language, trace: &Trace, group: &DefectGroup) ->
             "比較できる条件がありません（検査結果に、違いのある項目がありません）。".into()
         }
         (false, tests) => format!(
-            "偏っている条件は見つかりませんでした。{fields} のどの値も、偶然の範囲を超えていません\
+            "偏っている条件は見つかりませんでした。「{fields}」のどの値も、偶然の範囲を超えていません\
              （比較 {tests} 件）。"
         ),
     }
@@ -263,7 +263,7 @@ pub(super) fn peak(language: Language, unit: TimeUnit, span: &str, count: &TimeC
             };
             format!(
                 "最も多いのは {span} で、検査 {all} 枚中 {in_group} 枚です。\
-                 棒は{each}ごとの枚数で、検査のない{span_name}は省いています。"
+                 棒は {each}ごとの枚数で、検査のない{span_name}は省いています。"
             )
         }
     }
