@@ -65,7 +65,7 @@ fn figures(language: Language, words: &Words, quality: &Quality) -> Markup {
         (rate.value.map(percent), interval)
     };
     let number =
-        |value: Option<f64>| -> Figure { (value.map(|value| format!("{value:.4}")), None) };
+        |value: Option<f64>| -> Figure { (value.map(|value| format!("{value:.3}")), None) };
     let auroc_interval = quality.auroc_interval.map(|i| words::numbers(language, i));
     let time = quality.milliseconds_per_image;
     let values: [Figure; 8] = [
@@ -82,19 +82,19 @@ fn figures(language: Language, words: &Words, quality: &Quality) -> Markup {
         ),
     ];
     html! {
-        table {
+        table.figures {
             thead { tr {
                 th { (words.figure) } th { (words.value) } th { (words.interval) } th { (words.meaning) }
             } }
             @for ([name, meaning], (value, interval)) in words.figures.iter().zip(values) {
                 tr {
-                    th scope="row" { (name) }
+                    th.nowrap scope="row" { (name) }
                     @match value {
                         Some(value) => { td.big { (value) } }
                         None => { td.facts { (words.unknown) } }
                     }
-                    td { (interval.as_deref().unwrap_or("–")) }
-                    td { (meaning) }
+                    td.nowrap { (interval.as_deref().unwrap_or("–")) }
+                    td.meaning { (meaning) }
                 }
             }
         }
@@ -108,7 +108,7 @@ fn trade_off(words: &Words, quality: &Quality) -> Markup {
     let now = quality.false_alarm.value.zip(quality.miss.value);
     html! {
         p { (words.trade_off_help) }
-        div.panel.short { (curve::curve(words, &quality.trade_off, now)) }
+        div.panel.short.fit { (curve::curve(words, &quality.trade_off, now)) }
     }
 }
 

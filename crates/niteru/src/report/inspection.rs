@@ -98,7 +98,7 @@ impl InspectionReport {
         let words = words::words(self.language);
         let verdicts = [Verdict::Ng, Verdict::Ok, Verdict::Unlike];
         html! {
-            div.panel.short { table {
+            div.panel.short { table.counts {
                 @for (verdict, meaning) in verdicts.into_iter().zip(words.counts) {
                     @let count = self.cards.iter().filter(|card| card.verdict == verdict).count();
                     tr {
@@ -125,7 +125,7 @@ impl InspectionReport {
                     }
                 }
                 p.facts {
-                    (words.heat_scale_help) " "
+                    (words.heat_scale_help) (words.gap)
                     (words::scale(self.language, scale.visible(), scale.high()))
                 }
             }

@@ -104,7 +104,7 @@ pub(super) fn percent_at_most(share: f64) -> String {
     let decimals = decimals(value);
     let steps = 10f64.powi(decimals as i32);
     // What is a whole number but for rounding stays it.
-    written((value * steps - 1e-6).ceil() / steps, decimals)
+    written((value * steps - 1e-6).ceil().max(0.0) / steps, decimals)
 }
 
 fn decimals(percent: f64) -> usize {

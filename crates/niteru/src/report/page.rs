@@ -23,7 +23,7 @@ body { font: 16px/1.5 system-ui, 'Noto Sans JP', 'Noto Sans CJK JP', 'Hiragino S
 main { max-width: 72rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2.25rem 0 .5rem; }
-h3 { font-size: 1rem; margin: 1.1rem 0 .35rem; }
+h3 { font-size: 1rem; margin: 1.1rem 0 .35rem; } .panel > h3:first-child, .group h3:first-child { margin-top: 0; }
 p { max-width: 52rem; margin: .4rem 0; }
 :lang(ja) { word-break: auto-phrase; }
 .facts { color: var(--faint); font-size: .9rem; overflow-wrap: anywhere; }
@@ -35,15 +35,17 @@ p { max-width: 52rem; margin: .4rem 0; }
 .badge.ng { color: var(--on); background: var(--red); border-color: var(--red); }
 .badge.ok { color: var(--green); }
 .badge.unlike { color: var(--amber); border-style: dashed; }
-.counts { display: flex; flex-wrap: wrap; gap: .6rem 1.4rem; margin: .9rem 0; font-size: 1.15rem; }
-.counts b { font-size: 1.5rem; font-variant-numeric: tabular-nums; }
 .card { content-visibility: auto; contain-intrinsic-size: auto 40rem; }
 .card header { display: flex; flex-wrap: wrap; gap: .3rem .8rem; align-items: baseline; }
 .card h2 { margin: 0; overflow-wrap: anywhere; min-width: 0; }
-.shots { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .9rem; margin: .8rem 0; }
+.shots { display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: .9rem; margin: .8rem 0; }
+.shots > * { grid-column: span 2; }
+.shots.large > :nth-child(-n+2) { grid-column: span 3; }
+.shots.large > :nth-child(-n+2) .box { height: 22rem; }
 .shots.small { grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
+.shots.small > * { grid-column: auto; }
 figure { margin: 0; min-width: 0; }
-figure > .box { height: 15rem; background: var(--sunk); border-radius: 8px; display: grid; place-items: center;
+figure > .box { height: 14rem; background: var(--sunk); border-radius: 8px; display: grid; place-items: center;
                 color: var(--faint); text-align: center; padding: 4px; overflow: hidden;
                 container-type: size; }
 .shots.small .box { height: 11rem; }
@@ -66,15 +68,16 @@ figcaption span { color: var(--faint); }
 .ends span:first-child { transform: none; } .ends span.last { transform: translateX(-100%); }
 table { border-collapse: collapse; font-size: .9rem; width: 100%; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+.counts td { vertical-align: baseline; } .nowrap { white-space: nowrap; }
 th { font-weight: 600; } thead th { color: var(--faint); font-weight: 500; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.bar { width: 40%; min-width: 4rem; vertical-align: middle; } td.bar .track { height: .6rem; margin: 0; }
 td.big { font-size: 1.15rem; font-weight: 700; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td span.facts { white-space: nowrap; }
 summary { cursor: pointer; color: var(--blue); margin-top: .3rem; }
 .legend { display: grid; grid-template-columns: minmax(10rem, 22rem) 1fr; gap: .3rem 1.2rem; align-items: center; }
 .legend img { width: 100%; height: 1.2rem; display: block; border-radius: 3px; }
-.plot { width: 100%; max-width: 34rem; height: auto; display: block; }
+.fit { width: fit-content; max-width: 100%; }
+.plot { width: 34rem; max-width: 100%; height: auto; display: block; }
 .plot text, .course text { fill: currentColor; font-size: 12px; font-family: inherit; }
 .plot .grid { stroke: var(--line); } .plot .axis { stroke: var(--faint); }
 .plot .curve { stroke: var(--blue); stroke-width: 2.5; fill: none; }
@@ -88,9 +91,15 @@ ul.found { margin: .3rem 0 .8rem; padding-left: 1.2rem; } ul.found li { margin: 
 @media (max-width: 40rem) {
   main { padding: 1.25rem .8rem 3rem; }
   .panel { padding: .8rem .75rem; }
-  .shots, .shots.small { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; }
+  .shots { gap: .6rem; } .shots > * { grid-column: span 3; }
+  .shots.large > :nth-child(-n+2) { grid-column: span 6; }
+  .shots.small { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .shots.large > :nth-child(-n+2) .box { height: 17rem; }
   figure > .box, .shots.small .box { height: 10rem; }
-  .group, .legend { grid-template-columns: minmax(0, 1fr); }
+  .counts td.big { font-size: 1rem; }
+  .figures thead { display: none; } .figures tr { display: block; border-bottom: 1px solid var(--line); padding: .4rem 0; }
+  .figures th, .figures td { display: inline-block; border: 0; padding: .1rem .6rem .1rem 0; } .figures td.meaning { display: block; }
+  .group, .legend { grid-template-columns: minmax(0, 1fr); } .group h3:first-child { margin-top: 1rem; }
 }
 /* Bars and frames are backgrounds, which a printer may leave out. */
 .track, .track i, .badge.ng, .shot i b { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -136,6 +145,38 @@ impl Page<'_> {
                     }
                     (self.body)
                 } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+
+    use anyhow::Result;
+
+    use crate::args::Language;
+
+    pub(in crate::report) const LANGUAGES: [Language; 2] = [Language::En, Language::Ja];
+
+    /// What `write` writes.
+    pub(in crate::report) fn read(write: impl FnOnce(&Path) -> Result<()>) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        write(&file).unwrap();
+        std::fs::read_to_string(file).unwrap()
+    }
+
+    /// A page that refers to nothing outside of it, and in which no input has become markup.
+    pub(in crate::report) fn assert_sound(page: &str) {
+        for outside in ["http://", "https://", "<script", "<link", "url(", "@import"] {
+            assert!(!page.contains(outside), "{outside} in the page");
+        }
+        for attribute in ["src=\"", "href=\""] {
+            for (at, _) in page.match_indices(attribute) {
+                let value = &page[at + attribute.len()..];
+                assert!(value.starts_with("data:image/jpeg;base64,"));
             }
         }
     }

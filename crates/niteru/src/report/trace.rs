@@ -96,7 +96,7 @@ impl Section<'_> {
         }
         html! {
             ul.found { @for cause in causes { li { b { (words::cause(self.language, cause)) } } } }
-            div.wide { table {
+            div.wide { table.nowrap {
                 thead { tr { @for column in self.words.columns { th { (column) } } } }
                 @for cause in causes { (self.cause(cause)) }
             } }
@@ -154,7 +154,7 @@ impl Section<'_> {
                 @for end in [counts.first(), counts.last()].into_iter().flatten() { span { (name(end.start)) } }
             }
             p.facts {
-                (words::peak(language, &name(most.start), most)) " (" (words::bars(language, unit)) ")"
+                (words::peak(language, unit, &name(most.start), most))
             }
         }
     }

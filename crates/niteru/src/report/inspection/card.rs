@@ -53,7 +53,7 @@ impl Card {
             section.panel.card {
                 header { (badge(language, self.verdict)) h2 { (self.name) } }
                 p.facts { (self.path) }
-                div.shots {
+                div.shots.large[self.verdict != Verdict::Ok] {
                     (self.photo(words))
                     (shot(self.pictures.heat.as_ref(), words.no_picture, words.heat,
                           &caption(words.heat, words.heat_help)))
@@ -62,7 +62,7 @@ impl Card {
                 }
                 (self.score_bar(words))
                 p {
-                    (words::verdict(language, self.verdict)) " "
+                    (words::verdict(language, self.verdict)) (words.gap)
                     (words::p_value(language, self.p_value, calibrated))
                 }
                 // Good parts are many, and nobody asks why they are good.

@@ -13,13 +13,14 @@ use crate::report::marks::Jpeg;
 const LARGE: u32 = 480;
 
 /// Of an OK one, and of all when there is little room.
-const SMALL: u32 = 300;
+const SMALL: u32 = 280;
 
 /// Longest side of an enlarged place and of a good picture.
-const DETAIL: u32 = 224;
+const DETAIL: u32 = 192;
 
-/// Bytes of pictures from which on new ones are small: a page of 1 000 stays below some 60 MB.
-const ROOM: usize = 20 << 20;
+/// Bytes of pictures from which on new ones are small: a page of 1 000 images full of detail, all of them
+/// NG, has some 70 MB, and a page of usual ones far less.
+const ROOM: usize = 12 << 20;
 
 /// An enlarged place is so many times as large as what differs, and at least so many pixels.
 const AROUND: f64 = 1.6;

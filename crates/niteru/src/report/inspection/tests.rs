@@ -1,1 +1,192 @@
+use std::path::{Path, PathBuf};
 
+use niteru_imaging::{HeatMap, HeatScale, Picture};
+use niteru_inspect::{GoodPlace, Inspection, NearestGood, Region, ScoreParts, Verdict};
+use niteru_learn::Promise;
+
+use super::InspectionReport;
+use super::words;
+use crate::args::Language;
+use crate::report::page::tests::{LANGUAGES, assert_sound, read};
+
+const PROMISE: Promise = Promise {
+    threshold: 2.5,
+    expected: 0.01,
+    at_most: 0.032,
+    images: 120,
+    kept: true,
+    more_for_average: 0,
+    more_for_confidence: 179,
+};
+
+fn picture() -> Picture {
+    let pixels = (0..96 * 64).flat_map(|i| [(i % 96) as u8, (i / 96) as u8, 90]);
+    Picture::from_rgb(96, 64, pixels.collect()).unwrap()
+}
+
+fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
+    let region = Region {
+        x: 80,
+        y: 2,
+        w: 16,
+        h: 20,
+        score: 31.5,
+        area: 271,
+        good: Some(GoodPlace {
+            path: good.to_path_buf(),
+            x: 0,
+            y: 44,
+            w: 16,
+            h: 20,
+        }),
+    };
+    Inspection {
+        verdict,
+        score,
+        parts: ScoreParts {
+            patches: score - 1.5,
+            whole: 4.5,
+            texture: 1.0,
+            grain: -0.5,
+            usual_patch: 0.2,
+        },
+        threshold: PROMISE.threshold,
+        p_value: 1.0 / 121.0,
+        regions: match verdict {
+            Verdict::Ok => Vec::new(),
+            _ => vec![region],
+        },
+        nearest_good: Some(NearestGood {
+            path: good.to_path_buf(),
+            similarity: 0.987_6,
+        }),
+        heat: HeatMap::new(3, 2, vec![0.0, 1.0, 40.0, 0.0, 0.0, 2.0]).unwrap(),
+        defect: None,
+    }
+}
+
+fn scale() -> HeatScale {
+    let scale = HeatScale::new(0.0, 30.0).unwrap();
+    scale.visible_from(6.0).unwrap()
+}
+
+/// The page of a report on these, each with its file.
+fn page(language: Language, name: &str, images: &[(&str, Inspection)]) -> String {
+    let mut report = InspectionReport::new(language, name, Some(3), "a<model>", &PROMISE);
+    for (path, inspection) in images {
+        report.add(Path::new(path), &picture(), inspection, scale());
+    }
+    read(|file| report.write(file))
+}
+
+#[test]
+fn a_card_tells_everything_in_both_languages() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good.png");
+    std::fs::write(&good, picture().to_png().unwrap()).unwrap();
+    let images = [
+        ("line/fine.png", inspection(Verdict::Ok, 0.5, &good)),
+        ("line/bad.png", inspection(Verdict::Ng, 3.25, &good)),
+        ("line/worse.png", inspection(Verdict::Ng, 9.75, &good)),
+        ("line/other.png", inspection(Verdict::Unlike, 40.0, &good)),
+    ];
+    for (language, expected) in LANGUAGES.into_iter().zip([
+        [
+            "At most 1 % of good parts are stopped, on average.",
+            "None of 120 good photos scored as high",
+            "Grain of the whole picture",
+            "2 images",
+        ],
+        [
+            "過検出率）は、平均で 1 % 以下です",
+            "良品 120 枚の中に、これ以上のスコアはありませんでした",
+            "画像全体のきめの粗さ",
+            "2 枚",
+        ],
+    ]) {
+        let page = page(language, "tile", &images);
+        assert_sound(&page);
+        // The badges have signs, the score its parts, the place its numbers.
+        let told = [
+            "✓", "✕", "9.75", "+1.50", "0.988", "31.5", "271", "good.png",
+        ];
+        for text in expected.iter().chain(&told) {
+            assert!(page.contains(text), "{language:?}: no {text:?}");
+        }
+        // The legend, and 4 × photo, heat map and nearest good, and 3 × two places.
+        assert_eq!(page.matches("data:image/jpeg").count(), 1 + 4 * 3 + 3 * 2);
+        let order: Vec<usize> = ["worse.png", "bad.png", "other.png", "fine.png"]
+            .iter()
+            .map(|name| page.find(&format!("<h2>{name}</h2>")).unwrap())
+            .collect();
+        assert!(order.is_sorted(), "{order:?}");
+    }
+}
+
+#[test]
+fn hostile_names_are_text_and_lost_files_are_told() {
+    let evil = "<img src=x onerror=alert(1)>\"'&.png";
+    let lost = PathBuf::from(format!("no/{evil}"));
+    let images = [(evil, inspection(Verdict::Ng, 9.0, &lost))];
+    for (language, told) in LANGUAGES
+        .into_iter()
+        .zip(["The good photo cannot be opened", "良品の画像を開けません"])
+    {
+        let page = page(language, evil, &images);
+        assert_sound(&page);
+        assert!(!page.contains("<img src=x") && !page.contains("a<model>"));
+        assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&quot;"));
+        assert_eq!(page.matches(told).count(), 2);
+    }
+}
+
+#[test]
+fn no_image_makes_a_page_too() {
+    for language in LANGUAGES {
+        let page = page(language, "tile", &[]);
+        assert_sound(&page);
+        assert!(page.contains(words::words(language).no_images));
+    }
+}
+
+#[test]
+fn what_a_threshold_promises() {
+    let few = Promise {
+        expected: 1.0 / 13.0,
+        images: 12,
+        kept: false,
+        more_for_average: 87,
+        ..PROMISE
+    };
+    let never = Promise {
+        more_for_average: usize::MAX,
+        ..few
+    };
+    let table = [
+        (Language::En, PROMISE, "it rests on 120 good photos"),
+        (Language::En, few, "Up to 7.7 %"),
+        (Language::En, few, "87 more good photos are needed"),
+        (Language::En, never, "No number of good photos"),
+        (Language::Ja, PROMISE, "3.2 % を超えません"),
+        (Language::Ja, few, "最大 7.7 %"),
+        (Language::Ja, few, "良品があと 87 枚必要です"),
+        (Language::Ja, never, "良品を増やしても保証できません"),
+    ];
+    for (language, promise, part) in table {
+        let told = words::promise(language, &promise);
+        assert!(told.to_lowercase().contains(&part.to_lowercase()), "{told}");
+    }
+}
+
+#[test]
+fn how_usual_a_score_is() {
+    let table = [
+        (1.0 / 41.0, "None of 40"),
+        (2.0 / 41.0, "1 of 40"),
+        (1.0, "40 of 40"),
+    ];
+    for (p, part) in table {
+        let told = words::p_value(Language::En, p, 40);
+        assert!(told.starts_with(part), "{told}");
+    }
+}

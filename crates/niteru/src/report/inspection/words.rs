@@ -8,6 +8,9 @@ use crate::report::marks::percent_at_most;
 
 /// The labels of one language.
 pub(super) struct Words {
+    /// Between two sentences.
+    pub(super) gap: &'static str,
+    /// What NG, OK and UNLIKE mean.
     pub(super) counts: [&'static str; 3],
     pub(super) threshold_means: &'static str,
     pub(super) heat_scale: &'static str,
@@ -42,6 +45,7 @@ pub(super) struct Words {
 }
 
 const ENGLISH: Words = Words {
+    gap: " ",
     counts: [
         "differ from the good parts",
         "look good",
@@ -58,7 +62,7 @@ const ENGLISH: Words = Words {
     heat: "Heat map",
     heat_help: "the brighter, the stronger",
     own_place: "Worst place, enlarged",
-    good_place: "The same in a good photo",
+    good_place: "Most alike place of a good photo",
     nearest: "Most alike good photo",
     similarity: "similarity",
     no_picture: "no picture",
@@ -85,6 +89,7 @@ const ENGLISH: Words = Words {
 };
 
 const JAPANESE: Words = Words {
+    gap: "",
     counts: [
         "良品と異なる箇所があります",
         "良品と同じ範囲です",
@@ -101,7 +106,7 @@ const JAPANESE: Words = Words {
     heat: "ヒートマップ",
     heat_help: "明るい色ほど、良品との違いが大きい箇所です",
     own_place: "最も異なる箇所（拡大）",
-    good_place: "対応する良品の箇所（拡大）",
+    good_place: "最も近い良品の箇所（拡大）",
     nearest: "最も近い良品",
     similarity: "類似度",
     no_picture: "画像なし",

@@ -149,25 +149,31 @@ pub(super) fn cause(language: Language, cause: &Cause) -> String {
             format!("{field} {value}: {here} of {group} here, {with} of {all} overall.")
         }
         Language::Ja => format!(
-            "{field} {value}: このグループでは {group} 枚中 {here} 枚、全体では {all} 枚中 {with} 枚です。"
+            "{field}「{value}」: このグループでは {group} 枚中 {here} 枚、全体では {all} 枚中 {with} 枚です。"
         ),
     }
 }
 
 /// Field and value, what the program itself knows in the reader's words.
-pub(super) fn named(language: Language, cause: &Cause) -> (String, String) {
-    let (field, value) = (cause.field.as_str(), cause.value.as_str());
-    let own = match (language, field) {
-        (Language::En, "hour") => Some(("hour of the day", value)),
-        (Language::En, "inspector_version") => Some(("version of the inspector", value)),
-        (Language::Ja, "hour") => Some(("時間帯（時）", value)),
-        (Language::Ja, "weekday") => Some(("曜日", weekday(value))),
-        (Language::Ja, "operator") => Some(("作業者", value)),
-        (Language::Ja, "inspector_version") => Some(("検査モデルのバージョン", value)),
-        _ => None,
+pub(super) fn named(language: Language, cause: &Cause) -> (&str, &str) {
+    let value = match (language, cause.field.as_str()) {
+        (Language::Ja, "weekday") => weekday(&cause.value),
+        _ => &cause.value,
     };
-    let (field, value) = own.unwrap_or((field, value));
-    (field.to_owned(), value.to_owned())
+    (field(language, &cause.field), value)
+}
+
+fn field(language: Language, name: &str) -> &str {
+    match (language, name) {
+        (Language::En, "hour") => "hour of the day",
+        (Language::En, "weekday") => "day of the week",
+        (Language::En, "inspector_version") => "version of the inspector",
+        (Language::Ja, "hour") => "時間帯（時）",
+        (Language::Ja, "weekday") => "曜日",
+        (Language::Ja, "operator") => "作業者",
+        (Language::Ja, "inspector_version") => "検査モデルのバージョン",
+        _ => name,
+    }
 }
 
 fn weekday(english: &str) -> &str {
@@ -203,7 +209,9 @@ pub(super) fn nothing(language: Language, trace: &Trace, group: &DefectGroup) ->
         };
         return text.into();
     }
-    let fields = trace.fields.join(", ");
+    let fields = trace.fields.iter().map(|name| field(language, name));
+    let fields: Vec<&str> = fields.collect();
+    let fields = fields.join(if english { ", " } else { "、" });
     match (english, trace.tests) {
         (true, 0) => {
             "There is nothing to compare: the inspections carry no values that differ.".into()
@@ -216,7 +224,7 @@ pub(super) fn nothing(language: Language, trace: &Trace, group: &DefectGroup) ->
             "比較できる条件がありません（検査結果に、違いのある項目がありません）。".into()
         }
         (false, tests) => format!(
-            "偏っている条件は見つかりませんでした。{fields} のどの値も、偶然の範囲を超えていません\
+            "偏っている条件は見つかりませんでした。「{fields}」のどの値も、偶然の範囲を超えていません\
              （比較 {tests} 件）。"
         ),
     }
@@ -232,29 +240,31 @@ pub(super) fn span(unit: TimeUnit, start: i64, utc_offset_minutes: i32) -> Strin
     local.get(..length).unwrap_or(&local).replace('T', " ")
 }
 
-/// What a bar of the time course counts.
-pub(super) fn bars(language: Language, unit: TimeUnit) -> &'static str {
-    match (language, unit) {
-        (Language::En, TimeUnit::Hour) => {
-            "images of the group an hour; hours without inspections are left out"
-        }
-        (Language::En, TimeUnit::Day) => {
-            "images of the group a day; days without inspections are left out"
-        }
-        (Language::En, TimeUnit::Week) => {
-            "images of the group a week; weeks without inspections are left out"
-        }
-        (Language::Ja, TimeUnit::Hour) => "1 時間ごとの枚数。検査のない時間は省いています",
-        (Language::Ja, TimeUnit::Day) => "1 日ごとの枚数。検査のない日は省いています",
-        (Language::Ja, TimeUnit::Week) => "1 週間ごとの枚数。検査のない週は省いています",
-    }
-}
-
-/// The span with the most images of the group.
-pub(super) fn peak(language: Language, span: &str, count: &TimeCount) -> String {
+/// The span with the most images of the group, and what a bar of the time course counts.
+pub(super) fn peak(language: Language, unit: TimeUnit, span: &str, count: &TimeCount) -> String {
     let TimeCount { in_group, all, .. } = count;
     match language {
-        Language::En => format!("Most: {span}, {in_group} of {all} inspected images."),
-        Language::Ja => format!("最も多いのは {span} で、検査 {all} 枚中 {in_group} 枚です。"),
+        Language::En => {
+            let (each, spans) = match unit {
+                TimeUnit::Hour => ("an hour", "hours"),
+                TimeUnit::Day => ("a day", "days"),
+                TimeUnit::Week => ("a week", "weeks"),
+            };
+            format!(
+                "Most: {span}, {in_group} of {all} inspected images. A bar counts the group's images of \
+                 {each}; {spans} without inspections are left out."
+            )
+        }
+        Language::Ja => {
+            let (each, span_name) = match unit {
+                TimeUnit::Hour => ("1 時間", "時間帯"),
+                TimeUnit::Day => ("1 日", "日"),
+                TimeUnit::Week => ("1 週間", "週"),
+            };
+            format!(
+                "最も多いのは {span} で、検査 {all} 枚中 {in_group} 枚です。\
+                 棒は {each}ごとの枚数で、検査のない{span_name}は省いています。"
+            )
+        }
     }
 }
