@@ -284,7 +284,7 @@ impl GoodPicture {
 
 /// 0 is what patches of good pictures usually have; colours begin well below a region's threshold.
 pub(crate) fn heat_scale(region_threshold: f32) -> Result<HeatScale, HeatError> {
-    HeatScale::new(0.0, 3.0 * region_threshold)?.visible_from(0.6 * region_threshold)
+    HeatScale::new(0.0, 2.0 * region_threshold)?.visible_from(0.4 * region_threshold)
 }
 
 /// Width and height of the heat map of a picture.
