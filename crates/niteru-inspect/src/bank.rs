@@ -18,6 +18,9 @@ const PROJECTED: usize = 16;
 /// Patches whose distances are computed in one product.
 const BLOCK: usize = 64;
 
+/// Distances that are looked at together.
+const LANES: usize = 32;
+
 /// Where a patch of the bank comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Origin {
@@ -162,10 +165,17 @@ impl PackedBank {
 
     fn best(&self, query: &[f32], products: &[f32]) -> Nearest {
         let mut best = (f32::INFINITY, 0);
-        for (at, (product, square)) in products.iter().zip(&self.squares).enumerate() {
-            let distance = square - 2.0 * product;
-            if distance < best.0 {
-                best = (distance, at);
+        let pairs = products.chunks(LANES).zip(self.squares.chunks(LANES));
+        for (first, (products, squares)) in (0..).step_by(LANES).zip(pairs) {
+            let distances = products.iter().zip(squares).map(|(p, s)| s - 2.0 * p);
+            // Without a branch for each, so that it is compiled to vectors; few blocks have a nearer one.
+            if !distances.clone().fold(false, |any, d| any | (d < best.0)) {
+                continue;
+            }
+            for (at, distance) in distances.enumerate() {
+                if distance < best.0 {
+                    best = (distance, first + at);
+                }
             }
         }
         let square = best.0 + self.kernels.dot(query, query);

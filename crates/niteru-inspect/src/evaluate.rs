@@ -210,6 +210,14 @@ fn quality(
         of_kind.map(|judged| judged.score).collect()
     };
     let (good, bad) = (scores(true), scores(false));
+    // By verdicts: what is unlike all good pictures is stopped, whatever its score.
+    let stopped = |good: bool| {
+        let of_kind = judged.iter().filter(|judged| judged.good == good);
+        of_kind
+            .filter(|judged| judged.verdict != Verdict::Ok)
+            .count()
+    };
+    let (good_stopped, bad_stopped) = (stopped(true), stopped(false));
     let confusion = Confusion::at(threshold, &good, &bad);
     times.sort_unstable_by(f64::total_cmp);
     let mut mistakes: Vec<Judged> = judged
@@ -226,8 +234,8 @@ fn quality(
         auroc_interval: auroc_interval(&good, &bad, 0.95),
         aupr: average_precision(&good, &bad),
         f1: confusion.f1(),
-        false_alarm: rate(stopped(threshold, &good), good.len()),
-        miss: rate(bad.len() - stopped(threshold, &bad), bad.len()),
+        false_alarm: rate(good_stopped, good.len()),
+        miss: rate(bad.len() - bad_stopped, bad.len()),
         pixel_auroc: pixels.auroc,
         pro: pixels.pro,
         milliseconds_per_image: times.get(times.len() / 2).copied(),
@@ -235,10 +243,6 @@ fn quality(
         mistakes,
         skipped,
     }
-}
-
-fn stopped(threshold: f64, scores: &[f64]) -> usize {
-    scores.iter().filter(|&&score| score > threshold).count()
 }
 
 fn rate(count: usize, of: usize) -> Rate {

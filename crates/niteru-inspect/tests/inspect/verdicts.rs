@@ -1,6 +1,8 @@
 //! What is told of good and of bad plates.
 
-use niteru_imaging::Rect;
+use std::path::{Path, PathBuf};
+
+use niteru_imaging::{Limits, Picture, Rect};
 use niteru_inspect::{Inspection, TrainOptions, Verdict};
 
 use crate::plates::{self, Defect};
@@ -100,6 +102,54 @@ fn other_products_are_unlike() {
         assert_sound(&found, what);
         assert_eq!(found.verdict, Verdict::Unlike, "{what}: {:?}", found.parts);
     }
+}
+
+/// `count` pictures spread over a folder.
+fn some(folder: &Path, count: usize) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let step = (files.len() / count).max(1);
+    files.into_iter().step_by(step).take(count).collect()
+}
+
+#[test]
+fn real_other_products_are_unlike_and_real_defects_are_not() {
+    let Some(data) = niteru_testkit::shared("data") else {
+        return;
+    };
+    let good = some(&data.join("magnetic-tile/good"), 30);
+    let Some(trained) = learn(&good, &TrainOptions::default()) else {
+        return;
+    };
+    let inspector = trained.unwrap().inspector;
+    let kind = |folder: &str, count: usize, unlike: bool| {
+        some(&data.join(folder), count)
+            .into_iter()
+            .map(move |path| (path, unlike))
+    };
+    let defects = ["blowhole", "break", "crack", "fray", "uneven"];
+    let defects = defects.map(|name| kind(&format!("magnetic-tile/{name}"), 3, false));
+    let others = ["parts/images/bolt", "parts/images/nut", "coco/images"];
+    let others = others.map(|folder| kind(folder, 4, true));
+    let mut wrong = Vec::new();
+    for (path, unlike) in defects
+        .into_iter()
+        .flatten()
+        .chain(others.into_iter().flatten())
+    {
+        let picture = Picture::open(&path, &Limits::default()).unwrap();
+        let found = inspector.inspect(&picture).unwrap();
+        if unlike != (found.verdict == Verdict::Unlike) {
+            wrong.push(format!(
+                "{}: {:?} {:?}",
+                path.display(),
+                found.verdict,
+                found.parts
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]
