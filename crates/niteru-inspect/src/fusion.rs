@@ -31,6 +31,9 @@ const UNLIKE: f64 = 3.3;
 const USUAL_SCALE: f64 = 0.12;
 const USUAL_WEIGHT: f64 = 10.0;
 
+/// The same of what a picture has but one of: its whole, its grain, its most unusual texture.
+const WIDE_SCALE: f64 = 0.4;
+
 /// Heat beyond this says no more, and its square is a number.
 const MOST_HEAT: f32 = 1e6;
 
@@ -83,9 +86,9 @@ impl ScoreParts {
 impl Fusion {
     /// From good pictures, each measured with a memory that does not hold it.
     pub(crate) fn of(detectors: &[Detector], good: &[Measured]) -> Fusion {
-        let spread = |value: &dyn Fn(&Measured) -> Option<f64>| {
+        let spread = |usual: f64, value: &dyn Fn(&Measured) -> Option<f64>| {
             let values: Vec<f64> = good.iter().filter_map(value).collect();
-            Spread::with_prior(&values, USUAL_SCALE, USUAL_WEIGHT)
+            Spread::with_prior(&values, usual, USUAL_WEIGHT)
         };
         let of_patches = |detector: usize| {
             let cells = good.iter().flat_map(|measured| &measured.cells[detector]);
@@ -94,12 +97,16 @@ impl Fusion {
         };
         let mut fusion = Fusion {
             tops: (0..detectors.len())
-                .map(|at| spread(&|measured: &Measured| Some(top(measured, at))))
+                .map(|at| spread(USUAL_SCALE, &|measured| Some(top(measured, at))))
                 .collect(),
             patches: (0..detectors.len()).map(of_patches).collect(),
-            whole: spread(&|measured: &Measured| Some(logarithm(f64::from(measured.whole)))),
-            grain: spread(&|measured: &Measured| Some(logarithm(f64::from(measured.grain)))),
-            texture: spread(&texture),
+            whole: spread(WIDE_SCALE, &|measured| {
+                Some(logarithm(f64::from(measured.whole)))
+            }),
+            grain: spread(WIDE_SCALE, &|measured| {
+                Some(logarithm(f64::from(measured.grain)))
+            }),
+            texture: spread(WIDE_SCALE, &texture),
             texture_cells: texture_cells(good),
             unlike: f64::INFINITY,
         };

@@ -13,15 +13,16 @@ fn plate(path: &Path, seed: u32, scratched: bool) {
     let mut state = seed.wrapping_mul(0x9E37_79B9).wrapping_add(12_345);
     let mut noise = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as i32 % 17 - 8
+        (state >> 24) as i32 % 61 - 30
     };
+    let light = (seed * 7 % 23) as i32 - 11;
     let mut pixels = Vec::new();
     for y in 0..height {
         for x in 0..width {
-            let brushed = 128 + 14 * i32::from((y / 3 + seed) % 2 == 0) + noise();
+            let brushed = 128 + light + 14 * i32::from((y / 3 + seed).is_multiple_of(2)) + noise();
             let near = (i64::from(x) - 40) * 30 - (i64::from(y) - 40) * 50;
-            let scratch = scratched && (40..90).contains(&x) && near.abs() < 160;
-            let value = if scratch { brushed - 90 } else { brushed };
+            let scratch = scratched && (40..90).contains(&x) && near.abs() < 100;
+            let value = if scratch { brushed - 60 } else { brushed };
             pixels.extend([value.clamp(0, 255) as u8; 3]);
         }
     }
@@ -112,20 +113,16 @@ fn scratched_plates_are_found_traced_and_replayed() {
     assert_eq!((shown.width(), shown.height()), (144, 112));
     assert!(heat.join("200.heat16.png").is_file());
     let report = std::fs::read_to_string(report).unwrap();
-    assert!(
-        report.contains("lang=\"ja\"") && !report.contains("http"),
-        "a page on its own"
-    );
+    assert!(report.contains("lang=\"ja\""));
+    assert!(!report.contains("src=\"http") && !report.contains("href=\"http"));
 
     let history = niteru.run(["--json", "inspect", "history", "plates", "--verdict", "NG"]);
     let newest: Value = serde_json::from_str(history.stdout.lines().next().unwrap()).unwrap();
     let id = found[0]["id"].to_string();
     let replayed = niteru.json(["inspect", "replay", &id]);
     assert_eq!(replayed["same"], true, "{replayed}");
-    assert_eq!(
-        newest["metadata"]["machine"].as_str(),
-        Some("M2").filter(|_| newest["operator"] == "Sato")
-    );
+    assert_eq!(newest["operator"], "Sato", "{newest}");
+    assert_eq!(newest["metadata"]["machine"], "M2", "{newest}");
 
     let trace = niteru.json(["inspect", "trace", "plates", "--fields", "machine"]);
     let cause = &trace["groups"][0]["causes"][0];
@@ -308,7 +305,7 @@ fn bad_input_is_told_with_the_way_out() {
             2,
             "2026-11-25",
         ),
-        (&["inspect", "remove", "plates"], 1, "--with-history"),
+        (&["inspect", "remove", "plates"], 1, "its history"),
     ];
     let mut wrong = Vec::new();
     for (arguments, code, told) in cases {
