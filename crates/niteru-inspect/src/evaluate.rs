@@ -29,6 +29,7 @@ pub struct Known {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Judged {
     /// Its file.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub path: PathBuf,
     /// Whether it is good.
     pub good: bool,
@@ -72,7 +73,7 @@ pub struct Quality {
     pub pixel_auroc: Option<f64>,
     /// Per-region overlap up to a false-positive rate of 0.3.
     pub pro: Option<f64>,
-    /// From decoded file to verdict, on one thread: median.
+    /// From file to verdict, median; beside others, where there are several threads.
     pub milliseconds_per_image: Option<f64>,
     /// False-alarm and miss rate at every threshold that changes one.
     pub trade_off: Vec<TradeOff>,

@@ -226,7 +226,9 @@ fn texture(measured: &Measured) -> Option<f64> {
 /// The spread of textures' distances; of every 7th cell, which tell as much as all.
 fn texture_cells(good: &[Measured]) -> Spread {
     let maps = good.iter().filter_map(|measured| measured.texture.as_ref());
-    let cells = maps.flat_map(|map| map.data.iter().step_by(7));
+    // 0 is what does not count.
+    let cells = maps.flat_map(|map| map.data.iter().filter(|&&distance| distance > 0.0));
+    let cells = cells.step_by(7);
     Spread::of(
         &cells
             .map(|&distance| f64::from(distance))

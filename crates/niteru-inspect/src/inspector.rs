@@ -248,7 +248,7 @@ impl<'e> Inspector<'e> {
         self.encoder.kernels()
     }
 
-    /// The scale of all heat maps of this inspector: nothing is shown below what good pictures have.
+    /// The scale of all heat maps of this inspector.
     pub fn heat_scale(&self) -> Result<HeatScale, HeatError> {
         heat_scale(self.learnt.region_threshold)
     }

@@ -11,6 +11,7 @@ mod file;
 mod fusion;
 mod inspector;
 mod memory;
+mod paths;
 mod random;
 mod recipe;
 mod regions;

@@ -14,6 +14,7 @@ use crate::features::Features;
 use crate::fusion::Fusion;
 use crate::inspector::{Area, GoodPicture, Inspector, InspectorError, Learnt, heat_size};
 use crate::memory::{Measured, Memory};
+use crate::paths;
 use crate::recipe::{Detector, detectors};
 use crate::variants;
 use crate::view::{TEXTURE_SIDE, View};
@@ -83,6 +84,7 @@ pub type OnStep<'a> = &'a (dyn Fn(TrainStep) -> ControlFlow<()> + Sync);
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Skipped {
     /// The file.
+    #[serde(serialize_with = "paths::serialize")]
     pub path: PathBuf,
     /// Why, for people.
     pub reason: String,
@@ -92,6 +94,7 @@ pub struct Skipped {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Suspicious {
     /// Its file.
+    #[serde(serialize_with = "paths::serialize")]
     pub path: PathBuf,
     /// Its score when it was held out.
     pub score: f64,
@@ -394,17 +397,20 @@ fn held_out(
         });
     }
     let folds = FOLDS.min(features.len());
+    // Neighbours in the order of the files are held out together: photos taken one after the other, or
+    // copies, must not stand in for each other.
+    let fold_of = |at: usize| at * folds / features.len();
     let mut measured: Vec<Option<Measured>> = features.iter().map(|_| None).collect();
     for fold in 0..folds {
         let learnt: Vec<(usize, &Features)> = features
             .iter()
             .enumerate()
-            .filter(|(at, _)| at % folds != fold)
+            .filter(|&(at, _)| fold_of(at) != fold)
             .collect();
         let memory = Memory::learn(kernels, reader.detectors, &learnt, seed)?;
         let packed = memory.pack(kernels);
         let held = measured.par_iter_mut().enumerate();
-        held.filter(|(at, _)| at % folds == fold)
+        held.filter(|&(at, _)| fold_of(at) == fold)
             .for_each(|(at, measured)| *measured = Some(packed.measure(&features[at])));
         let (done, total) = (fold + 1, folds + 1);
         step(on_step, TrainStep::Learning { done, total })?;
@@ -478,7 +484,7 @@ fn stored_area(area: &Mask) -> Area {
 fn good_pictures(paths: Vec<PathBuf>, features: &[Features]) -> Vec<GoodPicture> {
     let pairs = paths.into_iter().zip(features);
     let good = pairs.map(|(path, features)| GoodPicture {
-        path,
+        path: paths::unicode(path),
         size: features.size,
         whole: features.whole.clone(),
     });

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use niteru_imaging::{Limits, Picture};
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::inspectors::version_ids;
 use super::verdict::ReviewVerdict;
@@ -37,6 +39,14 @@ pub struct ReviewedImage {
     pub sha256: String,
     /// What the newest review says.
     pub verdict: ReviewVerdict,
+}
+
+impl ReviewedImage {
+    /// Whether the file still holds what was judged.
+    pub fn is_unchanged(&self) -> bool {
+        let bytes = Picture::read(&self.path, &Limits::default());
+        bytes.is_ok_and(|bytes| hex(&Sha256::digest(&bytes)) == self.sha256)
+    }
 }
 
 impl Home {

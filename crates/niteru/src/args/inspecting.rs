@@ -197,7 +197,7 @@ pub(crate) struct InspectHistoryArgs {
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) verdict: Option<DecidedAs>,
 
-    /// Not before this: 2026-11-25, or 2026-11-25T08:30
+    /// Not before this, in UTC: 2026-11-25, or 2026-11-25T08:30
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) since: Option<i64>,
 
@@ -215,7 +215,7 @@ pub(crate) struct InspectTraceArgs {
     /// The inspector's name
     pub(crate) name: String,
 
-    /// Not before this: 2026-11-25, or 2026-11-25T08:30
+    /// Not before this, in UTC: 2026-11-25, or 2026-11-25T08:30
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) since: Option<i64>,
 
@@ -230,6 +230,10 @@ pub(crate) struct InspectTraceArgs {
     /// Defects that are on average at least so alike are one group, from -1 to 1 [default: 0.5]
     #[arg(long, value_name = "S", value_parser = super::similarity, allow_negative_numbers = true)]
     pub(crate) similarity: Option<f32>,
+
+    /// How far local time is ahead of UTC, for hours and days, such as 09:00 or -03:30
+    #[arg(long, value_name = "HH:MM", value_parser = utc_offset, default_value = "00:00", allow_hyphen_values = true)]
+    pub(crate) utc_offset: i32,
 
     /// Write a report
     #[arg(long, value_name = "FILE")]
@@ -281,6 +285,21 @@ fn field(text: &str) -> Result<(String, String), String> {
             Ok((field.trim().to_string(), value.trim().to_string()))
         }
         _ => Err("expected FIELD=VALUE, such as lot=A12".to_string()),
+    }
+}
+
+/// Minutes.
+fn utc_offset(text: &str) -> Result<i32, String> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let parts = digits.split_once(':').unwrap_or((digits, "0"));
+    match (parts.0.parse::<u8>(), parts.1.parse::<u8>()) {
+        (Ok(hours @ 0..=14), Ok(minutes @ 0..60)) => {
+            Ok(sign * (i32::from(hours) * 60 + i32::from(minutes)))
+        }
+        _ => Err("expected hours and minutes, such as 09:00 or -03:30".to_string()),
     }
 }
 

@@ -89,11 +89,20 @@ fn masks(context: &Context, folder: &Path) -> Result<HashMap<OsString, PathBuf>>
     if files.is_empty() {
         bail!("{}: no masks there", folder.display());
     }
-    let named = files.into_iter().filter_map(|file| {
-        let stem = file.file_stem()?.to_os_string();
-        Some((stem, file))
-    });
-    Ok(named.collect())
+    let mut named: HashMap<OsString, PathBuf> = HashMap::new();
+    for file in files {
+        let Some(stem) = file.file_stem() else {
+            continue;
+        };
+        if let Some(other) = named.insert(stem.to_os_string(), file.clone()) {
+            bail!(
+                "{} and {} are masks of one name; give photos names of their own",
+                other.display(),
+                file.display()
+            );
+        }
+    }
+    Ok(named)
 }
 
 fn told(quality: &Quality) -> String {

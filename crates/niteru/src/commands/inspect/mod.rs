@@ -78,7 +78,8 @@ fn photos(context: &Context, paths: &[PathBuf]) -> (Vec<PathBuf>, bool) {
     let mut files = Vec::new();
     for found in image_files(paths.to_vec()) {
         match found {
-            Ok(file) => files.push(file),
+            // Absolute, as what is stored must be found again from any folder.
+            Ok(file) => files.push(std::path::absolute(&file).unwrap_or(file)),
             Err(skipped) => {
                 any_skipped = true;
                 context

@@ -1,5 +1,6 @@
 //! `niteru inspect run` and `replay`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -40,6 +41,9 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
     let (file, encoder) = open(context, &home, (&args.name, args.version), args.threads)?;
     let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
     let (files, mut any_skipped) = photos(context, &args.paths);
+    if files.is_empty() && !any_skipped {
+        bail!("no photos there");
+    }
     if let Some(folder) = &args.heatmaps {
         make_folder(folder)?;
     }
@@ -144,20 +148,19 @@ fn tell(
     ))?)
 }
 
-/// Names of heat maps: those of the photos, numbered where two photos have one name.
+/// Names of heat maps: those of the photos, numbered where that name was given already.
 #[derive(Default)]
-struct Names(std::collections::HashMap<String, usize>);
+struct Names(HashSet<String>);
 
 impl Names {
     fn of(&mut self, path: &Path) -> String {
         let stem = path.file_stem().unwrap_or(path.as_os_str());
         let stem = stem.to_string_lossy().into_owned();
-        let times = self.0.entry(stem.clone()).or_default();
-        *times += 1;
-        match *times {
-            1 => stem,
-            times => format!("{stem}-{times}"),
-        }
+        let numbered = (2..).map(|number: u32| format!("{stem}-{number}"));
+        let mut names = std::iter::once(stem.clone()).chain(numbered);
+        // There are more numbers than photos.
+        let free = names.find(|name| self.0.insert(name.clone()));
+        free.unwrap_or(stem)
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) fn run(context: &Context, args: &InspectTraceArgs) -> Result<Outcome>
         since: args.since,
         until: args.until,
         fields: args.fields.clone(),
+        utc_offset_minutes: args.utc_offset,
         ..TraceQuery::new(&args.name)
     };
     if let Some(similarity) = args.similarity {
@@ -56,8 +57,8 @@ fn told(trace: &Trace) -> String {
 
 fn told_group(number: usize, group: &DefectGroup) -> String {
     let mut text = format!(
-        "\n\n{number}. {} photos that look alike, {} to {}\n   typical: #{} {}",
-        group.count,
+        "\n\n{number}. {} that look alike, {} to {}\n   typical: #{} {}",
+        count(usize::try_from(group.count).unwrap_or(usize::MAX), "photo"),
         rfc3339(group.first),
         rfc3339(group.last),
         group.typical.inspection,
@@ -69,7 +70,7 @@ fn told_group(number: usize, group: &DefectGroup) -> String {
     for cause in &group.causes {
         let counts = &cause.counts;
         text += &format!(
-            "\n   {} = {}: {} of {} here, {} of {} overall (p {:.1e}, odds × {:.1})",
+            "\n   {} = {}: {} of {} here, {} of {} overall (p {:.1e}, odds × {:.1}, 95 %: {:.1} to {:.1})",
             cause.field,
             cause.value,
             counts.in_group_with_value,
@@ -78,6 +79,8 @@ fn told_group(number: usize, group: &DefectGroup) -> String {
             counts.all,
             cause.enrichment.adjusted,
             cause.enrichment.odds_ratio,
+            cause.enrichment.interval.low,
+            cause.enrichment.interval.high,
         );
     }
     text

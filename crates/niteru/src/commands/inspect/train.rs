@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use niteru_encoder::Encoder;
 use niteru_imaging::{Limits, Mask, Picture};
 use niteru_inspect::{Known, Quality, TrainOptions, TrainStep, Trained, evaluate, train};
@@ -46,6 +46,12 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
     any_skipped |= bad_skipped;
     if args.with_reviews {
         add_reviewed(&home, &args.name, &mut good, &mut bad)?;
+    }
+    if let Some(both) = good.iter().find(|path| bad.contains(path)) {
+        bail!(
+            "{} is among the good photos and among the bad ones; --good must not be a folder around --bad",
+            both.display()
+        );
     }
     let options = TrainOptions {
         false_alarm: args.false_alarm,
@@ -114,17 +120,17 @@ fn add_reviewed(
     };
     let called = |verdict: ReviewVerdict| -> HashSet<PathBuf> {
         let images = reviewed.iter().filter(|image| image.verdict == verdict);
-        images.map(|image| image.path.clone()).collect()
+        // A camera may have written another photo under the name.
+        let same = images.filter(|image| image.is_unchanged());
+        same.map(|image| image.path.clone()).collect()
     };
     let (called_good, called_bad) = (called(ReviewVerdict::Ok), called(ReviewVerdict::Ng));
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    good.retain(|path| !called_bad.contains(&absolute(path)));
-    bad.retain(|path| !called_good.contains(&absolute(path)));
+    good.retain(|path| !called_bad.contains(path));
+    bad.retain(|path| !called_good.contains(path));
     for (images, called) in [(good, called_good), (bad, called_bad)] {
-        let have: HashSet<PathBuf> = images.iter().map(absolute).collect();
-        let fresh = called.into_iter().filter(|path| !have.contains(path));
-        images.extend(fresh.filter(|path| path.is_file()));
+        images.extend(called);
         images.sort();
+        images.dedup();
     }
     Ok(())
 }

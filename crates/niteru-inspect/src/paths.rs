@@ -1,0 +1,17 @@
+//! Paths in what is stored and told: what is no Unicode in them becomes U+FFFD.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serializer;
+
+/// The path as Unicode. Of one that is not, the file is no longer found; but what is known of it is kept.
+pub(crate) fn unicode(path: PathBuf) -> PathBuf {
+    match path.to_str() {
+        Some(_) => path,
+        None => PathBuf::from(path.to_string_lossy().into_owned()),
+    }
+}
+
+pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
