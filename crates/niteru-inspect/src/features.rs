@@ -1,5 +1,7 @@
 //! What an inspector reads of a picture.
 
+use std::sync::Arc;
+
 use niteru_encoder::{Encoder, FeatureMap};
 use niteru_imaging::{Mask, Picture};
 use niteru_kernels::Kernels;
@@ -22,7 +24,7 @@ pub(crate) struct Features {
     pub(crate) grain: Vec<f32>,
     pub(crate) luminance: Luminance,
     /// What counts of the picture; `None`: all of it.
-    pub(crate) area: Option<Mask>,
+    pub(crate) area: Option<Arc<Mask>>,
 }
 
 impl Features {
@@ -32,8 +34,9 @@ impl Features {
         view: &View,
         detectors: &[Detector],
         picture: &Picture,
-        area: Option<&Mask>,
+        shared_area: Option<&Arc<Mask>>,
     ) -> Features {
+        let area = shared_area.map(Arc::as_ref);
         let maps = view.maps(encoder, picture, detectors);
         let counts: Vec<Vec<bool>> = maps.iter().map(|map| counting(map, area)).collect();
         let described = detectors.iter().zip(maps.iter().zip(&counts));
@@ -48,7 +51,7 @@ impl Features {
             whole,
             grain: texture::grain(&luminance, area),
             luminance,
-            area: area.cloned(),
+            area: shared_area.cloned(),
             maps,
         }
     }

@@ -1,6 +1,7 @@
 //! A trained inspector: pictures in, verdicts out.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use niteru_encoder::Encoder;
 use niteru_imaging::{HeatError, HeatMap, HeatScale, Mask, Picture, Rect};
@@ -126,7 +127,7 @@ pub struct Inspector<'e> {
     pub(crate) encoder: &'e Encoder,
     pub(crate) learnt: Learnt,
     packed: PackedMemory,
-    area: Option<Mask>,
+    area: Option<Arc<Mask>>,
 }
 
 /// An inspector cannot be used.
@@ -167,7 +168,9 @@ impl<'e> Inspector<'e> {
         let area = learnt.area.as_ref().map(Area::mask).transpose();
         Ok(Inspector {
             packed: learnt.memory.pack(encoder.kernels()),
-            area: area.map_err(|error| InspectorError::Stored(error.to_string()))?,
+            area: area
+                .map_err(|error| InspectorError::Stored(error.to_string()))?
+                .map(Arc::new),
             encoder,
             learnt,
         })

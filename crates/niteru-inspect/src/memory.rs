@@ -54,7 +54,7 @@ impl Memory {
         let sample = |&(number, features): &(usize, &Features)| {
             texture::samples(
                 &features.luminance,
-                features.area.as_ref(),
+                features.area.as_deref(),
                 seed ^ number as u64,
             )
         };

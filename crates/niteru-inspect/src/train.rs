@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use niteru_encoder::Encoder;
@@ -24,6 +25,9 @@ const FOLDS: usize = 5;
 
 /// A good picture whose score is so many robust standard deviations above the others' is suspicious.
 const SUSPICIOUS: f64 = 6.0;
+
+/// Cells of an area that are kept along a side at most: a mask of a camera's full size says no more.
+const AREA_SIDE: u32 = 1024;
 
 /// Tiles along a side at most.
 pub const MOST_TILES: u32 = 8;
@@ -174,6 +178,7 @@ pub fn train<'e>(
         encoder,
         detectors: &detectors,
         view,
+        area: options.area.as_ref().map(|area| Arc::new(kept_area(area))),
         options,
     };
     let (paths, features) = reader.read(good, &mut skipped, on_step)?;
@@ -215,7 +220,7 @@ pub fn train<'e>(
         fingerprint: encoder.fingerprint().to_string(),
         model: encoder.model().to_string(),
         view,
-        area: options.area.as_ref().map(stored_area),
+        area: reader.area.as_deref().map(stored_area),
         memory,
         fusion,
         promise: promise(&calibration, options, measured.of_own),
@@ -307,12 +312,13 @@ struct Reader<'a> {
     encoder: &'a Encoder,
     detectors: &'a [Detector],
     view: View,
+    area: Option<Arc<Mask>>,
     options: &'a TrainOptions,
 }
 
 impl Reader<'_> {
     fn features(&self, picture: &Picture) -> Features {
-        let area = self.options.area.as_ref();
+        let area = self.area.as_ref();
         Features::of(self.encoder, &self.view, self.detectors, picture, area)
     }
 
@@ -471,6 +477,16 @@ fn region_threshold(peaks: &Calibration, options: &TrainOptions) -> f32 {
         .threshold;
     // Above 0, so that a scale can be made of it.
     (threshold as f32).max(0.1)
+}
+
+/// The area in at most [`AREA_SIDE`] cells along each side, finer than any map; as it is where nothing of it
+/// would be left.
+fn kept_area(area: &Mask) -> Mask {
+    let small = area.for_size(area.width().min(AREA_SIDE), area.height().min(AREA_SIDE));
+    match small.cells().contains(&true) {
+        true => small,
+        false => area.clone(),
+    }
 }
 
 fn stored_area(area: &Mask) -> Area {
