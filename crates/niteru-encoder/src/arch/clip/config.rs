@@ -1,0 +1,319 @@
+//! The sizes of a CLIP model, from its `config.json`.
+
+use std::path::{Path, PathBuf};
+
+use niteru_kernels::Activation;
+use serde::Deserialize;
+
+use crate::arch::transformer::TransformerShape;
+
+/// The end-of-text id that old configurations state, although the vocabulary has it last.
+pub(super) const LEGACY_END_TOKEN: u32 = 2;
+
+/// Most patches of an image; attention takes time with their square. The largest CLIP has 576.
+const MAX_PATCHES: usize = 16_384;
+
+/// Sizes of both towers, from `config.json`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ClipConfig {
+    /// Length of an embedding.
+    pub(crate) dimensions: usize,
+    pub(crate) image_side: usize,
+    pub(super) patch: usize,
+    pub(super) vision: TransformerShape,
+    pub(super) text: TransformerShape,
+    pub(super) vocabulary: usize,
+    /// Longest text in tokens, start and end included.
+    pub(crate) max_tokens: usize,
+    pub(super) end_token: u32,
+}
+
+/// Why a model's configuration could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {path}")]
+    Io {
+        /// The configuration file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not the JSON that is expected.
+    #[error("{path} is not a CLIP configuration")]
+    Json {
+        /// The configuration file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// A value is outside what a CLIP model can have.
+    #[error("{path}: {what}")]
+    Value {
+        /// The configuration file.
+        path: PathBuf,
+        /// The value, and what is allowed.
+        what: String,
+    },
+}
+
+impl ClipConfig {
+    /// Reads `config.json`.
+    pub(crate) fn open(path: &Path) -> Result<ClipConfig, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let file: ConfigFile = serde_json::from_str(&text).map_err(|source| ConfigError::Json {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        file.check().map_err(|what| ConfigError::Value {
+            path: path.to_path_buf(),
+            what,
+        })
+    }
+
+    /// ViT-B/32, for speed measurements without weights.
+    pub(crate) fn vit_b_32() -> ClipConfig {
+        let vision = TransformerShape {
+            hidden: 768,
+            intermediate: 3072,
+            layers: 12,
+            heads: 12,
+            activation: Activation::QuickGelu,
+            eps: 1e-5,
+            causal: false,
+        };
+        let text = TransformerShape {
+            hidden: 512,
+            intermediate: 2048,
+            heads: 8,
+            causal: true,
+            ..vision
+        };
+        ClipConfig {
+            dimensions: 512,
+            image_side: 224,
+            patch: 32,
+            vision,
+            text,
+            vocabulary: 49_408,
+            max_tokens: 77,
+            end_token: LEGACY_END_TOKEN,
+        }
+    }
+
+    /// A line that says all that changes the numbers, for the fingerprint.
+    pub(crate) fn describe(&self) -> String {
+        let tower = |shape: &TransformerShape| {
+            let activation = match shape.activation {
+                Activation::QuickGelu => "quick_gelu",
+                _ => "gelu",
+            };
+            format!(
+                "hidden {} intermediate {} layers {} heads {} {activation} eps {:e}",
+                shape.hidden, shape.intermediate, shape.layers, shape.heads, shape.eps
+            )
+        };
+        format!(
+            "clip dimensions {} image {} patch {} vision {} text {} vocabulary {} tokens {} end {}",
+            self.dimensions,
+            self.image_side,
+            self.patch,
+            tower(&self.vision),
+            tower(&self.text),
+            self.vocabulary,
+            self.max_tokens,
+            self.end_token
+        )
+    }
+
+    /// Prefix of each tower's tensor names, and how many layers it has.
+    pub(crate) fn layers(&self) -> [(&'static str, usize); 2] {
+        [
+            ("vision_model", self.vision.layers),
+            ("text_model", self.text.layers),
+        ]
+    }
+
+    /// Patches along each side of an image.
+    pub(super) fn grid(&self) -> usize {
+        self.image_side / self.patch
+    }
+}
+
+/// `config.json`; absent values are those of transformers' `CLIPConfig`.
+#[derive(Deserialize)]
+struct ConfigFile {
+    model_type: Option<String>,
+    projection_dim: Option<usize>,
+    #[serde(default)]
+    vision_config: VisionFile,
+    #[serde(default)]
+    text_config: TextFile,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct VisionFile {
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_channels: usize,
+    image_size: usize,
+    patch_size: usize,
+    hidden_act: String,
+    layer_norm_eps: f32,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct TextFile {
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    max_position_embeddings: usize,
+    hidden_act: String,
+    layer_norm_eps: f32,
+    eos_token_id: u32,
+}
+
+impl Default for VisionFile {
+    fn default() -> VisionFile {
+        VisionFile {
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            num_channels: 3,
+            image_size: 224,
+            patch_size: 32,
+            hidden_act: "quick_gelu".into(),
+            layer_norm_eps: 1e-5,
+        }
+    }
+}
+
+impl Default for TextFile {
+    fn default() -> TextFile {
+        TextFile {
+            vocab_size: 49_408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            hidden_act: "quick_gelu".into(),
+            layer_norm_eps: 1e-5,
+            // Files written before the id was stored have the vocabulary's last token as end.
+            eos_token_id: LEGACY_END_TOKEN,
+        }
+    }
+}
+
+impl ConfigFile {
+    /// Checks every value against limits that leave room for the largest CLIP models, so that a
+    /// hostile file cannot make us allocate without bound.
+    fn check(self) -> Result<ClipConfig, String> {
+        if let Some(kind) = &self.model_type
+            && kind != "clip"
+        {
+            return Err(format!("model_type is {kind:?}, expected \"clip\""));
+        }
+        let (vision, text) = (self.vision_config, self.text_config);
+        if vision.num_channels != 3 {
+            return Err(format!(
+                "num_channels is {}, expected 3",
+                vision.num_channels
+            ));
+        }
+        within("image_size", vision.image_size, 1, 2048)?;
+        within("patch_size", vision.patch_size, 1, 256)?;
+        if !vision.image_size.is_multiple_of(vision.patch_size) {
+            let (image, patch) = (vision.image_size, vision.patch_size);
+            return Err(format!(
+                "image_size {image} is not a multiple of patch_size {patch}"
+            ));
+        }
+        let grid = vision.image_size / vision.patch_size;
+        within("patches of an image", grid * grid, 1, MAX_PATCHES)?;
+        within("vocab_size", text.vocab_size, 2, 1_000_000)?;
+        within(
+            "max_position_embeddings",
+            text.max_position_embeddings,
+            2,
+            4096,
+        )?;
+        let dimensions = self.projection_dim.unwrap_or(512);
+        within("projection_dim", dimensions, 1, 8192)?;
+        Ok(ClipConfig {
+            dimensions,
+            image_side: vision.image_size,
+            patch: vision.patch_size,
+            vision: tower(
+                [vision.hidden_size, vision.intermediate_size],
+                [vision.num_hidden_layers, vision.num_attention_heads],
+                (&vision.hidden_act, vision.layer_norm_eps),
+                false,
+            )?,
+            text: tower(
+                [text.hidden_size, text.intermediate_size],
+                [text.num_hidden_layers, text.num_attention_heads],
+                (&text.hidden_act, text.layer_norm_eps),
+                true,
+            )?,
+            vocabulary: text.vocab_size,
+            max_tokens: text.max_position_embeddings,
+            end_token: text.eos_token_id,
+        })
+    }
+}
+
+fn within(name: &str, value: usize, low: usize, high: usize) -> Result<(), String> {
+    match (low..=high).contains(&value) {
+        true => Ok(()),
+        false => Err(format!("{name} is {value}, expected {low} to {high}")),
+    }
+}
+
+fn tower(
+    [hidden, intermediate]: [usize; 2],
+    [layers, heads]: [usize; 2],
+    (activation, eps): (&str, f32),
+    causal: bool,
+) -> Result<TransformerShape, String> {
+    within("hidden_size", hidden, 1, 8192)?;
+    within("intermediate_size", intermediate, 1, 32_768)?;
+    within("num_hidden_layers", layers, 1, 128)?;
+    within("num_attention_heads", heads, 1, 256)?;
+    if !hidden.is_multiple_of(heads) {
+        return Err(format!(
+            "hidden_size {hidden} is not a multiple of {heads} attention heads"
+        ));
+    }
+    if !(eps > 0.0 && eps < 1.0) {
+        return Err(format!("layer_norm_eps is {eps}, expected between 0 and 1"));
+    }
+    let activation = match activation {
+        "quick_gelu" => Activation::QuickGelu,
+        "gelu" => Activation::Gelu,
+        other => {
+            return Err(format!(
+                "hidden_act is {other:?}, expected quick_gelu or gelu"
+            ));
+        }
+    };
+    Ok(TransformerShape {
+        hidden,
+        intermediate,
+        layers,
+        heads,
+        activation,
+        eps,
+        causal,
+    })
+}
