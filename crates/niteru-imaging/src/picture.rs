@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::likeness::luma;
 use crate::resize::{self, Filter, Source, Window};
 use crate::spectrum::Spectrum;
 use crate::{DecodeError, Limits, SizeError, decode};
@@ -145,6 +146,12 @@ impl Picture {
     /// `height × width × 3` bytes: rows from the top, pixels from the left, red, green, blue.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
+    }
+
+    /// The brightness of each pixel (ITU-R BT.601), row by row, 0…255.
+    pub fn luminance(&self) -> Vec<u8> {
+        let (pixels, _) = self.pixels.as_chunks::<3>();
+        pixels.iter().map(|&rgb| luma(rgb).round() as u8).collect()
     }
 
     /// The bytes of [`Picture::pixels`], without a copy.

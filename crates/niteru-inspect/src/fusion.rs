@@ -187,11 +187,12 @@ impl Fusion {
         }
         sum.iter_mut().for_each(|square| *square = square.sqrt());
         if let Some(texture) = &measured.texture {
-            let beyond = |&distance: &f32| {
+            let beyond = |distance: f32| {
                 (self.texture_cells.z(f64::from(distance)) - SILENT).clamp(0.0, MOST_HEAT.into())
                     as f32
             };
-            let values = texture.data.iter().map(beyond).collect();
+            let cells = texture.data.iter();
+            let values = cells.map(|cell| cell.map_or(0.0, beyond)).collect();
             let map = HeatMap::new(texture.columns as u32, texture.rows as u32, values)?;
             let map = map.resized(width, height);
             sum.iter_mut()
@@ -219,15 +220,14 @@ fn top(measured: &Measured, detector: usize) -> f64 {
 /// Logarithm of the most unusual texture's distance.
 fn texture(measured: &Measured) -> Option<f64> {
     let map = measured.texture.as_ref()?;
-    let most = map.data.iter().copied().max_by(f32::total_cmp)?;
+    let most = map.data.iter().flatten().copied().max_by(f32::total_cmp)?;
     Some(logarithm(f64::from(most)))
 }
 
 /// The spread of textures' distances; of every 7th cell, which tell as much as all.
 fn texture_cells(good: &[Measured]) -> Spread {
     let maps = good.iter().filter_map(|measured| measured.texture.as_ref());
-    // 0 is what does not count.
-    let cells = maps.flat_map(|map| map.data.iter().filter(|&&distance| distance > 0.0));
+    let cells = maps.flat_map(|map| map.data.iter().flatten());
     let cells = cells.step_by(7);
     Spread::of(
         &cells

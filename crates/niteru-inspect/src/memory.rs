@@ -171,18 +171,9 @@ impl PackedMemory {
                 .collect(),
             whole: self.whole.distances(&features.whole)[0],
             grain: self.grain.distances(&features.grain)[0],
-            texture: texture.and_then(|texture| texture_map(texture, features)),
+            texture: texture.and_then(|texture| {
+                texture::map(texture, &features.luminance, features.area.as_deref())
+            }),
         }
     }
-}
-
-/// The texture's distances, 0 where the picture does not count.
-fn texture_map(texture: &GaussianDistances, features: &Features) -> Option<TextureMap> {
-    let mut map = texture::map(texture, &features.luminance)?;
-    if let Some(area) = &features.area {
-        let counts = area.for_size(map.columns as u32, map.rows as u32);
-        let cells = map.data.iter_mut().zip(counts.cells());
-        cells.for_each(|(distance, counts)| *distance *= f32::from(u8::from(*counts)));
-    }
-    Some(map)
 }

@@ -30,7 +30,8 @@ const WINDOW: usize = 5;
 pub(crate) struct TextureMap {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
-    pub(crate) data: Vec<f32>,
+    /// `None` where the picture does not count.
+    pub(crate) data: Vec<Option<f32>>,
 }
 
 /// Pixels that two pixels of a pair are apart: down, and right or left.
@@ -158,9 +159,13 @@ pub(crate) fn is_sound(gaussian: &Gaussian) -> bool {
     gaussian.dimensions() == AREA
 }
 
-/// How unusual each place of a picture is: the root mean square of the distances around it. `None`
-/// when the picture is too small to hold a square.
-pub(crate) fn map(distances: &GaussianDistances, picture: &Luminance) -> Option<TextureMap> {
+/// How unusual each place of a picture's area is: the root mean square of the distances around it, of
+/// those that count. `None` when the picture is too small to hold a square.
+pub(crate) fn map(
+    distances: &GaussianDistances,
+    picture: &Luminance,
+    area: Option<&Mask>,
+) -> Option<TextureMap> {
     let (rows, columns) = grid(picture);
     if rows == 0 || columns == 0 {
         return None;
@@ -173,17 +178,27 @@ pub(crate) fn map(distances: &GaussianDistances, picture: &Luminance) -> Option<
         }
         squares.extend(distances.distances(&line).iter().map(|d| d * d));
     }
-    let mut data = smoothed(
-        &smoothed(&squares, rows, columns, 1),
-        columns,
-        rows,
-        columns,
-    );
-    data.iter_mut().for_each(|x| *x = x.max(0.0).sqrt());
+    let shares: Vec<f32> = match area {
+        None => vec![1.0; squares.len()],
+        Some(area) => {
+            let counts = area.for_size(columns as u32, rows as u32);
+            let share = |&counts: &bool| f32::from(u8::from(counts));
+            counts.cells().iter().map(share).collect()
+        }
+    };
+    let counted = squares
+        .iter()
+        .zip(&shares)
+        .map(|(square, share)| square * share);
+    let sums = smoothed(&counted.collect::<Vec<_>>(), rows, columns);
+    let around = smoothed(&shares, rows, columns);
+    let cells = sums.iter().zip(&around).zip(&shares);
+    let data =
+        cells.map(|((sum, around), share)| (*share > 0.0).then(|| (sum / around).max(0.0).sqrt()));
     Some(TextureMap {
         rows,
         columns,
-        data,
+        data: data.collect(),
     })
 }
 
@@ -204,18 +219,26 @@ fn square(picture: &Luminance, y: usize, x: usize, to: &mut [f32]) {
     }
 }
 
-/// Means over [`WINDOW`] cells along one direction, fewer at the edges. `stride` is 1 along rows of
-/// `length` cells, else the length of a row.
-fn smoothed(data: &[f32], lines: usize, length: usize, stride: usize) -> Vec<f32> {
+/// Means over [`WINDOW`] × [`WINDOW`] cells, fewer at the edges.
+fn smoothed(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let across = means(data, (rows, columns), (columns, 1));
+    means(&across, (columns, rows), (1, columns))
+}
+
+/// Means over [`WINDOW`] cells along each of some lines; cell `at` of a line lies at
+/// `line * jump + at * stride`.
+fn means(
+    data: &[f32],
+    (lines, length): (usize, usize),
+    (jump, stride): (usize, usize),
+) -> Vec<f32> {
     let reach = WINDOW / 2;
     let mut out = vec![0.0; data.len()];
-    let jump = if stride == 1 { length } else { 1 };
     for line in 0..lines {
         for at in 0..length {
             let (first, last) = (at.saturating_sub(reach), (at + reach).min(length - 1));
-            let sum: f32 = (first..=last)
-                .map(|at| data[line * jump + at * stride])
-                .sum();
+            let cell = |at: usize| data[line * jump + at * stride];
+            let sum: f32 = (first..=last).map(cell).sum();
             out[line * jump + at * stride] = sum / (last - first + 1) as f32;
         }
     }
@@ -256,8 +279,8 @@ mod tests {
         for kernels in Kernels::available() {
             let distances = fit(kernels, &good).unwrap().prepare(kernels);
             let most = |picture: &Luminance| {
-                let map = map(&distances, picture).unwrap();
-                let most = map.data.iter().copied().enumerate();
+                let map = map(&distances, picture, None).unwrap();
+                let most = map.data.iter().map(|cell| cell.unwrap()).enumerate();
                 let most = most.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
                 (
                     most.1,
@@ -284,7 +307,7 @@ mod tests {
         };
         assert!(samples(&tiny, None, 1).is_empty());
         let flat = fit(Kernels::detect(), &[7.0; 49]).unwrap();
-        assert!(map(&flat.prepare(Kernels::detect()), &tiny).is_none());
+        assert!(map(&flat.prepare(Kernels::detect()), &tiny, None).is_none());
     }
 
     #[test]
@@ -302,5 +325,24 @@ mod tests {
         let all = Mask::new(1, 1, vec![true]).unwrap();
         assert_eq!(grain(&plain, Some(&all)), grain(&plain, None));
         assert_eq!(samples(&plain, Some(&all), 5), samples(&plain, None, 5));
+    }
+
+    #[test]
+    fn what_does_not_count_is_told_of_by_no_place() {
+        let kernels = Kernels::detect();
+        // The rough square lies in columns 40 to 49; the area ends right before its squares.
+        let cells = (0..96 * 64).map(|at| at % 96 < 32).collect();
+        let area = Mask::new(96, 64, cells).unwrap();
+        let good: Vec<f32> = (0..4)
+            .flat_map(|seed| samples(&picture(seed, false), None, seed))
+            .collect();
+        let distances = fit(kernels, &good).unwrap().prepare(kernels);
+        let told = |rough, area| map(&distances, &picture(9, rough), area).unwrap().data;
+        let (plain, rough) = (told(false, Some(&area)), told(true, Some(&area)));
+        assert_eq!(plain, rough);
+        assert!(plain.contains(&None) && plain.iter().any(Option::is_some));
+        assert_ne!(told(false, None), told(true, None));
+        let all = Mask::new(1, 1, vec![true]).unwrap();
+        assert_eq!(told(true, Some(&all)), told(true, None));
     }
 }

@@ -108,15 +108,10 @@ impl View {
             }
             false => picture,
         };
-        let pixels = shown.pixels().as_chunks::<3>().0;
-        let data = pixels.iter().map(|&[r, g, b]| {
-            // ITU-R BT.601, in 16-bit fixed point.
-            ((19_595 * u32::from(r) + 38_470 * u32::from(g) + 7471 * u32::from(b)) >> 16) as u8
-        });
         Luminance {
             width: shown.width() as usize,
             height: shown.height() as usize,
-            data: data.collect(),
+            data: shown.luminance(),
         }
     }
 }
