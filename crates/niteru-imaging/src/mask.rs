@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use crate::likeness::luma;
 use crate::{HeatError, Picture};
 
@@ -5,11 +7,28 @@ use crate::{HeatError, Picture};
 const COUNTS_FROM: f32 = 128.0;
 
 /// Which places of a picture count. Both sides are at least 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Mask {
     width: u32,
     height: u32,
     cells: Vec<bool>,
+}
+
+/// What is read back before it is checked.
+#[derive(Deserialize)]
+struct Stored {
+    width: u32,
+    height: u32,
+    cells: Vec<bool>,
+}
+
+impl TryFrom<Stored> for Mask {
+    type Error = HeatError;
+
+    fn try_from(stored: Stored) -> Result<Mask, HeatError> {
+        Mask::new(stored.width, stored.height, stored.cells)
+    }
 }
 
 impl Mask {

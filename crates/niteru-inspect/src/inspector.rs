@@ -66,7 +66,8 @@ pub(crate) struct Learnt {
     pub(crate) model: String,
     pub(crate) detectors: Vec<Detector>,
     pub(crate) view: View,
-    pub(crate) area: Option<Area>,
+    /// What counts of every picture.
+    pub(crate) area: Option<Mask>,
     pub(crate) memory: Memory,
     pub(crate) fusion: Fusion,
     pub(crate) calibration: Calibration,
@@ -74,20 +75,6 @@ pub(crate) struct Learnt {
     /// A place of a heat map is part of a region from here on.
     pub(crate) region_threshold: f32,
     pub(crate) good: Vec<GoodPicture>,
-}
-
-/// What counts of a picture, as it is stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Area {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) cells: Vec<bool>,
-}
-
-impl Area {
-    pub(crate) fn mask(&self) -> Result<Mask, HeatError> {
-        Mask::new(self.width, self.height, self.cells.clone())
-    }
 }
 
 /// The good picture that is most like an inspected one.
@@ -165,12 +152,9 @@ impl<'e> Inspector<'e> {
                 given: named(encoder.model(), &given),
             });
         }
-        let area = learnt.area.as_ref().map(Area::mask).transpose();
         Ok(Inspector {
             packed: learnt.memory.pack(encoder.kernels()),
-            area: area
-                .map_err(|error| InspectorError::Stored(error.to_string()))?
-                .map(Arc::new),
+            area: learnt.area.clone().map(Arc::new),
             encoder,
             learnt,
         })

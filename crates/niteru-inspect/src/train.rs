@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::features::Features;
 use crate::fusion::Fusion;
-use crate::inspector::{Area, GoodPicture, Inspector, InspectorError, Learnt, heat_size};
+use crate::inspector::{GoodPicture, Inspector, InspectorError, Learnt, heat_size};
 use crate::memory::{Measured, Memory};
 use crate::paths;
 use crate::recipe::{Detector, detectors};
@@ -220,7 +220,7 @@ pub fn train<'e>(
         fingerprint: encoder.fingerprint().to_string(),
         model: encoder.model().to_string(),
         view,
-        area: reader.area.as_deref().map(stored_area),
+        area: reader.area.as_deref().cloned(),
         memory,
         fusion,
         promise: promise(&calibration, options, measured.of_own),
@@ -486,14 +486,6 @@ fn kept_area(area: &Mask) -> Mask {
     match small.cells().contains(&true) {
         true => small,
         false => area.clone(),
-    }
-}
-
-fn stored_area(area: &Mask) -> Area {
-    Area {
-        width: area.width(),
-        height: area.height(),
-        cells: area.cells().to_vec(),
     }
 }
 
