@@ -78,7 +78,7 @@ pub use inspect::{
     Cause, DefectGroup, HistoryQuery, InspectError, InspectedFile, Inspection, InspectorFile,
     InspectorSummary, NewInspection, NewInspector, Review, ReviewVerdict, ReviewedImage,
     StoredInspector, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage, Verdict,
-    inspect_file,
+    inspect_file, replay,
 };
 pub use metadata::Metadata;
 pub use notice::Notice;

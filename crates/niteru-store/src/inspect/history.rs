@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use niteru_inspect::Verdict;
 use rusqlite::{OptionalExtension, Row, Transaction, named_params};
 use serde::Serialize;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::inspectors::{find_version, json, version_ids};
 use super::record::read_defect;
 use super::review::{Review, reviews};
-use super::verdict::Verdict;
+use super::verdict::StoredVerdict;
 use crate::collection::{hex, sql_id};
 use crate::error::Failure;
 use crate::{Home, Metadata, StoreError, paths, time};
@@ -162,7 +163,7 @@ fn find(tx: &Transaction<'_>, query: &HistoryQuery) -> Result<Vec<Standing>, Fai
             ":until": query.until.unwrap_or(i64::MAX),
             ":after_time": after_time,
             ":after_id": after_id,
-            ":verdict": query.verdict.map(Verdict::as_str),
+            ":verdict": query.verdict.map(Verdict::name),
             ":reviewed": query.reviewed,
             ":path": path,
             ":start": start,
@@ -221,7 +222,7 @@ fn read_inspection(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<Ins
 
 /// As far as its own row knows.
 fn inspection(row: &Row<'_>) -> rusqlite::Result<Inspection> {
-    let verdict = row.get(12)?;
+    let StoredVerdict(verdict) = row.get(12)?;
     Ok(Inspection {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         inspector: row.get(1)?,

@@ -15,12 +15,13 @@ mod verdict;
 
 pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
+pub use niteru_inspect::Verdict;
 pub use record::NewInspection;
 pub use review::{Review, ReviewedImage};
-pub use run::{InspectError, InspectedFile, inspect_file};
+pub use run::{InspectError, InspectedFile, inspect_file, replay};
 pub use trace::{
     Cause, DefectGroup, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage,
 };
-pub use verdict::{ReviewVerdict, Verdict};
+pub use verdict::ReviewVerdict;
 
 pub(crate) use check::check_inspections;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use niteru_inspect::Verdict;
 use rusqlite::{Transaction, params};
 use serde_json::Value;
 
 use super::inspectors::no_inspector;
-use super::verdict::Verdict;
 use crate::collection::sql_id;
 use crate::error::Failure;
 use crate::home::kernels;
@@ -183,7 +183,7 @@ fn insert(
         inspection.score,
         inspection.threshold,
         inspection.p_value,
-        inspection.verdict.as_str(),
+        inspection.verdict.name(),
         inspection.regions.to_string(),
         inspection.kernels,
         inspection.defect.as_deref().map(defect_blob),

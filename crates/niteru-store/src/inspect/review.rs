@@ -43,7 +43,7 @@ pub struct ReviewedImage {
 
 impl ReviewedImage {
     /// Whether the file still holds what was judged.
-    pub fn is_unchanged(&self) -> bool {
+    fn is_unchanged(&self) -> bool {
         let bytes = Picture::read(&self.path, &Limits::default());
         bytes.is_ok_and(|bytes| hex(&Sha256::digest(&bytes)) == self.sha256)
     }
@@ -71,7 +71,7 @@ impl Home {
             }
             let sql = "INSERT INTO reviews (inspection, verdict, note, reviewer, time)
                        VALUES (?, ?, ?, ?, ?)";
-            tx.execute(sql, params![id, verdict.as_str(), note, reviewer, time])?;
+            tx.execute(sql, params![id, verdict.name(), note, reviewer, time])?;
             Ok(Review {
                 id: tx.last_insert_rowid().cast_unsigned(),
                 verdict,
@@ -80,6 +80,40 @@ impl Home {
                 time,
             })
         })
+    }
+
+    /// Sorts files by what people have said of them in inspections of an inspector: what was called good
+    /// joins `good` and leaves `bad`, and the other way round. Files that have changed since are left as
+    /// they are. All paths are absolute; both lists end up sorted, each file once.
+    ///
+    /// # Errors
+    /// Those of the database. That there is no such inspector yet is none.
+    pub fn apply_reviews(
+        &self,
+        inspector: &str,
+        good: &mut Vec<PathBuf>,
+        bad: &mut Vec<PathBuf>,
+    ) -> Result<(), StoreError> {
+        let reviewed = match self.reviewed_images(inspector) {
+            Ok(reviewed) => reviewed,
+            Err(StoreError::NoInspector { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let called = |verdict: ReviewVerdict| -> HashSet<PathBuf> {
+            let images = reviewed.iter().filter(|image| image.verdict == verdict);
+            // A camera may have written another photo under the name.
+            let same = images.filter(|image| image.is_unchanged());
+            same.map(|image| image.path.clone()).collect()
+        };
+        let (called_good, called_bad) = (called(ReviewVerdict::Ok), called(ReviewVerdict::Ng));
+        good.retain(|path| !called_bad.contains(path));
+        bad.retain(|path| !called_good.contains(path));
+        for (files, called) in [(good, called_good), (bad, called_bad)] {
+            files.extend(called);
+            files.sort();
+            files.dedup();
+        }
+        Ok(())
     }
 
     /// The images that people have judged in inspections of any version of an inspector, the last

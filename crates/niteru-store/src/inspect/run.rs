@@ -1,15 +1,16 @@
 //! Inspecting a file so that the decision can be written down and repeated.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use niteru_imaging::{DecodeError, HeatError, Limits, Picture};
 use niteru_inspect::Inspector;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::history::Inspection;
 use super::record::NewInspection;
-use super::verdict::Verdict;
 use crate::Metadata;
+use crate::collection::hex;
 
 /// An inspected file.
 #[derive(Debug, Clone)]
@@ -31,16 +32,22 @@ pub enum InspectError {
     /// The heat map could not be made.
     #[error("the heat map could not be made")]
     Heat(#[from] HeatError),
-}
-
-impl From<niteru_inspect::Verdict> for Verdict {
-    fn from(verdict: niteru_inspect::Verdict) -> Self {
-        match verdict {
-            niteru_inspect::Verdict::Ok => Self::Ok,
-            niteru_inspect::Verdict::Ng => Self::Ng,
-            niteru_inspect::Verdict::Unlike => Self::Unlike,
-        }
-    }
+    /// The file is another than the one that was judged.
+    #[error(
+        "{} has changed since inspection {id}: its sha256 was {was}, now it is {now}; \
+         put the file back to replay",
+        path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The inspection.
+        id: u64,
+        /// Hash of what was judged.
+        was: String,
+        /// Hash of what is there.
+        now: String,
+    },
 }
 
 /// Inspects one file, on the calling thread. The bytes that are judged are those that are hashed.
@@ -53,9 +60,41 @@ pub fn inspect_file(
     limits: &Limits,
 ) -> Result<InspectedFile, InspectError> {
     let bytes = Picture::read(path, limits)?;
-    let picture = Picture::decode(&bytes, limits).map_err(|error| error.in_file(path))?;
+    inspect_bytes(inspector, path, &bytes, limits)
+}
+
+/// Judges a file again that was judged before, by the version of the inspector that did it.
+///
+/// # Errors
+/// As [`inspect_file`], and [`InspectError::Changed`].
+pub fn replay(
+    inspector: &Inspector<'_>,
+    was: &Inspection,
+    limits: &Limits,
+) -> Result<InspectedFile, InspectError> {
+    let bytes = Picture::read(&was.path, limits)?;
+    // Before it is decoded: another file need not be a picture.
+    let now = hex(&Sha256::digest(&bytes));
+    if now != was.sha256 {
+        return Err(InspectError::Changed {
+            path: was.path.clone(),
+            id: was.id,
+            was: was.sha256.clone(),
+            now,
+        });
+    }
+    inspect_bytes(inspector, &was.path, &bytes, limits)
+}
+
+fn inspect_bytes(
+    inspector: &Inspector<'_>,
+    path: &Path,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<InspectedFile, InspectError> {
+    let picture = Picture::decode(bytes, limits).map_err(|error| error.in_file(path))?;
     Ok(InspectedFile {
-        sha256: Sha256::digest(&bytes).into(),
+        sha256: Sha256::digest(bytes).into(),
         inspection: inspector.inspect(&picture)?,
         picture,
     })
@@ -79,7 +118,7 @@ impl InspectedFile {
             score: found.score,
             threshold: found.threshold,
             p_value: found.p_value,
-            verdict: found.verdict.into(),
+            verdict: found.verdict,
             // Regions are numbers and paths: nothing of them can fail to be JSON.
             regions: serde_json::to_value(&found.regions).unwrap_or_else(|_| Value::Array(vec![])),
             defect: found.defect.clone(),

@@ -1,17 +1,6 @@
+use niteru_inspect::Verdict;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde::{Deserialize, Serialize};
-
-/// What was decided about an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Verdict {
-    /// As good ones look.
-    Ok,
-    /// Not as good ones look.
-    Ng,
-    /// Unlike anything seen in training, such as another product: neither good nor bad.
-    Unlike,
-}
 
 /// What a person says about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,21 +12,10 @@ pub enum ReviewVerdict {
     Ng,
 }
 
-impl Verdict {
-    /// `OK`, `NG` or `UNLIKE`, as it is stored and shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Ng => "NG",
-            Self::Unlike => "UNLIKE",
-        }
-    }
-}
-
 impl ReviewVerdict {
     /// `OK` or `NG`, as it is stored and shown.
-    pub fn as_str(self) -> &'static str {
-        Verdict::from(self).as_str()
+    pub fn name(self) -> &'static str {
+        Verdict::from(self).name()
     }
 }
 
@@ -50,24 +28,26 @@ impl From<ReviewVerdict> for Verdict {
     }
 }
 
-impl FromSql for Verdict {
+/// A verdict in a column: its name.
+#[derive(Clone, Copy)]
+pub(in crate::inspect) struct StoredVerdict(pub(in crate::inspect) Verdict);
+
+impl FromSql for StoredVerdict {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            "OK" => Ok(Self::Ok),
-            "NG" => Ok(Self::Ng),
-            "UNLIKE" => Ok(Self::Unlike),
-            other => Err(unknown(other)),
-        }
+        let name = value.as_str()?;
+        let all = [Verdict::Ok, Verdict::Ng, Verdict::Unlike];
+        let found = all.into_iter().find(|verdict| verdict.name() == name);
+        found.map(Self).ok_or_else(|| unknown(name))
     }
 }
 
 impl FromSql for ReviewVerdict {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            "OK" => Ok(Self::Ok),
-            "NG" => Ok(Self::Ng),
-            other => Err(unknown(other)),
-        }
+        let name = value.as_str()?;
+        let found = [Self::Ok, Self::Ng]
+            .into_iter()
+            .find(|verdict| verdict.name() == name);
+        found.ok_or_else(|| unknown(name))
     }
 }
 

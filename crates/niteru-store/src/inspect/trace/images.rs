@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use niteru_inspect::Verdict;
 use rusqlite::{Transaction, named_params};
 
 use super::TraceQuery;
@@ -10,7 +11,7 @@ use crate::StoreError;
 use crate::error::Failure;
 use crate::inspect::inspectors::{find_version, version_ids};
 use crate::inspect::record::{defect_problem, read_defect};
-use crate::inspect::verdict::Verdict;
+use crate::inspect::verdict::StoredVerdict;
 
 /// Most inspections that are looked at, the newest: about 100 MB.
 const MOST_INSPECTIONS: usize = 500_000;
@@ -274,14 +275,14 @@ fn read_version(
         ":limit": MOST_INSPECTIONS as i64 + 1,
     })?;
     while let Some(row) = rows.next()? {
-        let review: Option<Verdict> = row.get(6)?;
+        let review: Option<StoredVerdict> = row.get(6)?;
         all.push(Inspected {
             id: row.get(0)?,
             time: row.get(1)?,
             inspector,
             sha256: row.get(2)?,
             operator: row.get(3)?,
-            verdict: review.map_or_else(|| row.get(4), Ok)?,
+            verdict: review.map_or_else(|| row.get(4), Ok)?.0,
             reviewed: review.is_some(),
             has_defect: row.get(5)?,
         });

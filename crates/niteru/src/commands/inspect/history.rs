@@ -80,13 +80,13 @@ pub(super) fn history(context: &Context, args: &InspectHistoryArgs) -> Result<Ou
             .last()
             .map_or_else(String::new, |review| {
                 let by = review.reviewer.as_deref().unwrap_or("somebody");
-                format!("  {by} says {}: {}", review.verdict.as_str(), review.note)
+                format!("  {by} says {}: {}", review.verdict.name(), review.note)
             });
         context.output.text(format!(
             "#{}  {}  {:<6}  {:.3} / {:.3}  {} v{}  {}{review}",
             inspection.id,
             rfc3339(inspection.time),
-            inspection.verdict.as_str(),
+            inspection.verdict.name(),
             inspection.score,
             inspection.threshold,
             inspection.inspector,
@@ -112,7 +112,7 @@ pub(super) fn review(
     if context.output.is_json() {
         context.output.json(&review)?;
     } else {
-        let verdict = review.verdict.as_str();
+        let verdict = review.verdict.name();
         context.output.text(format!(
             "#{id} is {verdict} now; the decision itself is kept"
         ))?;

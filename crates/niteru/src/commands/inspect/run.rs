@@ -202,20 +202,7 @@ pub(super) fn replay(context: &Context, id: u64) -> Result<Outcome> {
     let was = home.inspection(id)?;
     let (file, encoder) = open(context, &home, (&was.inspector, Some(was.version)), None)?;
     let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
-    let inspected = inspect_file(&inspector, &was.path, &Limits::default())?;
-    let sha256: String = inspected
-        .sha256
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    if sha256 != was.sha256 {
-        bail!(
-            "{} has changed since inspection {id}: its sha256 was {}, now it is {sha256}; \
-             put the file back to replay",
-            was.path.display(),
-            was.sha256
-        );
-    }
+    let inspected = niteru_store::replay(&inspector, &was, &Limits::default())?;
     let found = &inspected.inspection;
     let same = found.score.to_bits() == was.score.to_bits();
     if context.output.is_json() {
@@ -226,7 +213,7 @@ pub(super) fn replay(context: &Context, id: u64) -> Result<Outcome> {
             version: was.version,
             score: was.score,
             replayed_score: found.score,
-            verdict: was.verdict.as_str(),
+            verdict: was.verdict.name(),
             replayed_verdict: found.verdict.name(),
             same,
             kernels: &was.kernels,
@@ -236,7 +223,7 @@ pub(super) fn replay(context: &Context, id: u64) -> Result<Outcome> {
         context.output.text(format!(
             "#{id} {}: {} {} then, {} {} now: {}",
             was.path.display(),
-            was.verdict.as_str(),
+            was.verdict.name(),
             was.score,
             found.verdict.name(),
             found.score,

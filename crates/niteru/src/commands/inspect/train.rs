@@ -1,6 +1,5 @@
 //! `niteru inspect train`.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +8,7 @@ use niteru_encoder::Encoder;
 use niteru_imaging::{Limits, Mask, Picture};
 use niteru_inspect::{Known, Quality, TrainOptions, TrainStep, Trained, evaluate, train};
 use niteru_learn::Promise;
-use niteru_store::{
-    EncoderIdentity, Home, NewInspector, ReviewVerdict, StoreError, StoredInspector,
-};
+use niteru_store::{EncoderIdentity, Home, NewInspector, StoredInspector};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -45,7 +42,7 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
     let (mut bad, bad_skipped) = photos(context, &args.bad);
     any_skipped |= bad_skipped;
     if args.with_reviews {
-        add_reviewed(&home, &args.name, &mut good, &mut bad)?;
+        home.apply_reviews(&args.name, &mut good, &mut bad)?;
     }
     if let Some(both) = good.iter().find(|path| bad.contains(path)) {
         bail!(
@@ -103,36 +100,6 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
             .text(told(args, &stored, &trained, quality.as_ref()))?;
     }
     Ok(Outcome::skipped(any_skipped))
-}
-
-/// Photos that people have called good are learnt from, those called bad are not.
-fn add_reviewed(
-    home: &Home,
-    name: &str,
-    good: &mut Vec<PathBuf>,
-    bad: &mut Vec<PathBuf>,
-) -> Result<()> {
-    let reviewed = match home.reviewed_images(name) {
-        Ok(reviewed) => reviewed,
-        // The first training: nothing has been reviewed yet.
-        Err(StoreError::NoInspector { .. }) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let called = |verdict: ReviewVerdict| -> HashSet<PathBuf> {
-        let images = reviewed.iter().filter(|image| image.verdict == verdict);
-        // A camera may have written another photo under the name.
-        let same = images.filter(|image| image.is_unchanged());
-        same.map(|image| image.path.clone()).collect()
-    };
-    let (called_good, called_bad) = (called(ReviewVerdict::Ok), called(ReviewVerdict::Ng));
-    good.retain(|path| !called_bad.contains(path));
-    bad.retain(|path| !called_good.contains(path));
-    for (images, called) in [(good, called_good), (bad, called_bad)] {
-        images.extend(called);
-        images.sort();
-        images.dedup();
-    }
-    Ok(())
 }
 
 fn area(path: &Path) -> Result<Mask> {
