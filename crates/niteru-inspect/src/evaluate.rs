@@ -1,6 +1,7 @@
 //! How well an inspector tells good from bad, and where.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use niteru_imaging::{HeatError, Limits, Mask, Picture};
 use niteru_learn::{
@@ -9,7 +10,6 @@ use niteru_learn::{
 };
 use rayon::prelude::*;
 use serde::Serialize;
-use std::time::Instant;
 
 use crate::inspector::{Inspection, Inspector, Verdict};
 use crate::train::Skipped;
@@ -129,15 +129,13 @@ pub fn evaluate(
                 Ok(done) => {
                     match add_pixels(&mut pixels, &done, known, limits) {
                         Ok(()) => {}
-                        Err(Failed::File(reason)) => {
-                            skipped.push(skip(known.mask.as_deref(), reason))
-                        }
+                        Err(Failed::File(mask)) => skipped.push(mask),
                         Err(Failed::Other(error)) => return Err(error),
                     }
                     judged.push(done.judged);
                     times.push(done.milliseconds);
                 }
-                Err(Failed::File(reason)) => skipped.push(skip(Some(&known.path), reason)),
+                Err(Failed::File(file)) => skipped.push(file),
                 Err(Failed::Other(error)) => return Err(error),
             }
         }
@@ -146,20 +144,12 @@ pub fn evaluate(
 }
 
 enum Failed {
-    File(String),
+    File(Skipped),
     Other(EvaluateError),
 }
 
-fn skip(path: Option<&Path>, reason: String) -> Skipped {
-    Skipped {
-        path: path.unwrap_or(Path::new("")).to_path_buf(),
-        reason,
-    }
-}
-
 fn open(path: &Path, limits: &Limits) -> Result<Picture, Failed> {
-    Picture::open(path, limits)
-        .map_err(|error| Failed::File(niteru_encoder::with_causes(error.reason())))
+    Picture::open(path, limits).map_err(|error| Failed::File(Skipped::new(path, &error)))
 }
 
 fn judge(inspector: &Inspector<'_>, known: &Known, limits: &Limits) -> Result<Done, Failed> {

@@ -1,0 +1,125 @@
+//! Good pictures as the memory sees those that it does not hold: what thresholds are made of.
+
+use std::path::PathBuf;
+
+use niteru_imaging::Picture;
+use niteru_learn::{Calibration, Promise, Spread};
+use rayon::prelude::*;
+
+use super::options::{OnStep, Suspicious, TrainError, TrainOptions, TrainStep};
+use super::read::Reader;
+use super::step;
+use crate::features::Features;
+use crate::memory::{Measured, Memory};
+use crate::variants;
+
+/// Parts that the good pictures are split into: each part is held out once.
+const FOLDS: usize = 5;
+
+/// A good picture whose score is so many robust standard deviations above the others' is suspicious.
+const SUSPICIOUS: f64 = 6.0;
+
+/// Good pictures measured by memories that do not hold them.
+pub(super) struct HeldOut {
+    pub(super) measured: Vec<Measured>,
+    /// Of each picture.
+    pub(super) sizes: Vec<(u32, u32)>,
+    pub(super) folds: usize,
+    /// Whether these are the pictures themselves, in their order, and not variants of the only one.
+    pub(super) of_own: bool,
+}
+
+pub(super) fn held_out(
+    reader: &Reader<'_>,
+    paths: &[PathBuf],
+    features: &[Features],
+    on_step: OnStep<'_>,
+) -> Result<HeldOut, TrainError> {
+    let (kernels, seed) = (reader.encoder.kernels(), reader.options.seed);
+    if let [only] = features {
+        let memory = Memory::learn(kernels, reader.detectors, &[(0, only)], seed)?;
+        let packed = memory.pack(kernels);
+        step(on_step, TrainStep::Learning { done: 1, total: 2 })?;
+        let picture = Picture::open(&paths[0], &reader.options.limits);
+        let picture = picture.map_err(|error| TrainError::NoGood {
+            given: 1,
+            reason: niteru_encoder::with_causes(error.reason()),
+        })?;
+        let variants = variants::of(&picture);
+        let measured: Vec<Measured> = variants
+            .iter()
+            .map(|variant| packed.measure(&reader.features(variant)))
+            .collect();
+        return Ok(HeldOut {
+            sizes: variants.iter().map(|v| (v.width(), v.height())).collect(),
+            measured,
+            folds: 1,
+            of_own: false,
+        });
+    }
+    let folds = FOLDS.min(features.len());
+    // Neighbours in the order of the files are held out together: photos taken one after the other, or
+    // copies, must not stand in for each other.
+    let fold_of = |at: usize| at * folds / features.len();
+    let mut measured: Vec<Option<Measured>> = features.iter().map(|_| None).collect();
+    for fold in 0..folds {
+        let learnt: Vec<(usize, &Features)> = features
+            .iter()
+            .enumerate()
+            .filter(|&(at, _)| fold_of(at) != fold)
+            .collect();
+        let memory = Memory::learn(kernels, reader.detectors, &learnt, seed)?;
+        let packed = memory.pack(kernels);
+        let held = measured.par_iter_mut().enumerate();
+        held.filter(|&(at, _)| fold_of(at) == fold)
+            .for_each(|(at, measured)| *measured = Some(packed.measure(&features[at])));
+        let (done, total) = (fold + 1, folds + 1);
+        step(on_step, TrainStep::Learning { done, total })?;
+    }
+    Ok(HeldOut {
+        measured: measured.into_iter().flatten().collect(),
+        sizes: features.iter().map(|features| features.size).collect(),
+        folds,
+        of_own: true,
+    })
+}
+
+/// What the threshold holds. Variants of the only picture say nothing of other parts: they count as one
+/// score, the largest, and promise nothing, whatever share may be stopped.
+pub(super) fn promise(calibration: &Calibration, options: &TrainOptions, of_own: bool) -> Promise {
+    let promised = |of: &Calibration| of.promise(options.false_alarm, options.confidence);
+    let largest = calibration.scores().last().copied();
+    match largest.and_then(|score| Calibration::new(vec![score]).ok()) {
+        Some(one) if !of_own => {
+            let promise = promised(&one);
+            Promise {
+                expected: 1.0,
+                at_most: 1.0,
+                kept: false,
+                more_for_average: promise.more_for_average.max(1),
+                more_for_confidence: promise.more_for_confidence.max(1),
+                ..promise
+            }
+        }
+        _ => promised(calibration),
+    }
+}
+
+/// Good pictures with far higher scores than the others, the worst first.
+pub(super) fn suspicious(paths: &[PathBuf], scores: &[f64], of_own: bool) -> Vec<Suspicious> {
+    if !of_own {
+        return Vec::new();
+    }
+    let spread = Spread::of(scores);
+    let mut found: Vec<Suspicious> = paths
+        .iter()
+        .zip(scores)
+        .filter(|&(_, &score)| spread.z(score) > SUSPICIOUS)
+        .map(|(path, &score)| Suspicious {
+            path: path.clone(),
+            score,
+        })
+        .collect();
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found
+}

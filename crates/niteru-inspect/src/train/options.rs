@@ -1,0 +1,150 @@
+//! What training is asked for, and what comes out of it.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use niteru_imaging::{DecodeError, HeatError, Limits, Mask};
+use niteru_learn::FitError;
+use serde::Serialize;
+
+use crate::inspector::{Inspector, InspectorError};
+use crate::paths;
+
+/// Tiles along a side at most.
+pub const MOST_TILES: u32 = 8;
+
+/// How an inspector is trained.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// Share of good parts that may be stopped, above 0 and below 1.
+    pub false_alarm: f64,
+    /// Confidence of what is said beyond the average, below 1.
+    pub confidence: f64,
+    /// Tiles along each side of a picture, 1…[`MOST_TILES`]; `None` chooses by the pictures' size.
+    pub tiles: Option<u32>,
+    /// What counts of each picture: any size, stretched to the picture's.
+    pub area: Option<Mask>,
+    /// The same pictures and the same seed give the same inspector.
+    pub seed: u64,
+    /// What a file may ask for before it is refused.
+    pub limits: Limits,
+}
+
+impl Default for TrainOptions {
+    fn default() -> TrainOptions {
+        TrainOptions {
+            false_alarm: 0.01,
+            confidence: 0.95,
+            tiles: None,
+            area: None,
+            seed: 0,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What training is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainStep {
+    /// So many of the pictures are read.
+    Reading {
+        /// Read so far.
+        done: usize,
+        /// To read.
+        total: usize,
+    },
+    /// So many of the memories are learnt: one for each part that is held out, and the last of all.
+    Learning {
+        /// Learnt so far.
+        done: usize,
+        /// To learn.
+        total: usize,
+    },
+}
+
+/// Is told how far training is, and may stop it. Called from several threads.
+pub type OnStep<'a> = &'a (dyn Fn(TrainStep) -> ControlFlow<()> + Sync);
+
+/// A file that could not be used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Skipped {
+    /// The file.
+    #[serde(serialize_with = "paths::serialize")]
+    pub path: PathBuf,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl Skipped {
+    pub(crate) fn new(path: &Path, error: &DecodeError) -> Skipped {
+        Skipped {
+            path: path.to_path_buf(),
+            reason: niteru_encoder::with_causes(error.reason()),
+        }
+    }
+}
+
+/// A good picture that looks like none of the others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Suspicious {
+    /// Its file.
+    #[serde(serialize_with = "paths::serialize")]
+    pub path: PathBuf,
+    /// Its score when it was held out.
+    pub score: f64,
+}
+
+/// What came out of training beside the inspector.
+pub struct Trained<'e> {
+    /// The inspector.
+    pub inspector: Inspector<'e>,
+    /// Files that were left out.
+    pub skipped: Vec<Skipped>,
+    /// Good pictures to look at before the inspector is used, the worst first.
+    pub suspicious: Vec<Suspicious>,
+    /// Patches in all memory banks.
+    pub patches: usize,
+    /// Bytes of the stored inspector's banks and distributions, about.
+    pub memory_bytes: usize,
+}
+
+/// Why nothing could be learnt.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// No usable good picture.
+    #[error(
+        "no usable good picture among {given}; give at least one, and better 30 or more: {reason}"
+    )]
+    NoGood {
+        /// How many files were given.
+        given: usize,
+        /// The first file's problem, or that there was none.
+        reason: String,
+    },
+    /// The area mask leaves nothing.
+    #[error("the area mask is black all over; paint white what is to be inspected")]
+    EmptyArea,
+    /// The false-alarm rate or the confidence is not between 0 and 1.
+    #[error("{what} must be above 0 and below 1, got {value}")]
+    Share {
+        /// Which of them.
+        what: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// The numbers of tiles are 1 to 8.
+    #[error("pictures are cut into 1 to {MOST_TILES} tiles along each side, got {0}")]
+    Tiles(u32),
+    /// The caller stopped it.
+    #[error("training was stopped")]
+    Stopped,
+    /// The model gave numbers that nothing can be learnt from.
+    #[error("the model's features of the good pictures cannot be learnt from")]
+    Features(#[from] FitError),
+    /// A heat map had a number that is not finite.
+    #[error("a heat map could not be made")]
+    Heat(#[from] HeatError),
+    /// The inspector could not be made ready.
+    #[error(transparent)]
+    Inspector(#[from] InspectorError),
+}
