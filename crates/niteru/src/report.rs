@@ -12,7 +12,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use niteru_encoder::{AlikePlaces, Place};
 use niteru_imaging::Picture;
 
@@ -451,31 +451,41 @@ impl Report {
     /// Writes the report; an older one of that name is replaced only when this one is complete.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let words = self.words;
-        let facts = format!(
-            "{} · {}: {}",
-            around(words.made_with, env!("CARGO_PKG_VERSION")),
-            words.model,
-            self.model
-        );
-        let page = html! {
-            (DOCTYPE)
-            html lang=(words.language) {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta http-equiv="Content-Security-Policy"
-                        content="default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-                    title { (self.title) }
-                    style { (maud::PreEscaped(STYLE)) }
-                }
-                body { main {
-                    h1 { (self.title) }
-                    p.facts { (facts) }
-                    @for section in &self.sections { (section) }
-                } }
-            }
-        };
+        let facts = made_with(words, Some(&self.model));
+        let sections = html! { @for section in &self.sections { (section) } };
+        let page = shell(words.language, &self.title, STYLE, &facts, &sections);
         write_whole(path, page.into_string().as_bytes())
+    }
+}
+
+/// What made a report, and with which model, if that is known.
+fn made_with(words: &Words, model: Option<&str>) -> String {
+    let made = around(words.made_with, env!("CARGO_PKG_VERSION"));
+    match model {
+        Some(model) => format!("{made} · {}: {model}", words.model),
+        None => made,
+    }
+}
+
+/// A whole page that refers to nothing else.
+fn shell(language: &str, title: &str, style: &str, facts: &str, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(language) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+                title { (title) }
+                style { (PreEscaped(style)) }
+            }
+            body { main {
+                h1 { (title) }
+                p.facts { (facts) }
+                (body)
+            } }
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::Markup;
 
-use super::{around, write_whole};
+use super::{made_with, shell, write_whole};
 use crate::args::Language;
 
 const STYLE: &str = "
@@ -126,27 +126,8 @@ impl Page<'_> {
 
     fn html(&self) -> Markup {
         let words = self.language.words();
-        html! {
-            (DOCTYPE)
-            html lang=(words.language) {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta http-equiv="Content-Security-Policy"
-                        content="default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-                    title { (self.title) }
-                    style { (PreEscaped(STYLE)) }
-                }
-                body { main {
-                    h1 { (self.title) }
-                    p.facts {
-                        (around(words.made_with, env!("CARGO_PKG_VERSION")))
-                        @if let Some(model) = self.model { " · " (words.model) ": " (model) }
-                    }
-                    (self.body)
-                } }
-            }
-        }
+        let facts = made_with(words, self.model);
+        shell(words.language, self.title, STYLE, &facts, &self.body)
     }
 }
 

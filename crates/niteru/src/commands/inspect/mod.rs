@@ -2,6 +2,7 @@
 
 mod eval;
 mod history;
+mod replay;
 mod run;
 mod trace;
 mod train;
@@ -29,7 +30,7 @@ pub(super) fn run(context: &Context, command: &InspectCommand) -> Result<Outcome
             history::remove(context, name, *with_history)
         }
         InspectCommand::History(args) => history::history(context, args),
-        InspectCommand::Replay { id } => run::replay(context, *id),
+        InspectCommand::Replay { id } => replay::run(context, *id),
         InspectCommand::Review {
             id,
             verdict,

@@ -1,10 +1,10 @@
-//! `niteru inspect run` and `replay`.
+//! `niteru inspect run`.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use niteru_encoder::{Encoder, with_causes};
+use niteru_encoder::with_causes;
 use niteru_imaging::{HeatScale, Limits};
 use niteru_inspect::{Inspector, NearestGood, Region, ScoreParts, Verdict};
 use niteru_store::{InspectError, InspectedFile, Metadata, NewInspection, inspect_file};
@@ -16,6 +16,7 @@ use crate::args::InspectRunArgs;
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
 use crate::report::inspection::InspectionReport;
+use crate::report::write_whole;
 
 /// Photos that are judged before their decisions are written down and told.
 const PART: usize = 16;
@@ -85,7 +86,7 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
             .iter()
             .map(|(path, inspected)| {
                 let operator = args.operator.as_deref();
-                inspected.record(path, operator, kernels(&encoder), metadata.clone())
+                inspected.record(path, operator, encoder.kernels().name(), metadata.clone())
             })
             .collect();
         let ids = home.record_inspections(file.inspector.id, &records)?;
@@ -106,10 +107,6 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
         context.output.note(format!("wrote {}", file.display()));
     }
     Ok(Outcome::skipped(any_skipped))
-}
-
-fn kernels(encoder: &Encoder) -> &'static str {
-    encoder.kernels().name()
 }
 
 fn tell(
@@ -176,72 +173,7 @@ fn write_heat(
     let raw = folder.join(format!("{name}.heat16.png"));
     let picture = heat.overlay(&inspected.picture, scale).to_png()?;
     for (file, bytes) in [(&overlay, picture), (&raw, heat.to_png16(scale)?)] {
-        std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+        write_whole(file, &bytes)?;
     }
     Ok(overlay)
-}
-
-/// The contract of `replay --json`.
-#[derive(Serialize)]
-struct Replayed<'a> {
-    id: u64,
-    path: String,
-    inspector: &'a str,
-    version: u32,
-    score: f64,
-    replayed_score: f64,
-    verdict: &'a str,
-    replayed_verdict: &'a str,
-    same: bool,
-    kernels: &'a str,
-    replayed_kernels: &'a str,
-}
-
-pub(super) fn replay(context: &Context, id: u64) -> Result<Outcome> {
-    let home = context.home()?;
-    let was = home.inspection(id)?;
-    let (file, encoder) = open(context, &home, (&was.inspector, Some(was.version)), None)?;
-    let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
-    let inspected = niteru_store::replay(&inspector, &was, &Limits::default())?;
-    let found = &inspected.inspection;
-    let same = found.score.to_bits() == was.score.to_bits();
-    if context.output.is_json() {
-        context.output.json(&Replayed {
-            id,
-            path: shown(&was.path),
-            inspector: &was.inspector,
-            version: was.version,
-            score: was.score,
-            replayed_score: found.score,
-            verdict: was.verdict.name(),
-            replayed_verdict: found.verdict.name(),
-            same,
-            kernels: &was.kernels,
-            replayed_kernels: kernels(&encoder),
-        })?;
-    } else {
-        context.output.text(format!(
-            "#{id} {}: {} {} then, {} {} now: {}",
-            was.path.display(),
-            was.verdict.name(),
-            was.score,
-            found.verdict.name(),
-            found.score,
-            if same { "the same" } else { "different" },
-        ))?;
-        if !same && was.kernels != kernels(&encoder) {
-            context.output.note(format!(
-                "the instruction set was {}, here it is {}: scores then agree to some digits only \
-                 (NITERU_KERNELS={} takes the old one, where this CPU has it)",
-                was.kernels,
-                kernels(&encoder),
-                was.kernels
-            ));
-        }
-    }
-    Ok(if same {
-        Outcome::Done
-    } else {
-        Outcome::Problems
-    })
 }

@@ -1,0 +1,75 @@
+//! `niteru inspect replay`.
+
+use anyhow::Result;
+use niteru_imaging::Limits;
+use niteru_inspect::Inspector;
+use niteru_store::replay;
+use serde::Serialize;
+
+use super::open;
+use crate::commands::{Context, shown};
+use crate::output::Outcome;
+
+/// The contract of `replay --json`.
+#[derive(Serialize)]
+struct Replayed<'a> {
+    id: u64,
+    path: String,
+    inspector: &'a str,
+    version: u32,
+    score: f64,
+    replayed_score: f64,
+    verdict: &'a str,
+    replayed_verdict: &'a str,
+    same: bool,
+    kernels: &'a str,
+    replayed_kernels: &'a str,
+}
+
+pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
+    let home = context.home()?;
+    let was = home.inspection(id)?;
+    let (file, encoder) = open(context, &home, (&was.inspector, Some(was.version)), None)?;
+    let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
+    let inspected = replay(&inspector, &was, &Limits::default())?;
+    let found = &inspected.inspection;
+    let kernels = encoder.kernels().name();
+    let same = found.score.to_bits() == was.score.to_bits();
+    if context.output.is_json() {
+        context.output.json(&Replayed {
+            id,
+            path: shown(&was.path),
+            inspector: &was.inspector,
+            version: was.version,
+            score: was.score,
+            replayed_score: found.score,
+            verdict: was.verdict.name(),
+            replayed_verdict: found.verdict.name(),
+            same,
+            kernels: &was.kernels,
+            replayed_kernels: kernels,
+        })?;
+    } else {
+        context.output.text(format!(
+            "#{id} {}: {} {} then, {} {} now: {}",
+            was.path.display(),
+            was.verdict.name(),
+            was.score,
+            found.verdict.name(),
+            found.score,
+            if same { "the same" } else { "different" },
+        ))?;
+        if !same && was.kernels != kernels {
+            context.output.note(format!(
+                "the instruction set was {}, here it is {}: scores then agree to some digits only \
+                 (NITERU_KERNELS={} takes the old one, where this CPU has it)",
+                was.kernels, kernels, was.kernels
+            ));
+        }
+    }
+    Ok(if same {
+        Outcome::Done
+    } else {
+        Outcome::Problems
+    })
+}
