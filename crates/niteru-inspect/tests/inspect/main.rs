@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod evaluating;
+mod formats;
 mod options;
 mod plates;
 mod stored;
