@@ -5,6 +5,8 @@ mod coarse;
 mod fine;
 mod plane;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Picture;
 use fine::Motion;
 use plane::{Pair, Sizes};
@@ -72,7 +74,7 @@ impl AlignOptions {
 
 /// How the moving picture's content lies relative to the reference's: turned around the picture's
 /// centre, then shifted.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Alignment {
     /// Shift to the right, in pixels of the moving picture.
     pub dx: f64,

@@ -83,6 +83,22 @@ impl Bank {
         }
     }
 
+    /// Keeps all, in their order.
+    pub(crate) fn all(patches: &Patches) -> Bank {
+        let bits = |&value: &f32| f16::from_f32(value).to_bits();
+        Bank {
+            dimensions: patches.dimensions,
+            rows: patches.rows.iter().map(bits).collect(),
+            origins: patches.origins.clone(),
+        }
+    }
+
+    /// All patches: `[len, dimensions]`.
+    pub(crate) fn unpacked(&self) -> Vec<f32> {
+        let value = |&bits: &u16| f16::from_bits(bits).to_f32();
+        self.rows.iter().map(value).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.origins.len()
     }
@@ -111,11 +127,7 @@ impl Bank {
 
     pub(crate) fn pack(&self, kernels: Kernels) -> PackedBank {
         let (k, n) = (self.dimensions, self.len());
-        let rows: Vec<f32> = self
-            .rows
-            .iter()
-            .map(|&bits| f16::from_bits(bits).to_f32())
-            .collect();
+        let rows = self.unpacked();
         let squares = rows.chunks_exact(k.max(1)).map(|row| kernels.dot(row, row));
         PackedBank {
             kernels,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use niteru_encoder::{Encoder, FeatureMap};
-use niteru_imaging::{Mask, Picture};
+use niteru_imaging::{Alignment, Mask, Picture};
 use niteru_kernels::Kernels;
 
-use crate::recipe::Detector;
+use crate::looks::{self, Look};
+use crate::recipe::{Detector, placing};
 use crate::texture;
 use crate::view::{Luminance, View};
 
@@ -14,8 +15,13 @@ use crate::view::{Luminance, View};
 pub(crate) struct Features {
     /// Size of the picture, in pixels.
     pub(crate) size: (u32, u32),
+    /// How the picture lay in its file, and its size there, where it was aligned.
+    pub(crate) lay: Option<(Alignment, (u32, u32))>,
     /// One for each detector.
     pub(crate) maps: Vec<FeatureMap>,
+    /// The same of mirror images, turned back: cells lie where they lie in the picture. Of pictures that
+    /// are learnt from, and only where mirror images of them are good, too.
+    pub(crate) mirrored: Vec<Vec<FeatureMap>>,
     /// For each cell of each map whether it counts.
     pub(crate) counts: Vec<Vec<bool>>,
     /// Mean and standard deviation of each dimension of the maps that describe the whole.
@@ -23,6 +29,8 @@ pub(crate) struct Features {
     /// The grain of all that counts.
     pub(crate) grain: Vec<f32>,
     pub(crate) luminance: Luminance,
+    /// What each cell of the detector that places looks like; empty unless it was asked for.
+    pub(crate) looks: Vec<Look>,
     /// What counts of the picture; `None`: all of it.
     pub(crate) area: Option<Arc<Mask>>,
 }
@@ -52,7 +60,18 @@ impl Features {
             grain: texture::grain(&luminance, area),
             luminance,
             area: shared_area.cloned(),
+            lay: None,
+            looks: Vec::new(),
+            mirrored: Vec::new(),
             maps,
+        }
+    }
+
+    /// Adds what the cells look like.
+    pub(crate) fn look(&mut self, view: &View, detectors: &[Detector], picture: &Picture) {
+        if let Some(at) = placing(detectors) {
+            let map = &self.maps[at];
+            self.looks = looks::of(&view.pixels(picture), map.rows, map.columns);
         }
     }
 

@@ -4,16 +4,19 @@
 use niteru_encoder::Encoder;
 use niteru_imaging::Picture;
 
+use crate::difference::Differences;
 use crate::features::Features;
 use crate::inspector::{Inspector, InspectorError, Learnt};
+use crate::old::Learnt1;
 use crate::recipe::Detector;
+use crate::reference::Reference;
 use crate::view::View;
 
 /// What a stored inspector begins with.
 const MARK: &[u8; 8] = b"NITEINSP";
 
 /// Counts changes of the form, and of the arithmetic that scores hang on.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// More good pictures than any home has; what claims more is damaged.
 const MOST_BYTES: usize = 1 << 30;
@@ -52,13 +55,11 @@ impl<'e> Inspector<'e> {
         let (version, rest) = rest
             .split_first_chunk::<4>()
             .ok_or_else(|| stored("it is cut off"))?;
-        match u32::from_le_bytes(*version) {
-            VERSION => {}
-            newer if newer > VERSION => {
-                let reason = format!("it has format {newer}, this program reads up to {VERSION}");
-                return Err(InspectorError::Stored(reason));
-            }
-            other => return Err(InspectorError::Stored(format!("it has format {other}"))),
+        let version = u32::from_le_bytes(*version);
+        // Before the checksum: a newer form may have another one.
+        if version > VERSION {
+            let reason = format!("it has format {version}, this program reads up to {VERSION}");
+            return Err(InspectorError::Stored(reason));
         }
         let (rest, sum) = rest
             .split_last_chunk::<4>()
@@ -67,8 +68,12 @@ impl<'e> Inspector<'e> {
         if crc32fast::hash(summed) != u32::from_le_bytes(*sum) {
             return Err(stored("it is damaged or cut off"));
         }
-        let learnt: Learnt =
-            postcard::from_bytes(rest).map_err(|error| stored(&error.to_string()))?;
+        let learnt = match version {
+            VERSION => postcard::from_bytes::<Learnt>(rest),
+            1 => postcard::from_bytes::<Learnt1>(rest).map(Learnt::from),
+            other => return Err(InspectorError::Stored(format!("it has format {other}"))),
+        };
+        let learnt = learnt.map_err(|error| stored(&error.to_string()))?;
         if !learnt.is_sound() {
             return Err(stored("its parts do not fit together"));
         }
@@ -117,6 +122,8 @@ impl Learnt {
             && self.region_threshold.is_finite()
             && self.region_threshold > 0.0
             && self.promise.threshold.is_finite()
+            && self.reference.as_ref().is_none_or(Reference::is_sound)
+            && self.differences.as_ref().is_none_or(Differences::is_sound)
             && self.good.iter().all(|good| good.whole.len() == whole)
     }
 }

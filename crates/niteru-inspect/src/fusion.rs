@@ -8,11 +8,9 @@ use niteru_imaging::{HeatError, HeatMap};
 use niteru_learn::Spread;
 use serde::{Deserialize, Serialize};
 
+use crate::bank::Nearest;
 use crate::memory::Measured;
-use crate::recipe::Detector;
-
-/// Farthest patches of a picture that are averaged: one alone is noise.
-const TOP: usize = 3;
+use crate::recipe::{Detector, placing};
 
 /// Robust standard deviations of good pictures that texture and whole picture are silent below.
 const SILENT: f64 = 3.0;
@@ -44,19 +42,29 @@ const LEAST_DISTANCE: f64 = 1e-6;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fusion {
     /// Of each detector: logarithms of the farthest patches' distance.
-    tops: Vec<Spread>,
+    pub(crate) tops: Vec<Spread>,
     /// Of each detector: distances of patches.
-    patches: Vec<Spread>,
+    pub(crate) patches: Vec<Spread>,
     /// Logarithms of whole pictures' distances.
-    whole: Spread,
+    pub(crate) whole: Spread,
     /// Logarithms of the distances of whole pictures' grain.
-    grain: Spread,
+    pub(crate) grain: Spread,
     /// Logarithms of the most unusual texture's distance.
-    texture: Spread,
+    pub(crate) texture: Spread,
     /// Distances of textures.
-    texture_cells: Spread,
+    pub(crate) texture_cells: Spread,
+    /// Of distances to patches of the same place; `None` where places are not known.
+    pub(crate) place: Option<PlaceSpread>,
     /// From here on, a picture is unlike all good ones.
-    unlike: f64,
+    pub(crate) unlike: f64,
+}
+
+/// How distances to patches of the same place are spread.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PlaceSpread {
+    /// Logarithms of the farthest cells' distance.
+    top: Spread,
+    cells: Spread,
 }
 
 /// What a score is made of, in robust standard deviations of good pictures.
@@ -70,6 +78,9 @@ pub struct ScoreParts {
     pub texture: f64,
     /// The grain of the whole picture.
     pub grain: f64,
+    /// What lies where it should not, or is missing; 0 where places are not known.
+    #[serde(default)]
+    pub place: f64,
     /// The usual patch, in robust standard deviations of patches: far above those of good pictures when
     /// the picture is unlike them all.
     pub usual_patch: f64,
@@ -78,7 +89,8 @@ pub struct ScoreParts {
 impl ScoreParts {
     /// The score: the patches', and of the others what is beyond 3. Finite.
     pub fn score(&self) -> f64 {
-        let beyond = [self.whole, self.texture, self.grain].map(|z| (z - SILENT).max(0.0));
+        let beyond =
+            [self.whole, self.texture, self.grain, self.place].map(|z| (z - SILENT).max(0.0));
         self.patches + beyond.iter().sum::<f64>()
     }
 }
@@ -97,7 +109,11 @@ impl Fusion {
         };
         let mut fusion = Fusion {
             tops: (0..detectors.len())
-                .map(|at| spread(USUAL_SCALE, &|measured| Some(top(measured, at))))
+                .map(|at| {
+                    spread(USUAL_SCALE, &|measured| {
+                        Some(top(&detectors[at], &measured.cells[at]))
+                    })
+                })
                 .collect(),
             patches: (0..detectors.len()).map(of_patches).collect(),
             whole: spread(WIDE_SCALE, &|measured| {
@@ -108,6 +124,7 @@ impl Fusion {
             }),
             texture: spread(WIDE_SCALE, &texture),
             texture_cells: texture_cells(good),
+            place: placing(detectors).and_then(|at| PlaceSpread::of(&detectors[at], good)),
             unlike: f64::INFINITY,
         };
         let farthest = good
@@ -127,15 +144,25 @@ impl Fusion {
     pub(crate) fn parts(&self, detectors: &[Detector], measured: &Measured) -> ScoreParts {
         let deciding = detectors.iter().enumerate().filter(|(_, d)| d.decides);
         let votes: Vec<f64> = deciding
-            .map(|(at, _)| self.tops[at].z(top(measured, at)))
+            .map(|(at, _)| self.tops[at].z(top(&detectors[at], &measured.cells[at])))
             .collect();
         ScoreParts {
             patches: votes.iter().sum::<f64>() / votes.len().max(1) as f64,
             whole: self.whole.z(logarithm(f64::from(measured.whole))),
             texture: texture(measured).map_or(0.0, |texture| self.texture.z(texture)),
             grain: self.grain.z(logarithm(f64::from(measured.grain))),
+            place: self.place(detectors, measured),
             usual_patch: self.unlikeness(detectors, measured),
         }
+    }
+
+    fn place(&self, detectors: &[Detector], measured: &Measured) -> f64 {
+        let spread = self.place.as_ref().zip(measured.near.as_ref());
+        let known = spread.zip(placing(detectors));
+        known.map_or(0.0, |((spread, near), at)| {
+            let near = near.iter().flatten().copied();
+            spread.top.z(farthest(&detectors[at], near))
+        })
     }
 
     /// Whether the whole picture is unlike all good ones: another product, another camera.
@@ -173,9 +200,7 @@ impl Fusion {
         for &at in &locating {
             let (rows, columns) = measured.grids[at];
             let z = |cell: &Option<_>| {
-                let z = |nearest: &crate::bank::Nearest| {
-                    self.patches[at].z(f64::from(nearest.distance)) as f32
-                };
+                let z = |nearest: &Nearest| self.patches[at].z(f64::from(nearest.distance)) as f32;
                 cell.as_ref().map_or(0.0, z)
             };
             let values = measured.cells[at].iter().map(z).collect();
@@ -199,7 +224,39 @@ impl Fusion {
                 .zip(map.data())
                 .for_each(|(sum, z)| *sum += z);
         }
+        let places = self.place.as_ref().zip(measured.near.as_ref());
+        if let Some(((spread, near), at)) = places.zip(placing(detectors)) {
+            let beyond = |distance: f32| {
+                (spread.cells.z(f64::from(distance)) - SILENT).clamp(0.0, MOST_HEAT.into()) as f32
+            };
+            let values = near.iter().map(|cell| cell.map_or(0.0, beyond)).collect();
+            let (rows, columns) = measured.grids[at];
+            let map = HeatMap::new(columns as u32, rows as u32, values)?;
+            let map = map.resized(width, height);
+            sum.iter_mut()
+                .zip(map.data())
+                .for_each(|(sum, z)| *sum += z);
+        }
         HeatMap::new(width, height, sum)
+    }
+}
+
+impl PlaceSpread {
+    fn of(detector: &Detector, good: &[Measured]) -> Option<PlaceSpread> {
+        let near: Vec<&Vec<Option<f32>>> = good.iter().filter_map(|m| m.near.as_ref()).collect();
+        if near.is_empty() {
+            return None;
+        }
+        let tops = near
+            .iter()
+            .map(|cells| farthest(detector, cells.iter().flatten().copied()));
+        let tops: Vec<f64> = tops.collect();
+        let cells = near.iter().flat_map(|cells| cells.iter().flatten());
+        let cells: Vec<f64> = cells.map(|&distance| f64::from(distance)).collect();
+        Some(PlaceSpread {
+            top: Spread::with_prior(&tops, WIDE_SCALE, USUAL_WEIGHT),
+            cells: Spread::of(&cells),
+        })
     }
 }
 
@@ -207,12 +264,19 @@ fn logarithm(distance: f64) -> f64 {
     distance.max(LEAST_DISTANCE).ln()
 }
 
-/// Logarithm of the mean distance of the farthest patches.
-fn top(measured: &Measured, detector: usize) -> f64 {
-    let cells = measured.cells[detector].iter().flatten();
-    let mut distances: Vec<f32> = cells.map(|nearest| nearest.distance).collect();
+/// How far the farthest patches of a detector are.
+fn top(detector: &Detector, cells: &[Option<Nearest>]) -> f64 {
+    farthest(
+        detector,
+        cells.iter().flatten().map(|nearest| nearest.distance),
+    )
+}
+
+/// Logarithm of the mean of a detector's largest distances.
+pub(crate) fn farthest(detector: &Detector, distances: impl Iterator<Item = f32>) -> f64 {
+    let mut distances: Vec<f32> = distances.collect();
     distances.sort_unstable_by(|a, b| b.total_cmp(a));
-    distances.truncate(TOP);
+    distances.truncate(detector.farthest.max(1));
     let sum: f64 = distances.iter().copied().map(f64::from).sum();
     logarithm(sum / distances.len().max(1) as f64)
 }

@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use niteru_encoder::Encoder;
-use niteru_imaging::{HeatError, HeatMap, HeatScale, Mask, Picture, Rect};
+use niteru_imaging::{Alignment, HeatError, HeatMap, HeatScale, Mask, Picture, Rect};
 use niteru_kernels::Kernels;
 use niteru_learn::{Calibration, Promise};
 use serde::{Deserialize, Serialize};
 
+use crate::difference::{Difference, Differences};
 use crate::features::Features;
 use crate::fusion::{Fusion, ScoreParts};
 use crate::memory::{Measured, Memory, PackedMemory};
-use crate::recipe::Detector;
+use crate::recipe::{Detector, placing};
+use crate::reference::{Reference, as_it_lay, framed};
 use crate::regions::{Region, meets, regions};
 use crate::view::View;
 
@@ -54,6 +56,8 @@ pub struct GoodPicture {
     pub path: PathBuf,
     /// Width and height, in pixels.
     pub size: (u32, u32),
+    /// How it lay, where it was aligned.
+    pub(crate) alignment: Option<Alignment>,
     /// Description of the whole picture.
     pub(crate) whole: Vec<f32>,
 }
@@ -75,6 +79,10 @@ pub(crate) struct Learnt {
     /// A place of a heat map is part of a region from here on.
     pub(crate) region_threshold: f32,
     pub(crate) good: Vec<GoodPicture>,
+    /// How good pictures differ from each other by what is seen; `None` when that is not known.
+    pub(crate) differences: Option<Differences>,
+    /// What pictures are aligned with; `None`: they are taken as they lie.
+    pub(crate) reference: Option<Reference>,
 }
 
 /// The good picture that is most like an inspected one.
@@ -107,6 +115,26 @@ pub struct Inspection {
     pub heat: HeatMap,
     /// Unit vector of how the worst region differs; `None` without regions.
     pub defect: Option<Vec<f32>>,
+    /// How the picture lies relative to the good one that all are aligned with; `None` of an inspector that does not
+    /// align. Regions and heat are of the picture as it lies. Where it is not certain, the picture was
+    /// compared as it lies.
+    pub alignment: Option<Alignment>,
+}
+
+impl Inspection {
+    /// Brings regions and heat of an aligned picture back to the picture as it lay.
+    fn lay_back(&mut self, aligned: (u32, u32), picture: &Picture) -> Result<(), HeatError> {
+        let Some(alignment) = self.alignment.filter(|alignment| alignment.certain) else {
+            return Ok(());
+        };
+        let size = (picture.width(), picture.height());
+        for region in &mut self.regions {
+            let rect = as_it_lay(&alignment, region.rect(), aligned, size);
+            region.lie(rect);
+        }
+        self.heat = laid_back(&self.heat, &alignment, aligned, size)?;
+        Ok(())
+    }
 }
 
 /// A trained inspector with the encoder that it was trained with.
@@ -115,6 +143,8 @@ pub struct Inspector<'e> {
     pub(crate) learnt: Learnt,
     packed: PackedMemory,
     area: Option<Arc<Mask>>,
+    /// The picture of [`Learnt::reference`].
+    reference: Option<Picture>,
 }
 
 /// An inspector cannot be used.
@@ -155,6 +185,7 @@ impl<'e> Inspector<'e> {
         Ok(Inspector {
             packed: learnt.memory.pack(encoder.kernels()),
             area: learnt.area.clone().map(Arc::new),
+            reference: learnt.reference.as_ref().and_then(Reference::picture),
             encoder,
             learnt,
         })
@@ -166,14 +197,19 @@ impl<'e> Inspector<'e> {
     /// When a distance is not a finite number, which no picture makes.
     pub fn inspect(&self, picture: &Picture) -> Result<Inspection, HeatError> {
         let learnt = &self.learnt;
-        let features = Features::of(
+        let reference = self.reference.as_ref().zip(learnt.reference.as_ref());
+        let size = reference.map(|(picture, reference)| (picture, reference.size));
+        let as_it_lay = picture;
+        let framed = framed(size, as_it_lay, self.area.as_ref());
+        let picture = framed.picture.as_ref();
+        let mut features = Features::of(
             self.encoder,
             &learnt.view,
             &learnt.detectors,
             picture,
-            self.area.as_ref(),
+            framed.area.as_ref(),
         );
-        let measured = self.packed.measure(&features);
+        let measured = self.packed.measure(&learnt.detectors, &features);
         let parts = learnt.fusion.parts(&learnt.detectors, &measured);
         let score = parts.score();
         let verdict = match score > learnt.promise.threshold {
@@ -183,20 +219,28 @@ impl<'e> Inspector<'e> {
         };
         let size = heat_size(&learnt.view, features.size);
         let heat = learnt.fusion.heat(&learnt.detectors, &measured, size)?;
-        let regions = regions(learnt, &heat, &measured, picture, verdict);
-        Ok(Inspection {
+        let mut regions = regions(learnt, &heat, &measured, picture, verdict);
+        if let Some(differences) = learnt.differences.as_ref().filter(|_| !regions.is_empty()) {
+            features.look(&learnt.view, &learnt.detectors, picture);
+            for region in &mut regions {
+                region.difference = self.difference(differences, &features, &measured, region);
+            }
+        }
+        let worst = regions.first().map(Region::rect);
+        let mut inspection = Inspection {
             verdict,
             score,
             parts,
             threshold: learnt.promise.threshold,
             p_value: learnt.calibration.p_value(score),
-            defect: regions
-                .first()
-                .and_then(|worst| self.defect(&features, &measured, worst.rect())),
+            defect: worst.and_then(|worst| self.defect(&features, &measured, worst)),
             nearest_good: self.nearest_good(&features.whole),
             regions,
             heat,
-        })
+            alignment: framed.alignment,
+        };
+        inspection.lay_back(features.size, as_it_lay)?;
+        Ok(inspection)
     }
 
     /// How the patches of a place differ from the nearest good ones, as a unit vector: of the locating
@@ -219,6 +263,20 @@ impl<'e> Inspector<'e> {
                 .for_each(|(sum, (own, good))| *sum += own - good);
         }
         self.kernels().normalize(&mut sum).map(|_| sum)
+    }
+
+    fn difference(
+        &self,
+        differences: &Differences,
+        features: &Features,
+        measured: &Measured,
+        region: &Region,
+    ) -> Option<Difference> {
+        let (memory, detectors) = (&self.learnt.memory, &self.learnt.detectors);
+        let grid = measured.grids[placing(detectors)?];
+        let inside = |cell: usize| meets(region.rect(), cell, grid, features.size);
+        let both = (features, measured);
+        differences.tell(self.packed.beside(memory, detectors, both, inside))
     }
 
     fn nearest_good(&self, whole: &[f32]) -> Option<NearestGood> {
@@ -272,6 +330,44 @@ impl GoodPicture {
 /// 0 is what patches of good pictures usually have; colours begin well below a region's threshold.
 pub(crate) fn heat_scale(region_threshold: f32) -> Result<HeatScale, HeatError> {
     HeatScale::new(0.0, 2.0 * region_threshold)?.visible_from(0.4 * region_threshold)
+}
+
+/// The heat map of an aligned picture as one of the picture as it lay: of the same number of cells on the
+/// shorter side. What the aligned picture does not show has no heat.
+fn laid_back(
+    heat: &HeatMap,
+    alignment: &Alignment,
+    aligned: (u32, u32),
+    picture: (u32, u32),
+) -> Result<HeatMap, HeatError> {
+    let shorter = |(width, height): (u32, u32)| f64::from(width.min(height).max(1));
+    let scale = shorter((heat.width(), heat.height())) / shorter(picture);
+    let cells = |side: u32| {
+        let cells = (f64::from(side) * scale).round();
+        cells.clamp(1.0, MOST_HEAT_CELLS) as u32
+    };
+    let (width, height) = (cells(picture.0), cells(picture.1));
+    let centre =
+        |at: u32, cells: u32, side: u32| (f64::from(at) + 0.5) / f64::from(cells) * f64::from(side);
+    let mut data = Vec::with_capacity(width as usize * height as usize);
+    for row in 0..height {
+        for column in 0..width {
+            let point = (
+                centre(column, width, picture.0),
+                centre(row, height, picture.1),
+            );
+            let (x, y) = alignment.to_reference(point, aligned, picture);
+            let cell = |at: f64, side: u32, cells: u32| {
+                let cell = at / f64::from(side) * f64::from(cells);
+                (cell >= 0.0 && cell < f64::from(cells)).then_some(cell as usize)
+            };
+            let at = cell(y, aligned.1, heat.height()).zip(cell(x, aligned.0, heat.width()));
+            data.push(at.map_or(0.0, |(row, column)| {
+                heat.data()[row * heat.width() as usize + column]
+            }));
+        }
+    }
+    HeatMap::new(width, height, data)
 }
 
 /// Width and height of the heat map of a picture.

@@ -5,21 +5,27 @@
 //! Nothing here knows of databases.
 
 mod bank;
+mod difference;
 mod evaluate;
 mod features;
 mod file;
 mod fusion;
 mod inspector;
+mod looks;
 mod memory;
+mod old;
 mod paths;
+mod place;
 mod random;
 mod recipe;
+mod reference;
 mod regions;
 mod texture;
 mod train;
 mod variants;
 mod view;
 
+pub use difference::{Difference, Group};
 pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate};
 pub use fusion::ScoreParts;
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};

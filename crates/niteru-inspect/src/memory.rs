@@ -1,13 +1,17 @@
 //! What good pictures have in common, and how a picture differs from it.
 
+use half::f16;
 use niteru_kernels::Kernels;
 use niteru_learn::{FitError, Gaussian, GaussianDistances};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{Bank, Nearest, Origin, PackedBank, Patches};
+use crate::difference::Beside;
 use crate::features::Features;
-use crate::recipe::Detector;
+use crate::looks::{LOOKS, Look};
+use crate::place::{PackedPlace, Place};
+use crate::recipe::{Detector, placing};
 use crate::texture::{self, TextureMap};
 
 /// Learnt from good pictures; what is stored.
@@ -21,6 +25,11 @@ pub(crate) struct Memory {
     pub(crate) grain: Gaussian,
     /// Of the pixels' neighbourhoods; `None` when the good pictures are too small for one.
     pub(crate) texture: Option<Gaussian>,
+    /// What belongs where; `None` when that is not known.
+    pub(crate) place: Option<Place>,
+    /// What each patch of the bank of the detector that places looks like: bits of f16 values,
+    /// `[patches, LOOKS]`.
+    pub(crate) looks: Vec<u16>,
 }
 
 /// The good pictures that a memory is made of, each with its number.
@@ -34,7 +43,7 @@ impl Memory {
         good: &Good<'_>,
         seed: u64,
     ) -> Result<Memory, FitError> {
-        let banks = (0..detectors.len())
+        let banks: Vec<Bank> = (0..detectors.len())
             .into_par_iter()
             .map(|at| {
                 let most = detectors[at].most_patches();
@@ -59,7 +68,10 @@ impl Memory {
             )
         };
         let squares: Vec<f32> = good.par_iter().flat_map_iter(sample).collect();
+        let placing = placing(detectors);
         Ok(Memory {
+            place: placing.and_then(|at| Place::learn(good, at)),
+            looks: placing.map_or_else(Vec::new, |at| looks(good, at, &banks[at])),
             banks,
             whole: Gaussian::fit(kernels, &whole, dimensions)?,
             grain: Gaussian::fit(kernels, &grain, grains)?,
@@ -74,6 +86,25 @@ impl Memory {
         self.banks.len() == detectors.len()
             && self.banks.iter().all(Bank::is_sound)
             && self.texture.as_ref().is_none_or(texture::is_sound)
+            && self.places_are_sound(detectors)
+    }
+
+    fn places_are_sound(&self, detectors: &[Detector]) -> bool {
+        let Some(at) = placing(detectors) else {
+            return self.place.is_none() && self.looks.is_empty();
+        };
+        let bank = &self.banks[at];
+        let finite = |&bits: &u16| f16::from_bits(bits).is_finite();
+        let fits = |place: &Place| place.is_sound() && place.bank.dimensions == bank.dimensions;
+        self.place.as_ref().is_none_or(fits)
+            && self.looks.len() == bank.len() * LOOKS
+            && self.looks.iter().all(finite)
+    }
+
+    /// What a patch of the bank of the detector that places looks like.
+    pub(crate) fn look(&self, patch: usize) -> Option<Look> {
+        let looks = self.looks.as_chunks::<LOOKS>().0;
+        Some(looks.get(patch)?.map(|bits| f16::from_bits(bits).to_f32()))
     }
 
     /// Bytes of all numbers, as they are stored.
@@ -87,14 +118,19 @@ impl Memory {
             .texture
             .as_ref()
             .map_or(0, |texture| texture.dimensions());
+        let place = self.place.as_ref();
+        let place = place.map_or(0, |place| 2 * place.bank.dimensions * place.bank.len());
         banks.sum::<usize>()
             + gaussian(self.whole.dimensions())
             + gaussian(self.grain.dimensions())
             + gaussian(texture)
+            + place
+            + 2 * self.looks.len()
     }
 
     pub(crate) fn pack(&self, kernels: Kernels) -> PackedMemory {
         PackedMemory {
+            place: self.place.as_ref().map(|place| place.pack(kernels)),
             banks: self.banks.iter().map(|bank| bank.pack(kernels)).collect(),
             whole: self.whole.prepare(kernels),
             grain: self.grain.prepare(kernels),
@@ -107,26 +143,44 @@ impl Memory {
 }
 
 /// All patches of a detector that count.
-fn patches(good: &Good<'_>, detector: usize) -> Patches {
+pub(crate) fn patches(good: &Good<'_>, detector: usize) -> Patches {
     let mut all = Patches::default();
     for (number, features) in good {
-        let (map, counts) = (&features.maps[detector], &features.counts[detector]);
-        all.dimensions = map.dimensions;
-        let cells = map
-            .data
-            .chunks_exact(map.dimensions)
-            .zip(counts)
-            .enumerate();
-        for (at, (vector, _)) in cells.filter(|(_, (_, counts))| **counts) {
-            all.rows.extend_from_slice(vector);
-            all.origins.push(Origin {
-                picture: *number as u32,
-                row: (at / map.columns) as u16,
-                column: (at % map.columns) as u16,
-            });
+        let counts = &features.counts[detector];
+        for maps in std::iter::once(&features.maps).chain(&features.mirrored) {
+            let map = &maps[detector];
+            all.dimensions = map.dimensions;
+            let cells = map.data.chunks_exact(map.dimensions).zip(counts);
+            let counting = cells.enumerate().filter(|(_, (_, counts))| **counts);
+            for (at, (vector, _)) in counting {
+                all.rows.extend_from_slice(vector);
+                all.origins.push(Origin {
+                    picture: *number as u32,
+                    row: (at / map.columns) as u16,
+                    column: (at % map.columns) as u16,
+                });
+            }
         }
     }
     all
+}
+
+/// What the patches of a bank look like, in its order; nothing when that was not asked for.
+fn looks(good: &Good<'_>, detector: usize, bank: &Bank) -> Vec<u16> {
+    let look = |patch: usize| {
+        let origin = bank.origin(patch)?;
+        let of = |(number, _): &&(usize, &Features)| *number == origin.picture as usize;
+        let (_, features) = good.iter().find(of)?;
+        let columns = features.maps[detector].columns;
+        let at = usize::from(origin.row) * columns + usize::from(origin.column);
+        features.looks.get(at)
+    };
+    let all: Option<Vec<&Look>> = (0..bank.len()).map(look).collect();
+    let bits = |&value: &f32| f16::from_f32(value).to_bits();
+    all.into_iter()
+        .flatten()
+        .flat_map(|look| look.iter().map(bits))
+        .collect()
 }
 
 /// A memory ready for one set of kernels.
@@ -135,6 +189,7 @@ pub(crate) struct PackedMemory {
     whole: GaussianDistances,
     grain: GaussianDistances,
     texture: Option<GaussianDistances>,
+    place: Option<PackedPlace>,
 }
 
 /// How a picture differs from the good ones, before that is weighed.
@@ -148,10 +203,13 @@ pub(crate) struct Measured {
     /// Mahalanobis distance of its grain.
     pub(crate) grain: f32,
     pub(crate) texture: Option<TextureMap>,
+    /// Of the detector that places: distances to the patches of the same place, `[row][column]`. `None`
+    /// where places are not known.
+    pub(crate) near: Option<Vec<Option<f32>>>,
 }
 
 impl PackedMemory {
-    pub(crate) fn measure(&self, features: &Features) -> Measured {
+    pub(crate) fn measure(&self, detectors: &[Detector], features: &Features) -> Measured {
         let measure = |((bank, map), counts): ((&PackedBank, _), &Vec<bool>)| {
             let map: &niteru_encoder::FeatureMap = map;
             let nearest = bank.nearest(&map.data);
@@ -169,11 +227,56 @@ impl PackedMemory {
                 .iter()
                 .map(|map| (map.rows, map.columns))
                 .collect(),
+            near: (self.place.as_ref().zip(placing(detectors)))
+                .and_then(|(place, at)| place.near(features, at)),
             whole: self.whole.distances(&features.whole)[0],
             grain: self.grain.distances(&features.grain)[0],
             texture: texture.and_then(|texture| {
                 texture::map(texture, &features.luminance, features.area.as_deref())
             }),
         }
+    }
+
+    /// The cells of a picture that are asked for, of the detector that places, each beside the nearest good
+    /// patch, with their distances: to the patches of the same place, where places are known. Of cells that do not count, and where no looks are
+    /// known, there is none.
+    pub(crate) fn beside(
+        &self,
+        memory: &Memory,
+        detectors: &[Detector],
+        (features, measured): (&Features, &Measured),
+        wanted: impl Fn(usize) -> bool,
+    ) -> Vec<(f32, Beside)> {
+        let Some(at) = placing(detectors) else {
+            return Vec::new();
+        };
+        let map = &features.maps[at];
+        let cells = measured.cells[at].iter().zip(&features.looks).enumerate();
+        let cells = cells.filter(|(cell, _)| wanted(*cell));
+        let mut found: Vec<(usize, f32, Beside)> = cells
+            .filter_map(|(cell, (nearest, look))| {
+                let nearest = nearest.as_ref()?;
+                let beside = Beside {
+                    look: *look,
+                    good: memory.look(nearest.patch)?,
+                    place: None,
+                };
+                Some((cell, nearest.distance, beside))
+            })
+            .collect();
+        if let (Some(place), Some(near)) = (&self.place, &measured.near) {
+            let patches = found
+                .iter()
+                .flat_map(|(cell, ..)| &map.data[cell * map.dimensions..][..map.dimensions]);
+            let anywhere = place.anywhere(&patches.copied().collect::<Vec<f32>>());
+            for ((cell, distance, beside), anywhere) in found.iter_mut().zip(anywhere) {
+                beside.place = near[*cell].map(|near| (near, anywhere.distance));
+                *distance = near[*cell].unwrap_or(*distance);
+            }
+        }
+        found
+            .into_iter()
+            .map(|(_, distance, beside)| (distance, beside))
+            .collect()
     }
 }

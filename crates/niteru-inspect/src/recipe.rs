@@ -37,14 +37,22 @@ pub(crate) struct Detector {
     pub(crate) depth: usize,
     /// Each cell becomes the mean of so many cells in rows and columns; odd.
     pub(crate) pool: usize,
+    /// Whether each value is replaced by its square root, with its sign: a few strong dimensions then do
+    /// not speak for all (power normalisation: Perronnin, Sánchez and Mensink, 2010).
+    pub(crate) root: bool,
     /// Whether a feature's length is made 1: what is left is what it is like, not how strong.
     pub(crate) unit: bool,
     /// Whether its farthest patches decide on the picture.
     pub(crate) decides: bool,
+    /// So many of them are averaged; at least 1.
+    pub(crate) farthest: usize,
     /// Whether its distances are part of the heat map.
     pub(crate) locates: bool,
     /// Whether mean and standard deviation of its features describe the whole picture.
     pub(crate) describes: bool,
+    /// Whether its patches are also compared with those of the same place, and what they look like is
+    /// known: of one detector.
+    pub(crate) places: bool,
 }
 
 impl Detector {
@@ -55,8 +63,15 @@ impl Detector {
     }
 }
 
-/// The detectors for a network.
-pub(crate) fn detectors(encoder: &Encoder) -> Vec<Detector> {
+/// Farthest patches of a picture that are averaged: one alone is noise.
+pub(crate) const FARTHEST: usize = 3;
+
+/// From so many good pictures on, what is usual is known well enough to decide by the kinds of features
+/// that tell most; below, by those that hang least on which pictures were taken.
+pub(crate) const SOME: usize = 12;
+
+/// The detectors for a network, and for so many good pictures.
+pub(crate) fn detectors(encoder: &Encoder, good: usize) -> Vec<Detector> {
     let depths = encoder.depths();
     match encoder.input_size() {
         InputSize::Any { .. } => {
@@ -65,52 +80,84 @@ pub(crate) fn detectors(encoder: &Encoder) -> Vec<Detector> {
                 ..21 => [7, 10, 12],
                 _ => [10, 14, 16],
             };
-            let at = |level, depth| Detector {
+            let locating = |level, depth| Detector {
                 level,
                 depth,
                 pool: 1,
+                root: false,
                 unit: false,
                 decides: false,
+                farthest: FARTHEST,
                 locates: true,
                 describes: false,
+                places: false,
             };
-            vec![
-                Detector {
-                    unit: true,
-                    decides: true,
-                    locates: false,
-                    ..at(Level::Coarse, quarter)
-                },
-                Detector {
-                    describes: true,
-                    ..at(Level::Coarse, quarter)
-                },
+            let deciding = |level, depth| Detector {
+                decides: true,
+                locates: false,
+                ..locating(level, depth)
+            };
+            // Three kinds that agree are no noise: each need not be averaged.
+            let rooted = |level, depth| Detector {
+                root: true,
+                farthest: 1,
+                ..deciding(level, depth)
+            };
+            let describing = |detector| Detector {
+                describes: true,
+                ..detector
+            };
+            let mut all = match good {
+                ..SOME => vec![
+                    rooted(Level::Coarse, sixteenth),
+                    rooted(Level::Middle, sixteenth),
+                    describing(rooted(Level::Middle, last)),
+                ],
+                _ => vec![
+                    Detector {
+                        unit: true,
+                        ..deciding(Level::Coarse, quarter)
+                    },
+                    describing(deciding(Level::Middle, last)),
+                ],
+            };
+            all.extend([
+                describing(locating(Level::Coarse, quarter)),
                 Detector {
                     pool: 3,
-                    ..at(Level::Middle, quarter)
+                    ..locating(Level::Middle, quarter)
                 },
                 Detector {
-                    decides: true,
-                    locates: false,
-                    describes: true,
-                    ..at(Level::Middle, last)
+                    places: true,
+                    ..locating(Level::Fine, sixteenth)
                 },
-                at(Level::Fine, sixteenth),
-            ]
+            ]);
+            all
         }
         InputSize::Square(_) => {
             let at = |depth: usize| Detector {
                 level: Level::Middle,
                 depth: depth.min(depths.saturating_sub(1)),
                 pool: 1,
+                root: false,
                 unit: true,
                 decides: true,
+                farthest: FARTHEST,
                 locates: true,
                 describes: true,
+                places: false,
             };
             let mut all = vec![at(depths / 3), at(depths * 2 / 3)];
             all.dedup();
+            if let Some(last) = all.last_mut() {
+                last.places = true;
+            }
             all
         }
     }
+}
+
+/// The detector that knows places and looks.
+pub(crate) fn placing(detectors: &[Detector]) -> Option<usize> {
+    detectors.iter().position(|detector| detector.places)
 }

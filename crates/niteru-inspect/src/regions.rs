@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use niteru_imaging::{HeatMap, HeatRegion, Picture, Rect};
 use serde::Serialize;
 
+use crate::difference::Difference;
 use crate::inspector::{Learnt, Verdict};
 use crate::memory::Measured;
+use crate::reference::as_it_lay;
 
 /// Regions that are told at most.
 const MOST_REGIONS: usize = 10;
@@ -33,6 +35,10 @@ pub struct Region {
     /// The place of a good picture that its worst patch is most like.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub good: Option<GoodPlace>,
+    /// How it differs from the good patches that it is most like; `None` where that is not known, as of
+    /// inspectors of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
 }
 
 /// A place of a good picture, in pixels.
@@ -47,6 +53,17 @@ pub struct GoodPlace {
 }
 
 impl Region {
+    /// Moves it to a rectangle of the picture as it lay; its share of the rectangle stays.
+    pub(crate) fn lie(&mut self, rect: Rect) {
+        let pixels = |w: u32, h: u32| f64::from(w) * f64::from(h);
+        let share = self.area as f64 / pixels(self.w, self.h).max(1.0);
+        // Inside of the picture, so never below 0.
+        self.x = u32::try_from(rect.x).unwrap_or(0);
+        self.y = u32::try_from(rect.y).unwrap_or(0);
+        (self.w, self.h) = (rect.width, rect.height);
+        self.area = ((share * pixels(self.w, self.h)).round() as u64).max(1);
+    }
+
     /// Its rectangle.
     pub fn rect(&self) -> Rect {
         Rect {
@@ -103,6 +120,7 @@ pub(crate) fn regions(
             h,
             score: found.peak,
             area: area.min(u64::from(w) * u64::from(h)),
+            difference: None,
             good: good_place(learnt, measured, (picture.width(), picture.height()), rect),
         }
     };
@@ -134,19 +152,31 @@ fn good_place(
     let cell = |side: u32, cells: usize| f64::from(side) / cells.max(1) as f64;
     let (width, height) = (cell(size.0, grid.1), cell(size.1, grid.0));
     let centre = |at: u16, cell: f64| (f64::from(at) + 0.5) * cell;
-    let (w, h) = (
-        region.width.min(good.size.0),
-        region.height.min(good.size.1),
-    );
+    // Of an aligned picture, as all of them are then.
+    let frame = learnt
+        .reference
+        .as_ref()
+        .map_or(good.size, |reference| reference.size);
+    let (w, h) = (region.width.min(frame.0), region.height.min(frame.1));
     let corner = |centre: f64, length: u32, side: u32| {
         let most = f64::from(side - length);
         (centre - f64::from(length) / 2.0).clamp(0.0, most) as u32
     };
+    let place = Rect {
+        x: corner(centre(origin.column, width), w, frame.0).into(),
+        y: corner(centre(origin.row, height), h, frame.1).into(),
+        width: w,
+        height: h,
+    };
+    let place = match good.alignment {
+        Some(alignment) => as_it_lay(&alignment, place, frame, good.size),
+        None => place,
+    };
     Some(GoodPlace {
         path: good.path.clone(),
-        x: corner(centre(origin.column, width), w, good.size.0),
-        y: corner(centre(origin.row, height), h, good.size.1),
-        w,
-        h,
+        x: u32::try_from(place.x).unwrap_or(0),
+        y: u32::try_from(place.y).unwrap_or(0),
+        w: place.width,
+        h: place.height,
     })
 }

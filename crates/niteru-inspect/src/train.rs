@@ -1,6 +1,7 @@
 //! Training from good pictures.
 
 mod held_out;
+mod mirror;
 mod options;
 mod read;
 
@@ -17,12 +18,14 @@ pub use self::options::{
     MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
 };
 use self::read::{Reader, look};
+use crate::difference::Differences;
 use crate::features::Features;
 use crate::fusion::Fusion;
 use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
 use crate::memory::Memory;
 use crate::paths;
 use crate::recipe::detectors;
+use crate::reference::Reference;
 
 /// Cells of an area that are kept along a side at most: a mask of a camera's full size says no more.
 const AREA_SIDE: u32 = 1024;
@@ -40,16 +43,27 @@ pub fn train<'e>(
     on_step: OnStep<'_>,
 ) -> Result<Trained<'e>, TrainError> {
     check(options)?;
-    let detectors = detectors(encoder);
-    let (view, mut skipped) = look(good, options)?;
+    let (mut view, mut skipped) = look(good, options)?;
+    let reference = match options.align {
+        true => Reference::choose(good, &options.limits),
+        false => None,
+    };
+    if let Some(Reference { size, .. }) = reference {
+        view.usual = f64::from(size.0.min(size.1));
+    }
+    let detectors = detectors(encoder, good.len().saturating_sub(skipped.len()));
     let reader = Reader {
         encoder,
         detectors: &detectors,
         view,
+        reference: reference
+            .as_ref()
+            .and_then(|r| Some((r.picture()?, r.size))),
         area: options.area.as_ref().map(|area| Arc::new(kept_area(area))),
         options,
     };
-    let (paths, features) = reader.read(good, &mut skipped, on_step)?;
+    let (paths, mut features) = reader.read(good, &mut skipped, on_step)?;
+    mirror::add(&reader, &paths, &mut features);
     let measured = held_out(&reader, &paths, &features, on_step)?;
 
     let fusion = Fusion::of(&detectors, &measured.measured);
@@ -95,6 +109,8 @@ pub fn train<'e>(
         calibration,
         region_threshold: region_threshold(&peaks, options),
         good: good_pictures(paths, &features),
+        differences: Differences::of(&measured.beside),
+        reference,
         detectors,
     };
     Ok(Trained {
@@ -157,7 +173,8 @@ fn good_pictures(paths: Vec<PathBuf>, features: &[Features]) -> Vec<GoodPicture>
     let pairs = paths.into_iter().zip(features);
     let good = pairs.map(|(path, features)| GoodPicture {
         path: paths::unicode(path),
-        size: features.size,
+        size: features.lay.map_or(features.size, |(_, size)| size),
+        alignment: features.lay.map(|(alignment, _)| alignment),
         whole: features.whole.clone(),
     });
     good.collect()

@@ -1,5 +1,7 @@
 //! From a picture to what the network reads, at several magnifications.
 
+use std::borrow::Cow;
+
 use niteru_encoder::{Encoder, FeatureMap, InputSize};
 use niteru_imaging::{Filter, Picture};
 use serde::{Deserialize, Serialize};
@@ -95,19 +97,24 @@ impl View {
         stitched(&rows.collect::<Vec<_>>(), depths.len())
     }
 
-    /// The picture's luminance where single pixels are looked at: `[height][width]`, 0…255.
-    pub(crate) fn luminance(&self, picture: &Picture) -> Luminance {
+    /// The picture as single pixels are looked at.
+    pub(crate) fn pixels<'p>(&self, picture: &'p Picture) -> Cow<'p, Picture> {
         let usual = TEXTURE_SIDE * f64::from(self.tiles);
         let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
         let scale = (usual / self.usual).min(1.0);
         let scale = scale.min(usual * MOST_LENGTH / width.max(height));
-        let shown = match scale < 1.0 {
+        match scale < 1.0 {
             true => {
                 let side = |pixels: f64| (pixels * scale).round().max(1.0) as u32;
-                &picture.resize(side(width), side(height), Filter::Bicubic)
+                Cow::Owned(picture.resize(side(width), side(height), Filter::Bicubic))
             }
-            false => picture,
-        };
+            false => Cow::Borrowed(picture),
+        }
+    }
+
+    /// The luminance of [`View::pixels`]: `[height][width]`, 0…255.
+    pub(crate) fn luminance(&self, picture: &Picture) -> Luminance {
+        let shown = self.pixels(picture);
         Luminance {
             width: shown.width() as usize,
             height: shown.height() as usize,
@@ -154,6 +161,11 @@ fn prepared(map: &FeatureMap, detector: &Detector) -> FeatureMap {
         ..=1 => map.clone(),
         side => pooled(map, side / 2),
     };
+    if detector.root {
+        for value in &mut map.data {
+            *value = value.abs().sqrt().copysign(*value);
+        }
+    }
     if detector.unit {
         for vector in map.data.chunks_exact_mut(map.dimensions) {
             let square: f32 = vector.iter().map(|x| x * x).sum();

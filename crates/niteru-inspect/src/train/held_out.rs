@@ -9,12 +9,16 @@ use rayon::prelude::*;
 use super::options::{OnStep, Suspicious, TrainError, TrainOptions, TrainStep};
 use super::read::Reader;
 use super::step;
+use crate::difference::Beside;
 use crate::features::Features;
-use crate::memory::{Measured, Memory};
+use crate::memory::{Measured, Memory, PackedMemory};
 use crate::variants;
 
 /// Parts that the good pictures are split into: each part is held out once.
 const FOLDS: usize = 5;
+
+/// One in so many cells tells how good pictures differ: a number that divides no usual row.
+const TOLD: usize = 7;
 
 /// A good picture whose score is so many robust standard deviations above the others' is suspicious.
 const SUSPICIOUS: f64 = 6.0;
@@ -22,6 +26,8 @@ const SUSPICIOUS: f64 = 6.0;
 /// Good pictures measured by memories that do not hold them.
 pub(super) struct HeldOut {
     pub(super) measured: Vec<Measured>,
+    /// Some cells of them beside the patches that they are nearest to.
+    pub(super) beside: Vec<Beside>,
     /// Of each picture.
     pub(super) sizes: Vec<(u32, u32)>,
     pub(super) folds: usize,
@@ -46,12 +52,16 @@ pub(super) fn held_out(
             reason: niteru_encoder::with_causes(error.reason()),
         })?;
         let variants = variants::of(&picture);
-        let measured: Vec<Measured> = variants
-            .iter()
-            .map(|variant| packed.measure(&reader.features(variant)))
-            .collect();
+        let both = variants.iter().map(|variant| {
+            let features = reader.features(variant);
+            let measured = packed.measure(reader.detectors, &features);
+            let beside = beside(reader, (&memory, &packed), (&features, &measured));
+            (measured, beside)
+        });
+        let (measured, besides): (Vec<Measured>, Vec<Vec<Beside>>) = both.unzip();
         return Ok(HeldOut {
             sizes: variants.iter().map(|v| (v.width(), v.height())).collect(),
+            beside: besides.concat(),
             measured,
             folds: 1,
             of_own: false,
@@ -61,7 +71,8 @@ pub(super) fn held_out(
     // Neighbours in the order of the files are held out together: photos taken one after the other, or
     // copies, must not stand in for each other.
     let fold_of = |at: usize| at * folds / features.len();
-    let mut measured: Vec<Option<Measured>> = features.iter().map(|_| None).collect();
+    let mut measured: Vec<Option<(Measured, Vec<Beside>)>> =
+        features.iter().map(|_| None).collect();
     for fold in 0..folds {
         let learnt: Vec<(usize, &Features)> = features
             .iter()
@@ -72,16 +83,34 @@ pub(super) fn held_out(
         let packed = memory.pack(kernels);
         let held = measured.par_iter_mut().enumerate();
         held.filter(|&(at, _)| fold_of(at) == fold)
-            .for_each(|(at, measured)| *measured = Some(packed.measure(&features[at])));
+            .for_each(|(at, measured)| {
+                let found = packed.measure(reader.detectors, &features[at]);
+                let beside = beside(reader, (&memory, &packed), (&features[at], &found));
+                *measured = Some((found, beside));
+            });
         let (done, total) = (fold + 1, folds + 1);
         step(on_step, TrainStep::Learning { done, total })?;
     }
+    let (measured, besides): (Vec<Measured>, Vec<Vec<Beside>>) =
+        measured.into_iter().flatten().unzip();
     Ok(HeldOut {
-        measured: measured.into_iter().flatten().collect(),
+        beside: besides.concat(),
+        measured,
         sizes: features.iter().map(|features| features.size).collect(),
         folds,
         of_own: true,
     })
+}
+
+/// Every [`TOLD`]th cell of a held-out picture.
+fn beside(
+    reader: &Reader<'_>,
+    (memory, packed): (&Memory, &PackedMemory),
+    both: (&Features, &Measured),
+) -> Vec<Beside> {
+    let wanted = |cell: usize| cell.is_multiple_of(TOLD);
+    let cells = packed.beside(memory, reader.detectors, both, wanted);
+    cells.into_iter().map(|(_, beside)| beside).collect()
 }
 
 /// What the threshold holds. Variants of the only picture say nothing of other parts: they count as one

@@ -24,6 +24,8 @@ pub struct TrainOptions {
     pub tiles: Option<u32>,
     /// What counts of each picture: any size, stretched to the picture's.
     pub area: Option<Mask>,
+    /// Whether pictures are aligned, by shift and rotation, with one of the good ones before they are compared.
+    pub align: bool,
     /// The same pictures and the same seed give the same inspector.
     pub seed: u64,
     /// What a file may ask for before it is refused.
@@ -37,6 +39,7 @@ impl Default for TrainOptions {
             confidence: 0.95,
             tiles: None,
             area: None,
+            align: false,
             seed: 0,
             limits: Limits::default(),
         }

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use niteru_encoder::Encoder;
-use niteru_imaging::{DecodeError, Mask, Picture};
+use niteru_encoder::{Encoder, FeatureMap};
+use niteru_imaging::{DecodeError, Mask, Mirror, Picture};
 use rayon::prelude::*;
 
 use super::options::{OnStep, Skipped, TrainError, TrainOptions, TrainStep};
 use super::step;
 use crate::features::Features;
 use crate::recipe::Detector;
+use crate::reference::{Framed, framed};
 use crate::view::{TEXTURE_SIDE, View};
 
 /// The magnification: by the median of the shorter sides of the pictures that can be read. Where a
@@ -57,14 +58,42 @@ pub(super) struct Reader<'a> {
     pub(super) encoder: &'a Encoder,
     pub(super) detectors: &'a [Detector],
     pub(super) view: View,
+    /// What pictures are aligned with, and the size that they have then.
+    pub(super) reference: Option<(Picture, (u32, u32))>,
     pub(super) area: Option<Arc<Mask>>,
     pub(super) options: &'a TrainOptions,
 }
 
 impl Reader<'_> {
     pub(super) fn features(&self, picture: &Picture) -> Features {
-        let area = self.area.as_ref();
-        Features::of(self.encoder, &self.view, self.detectors, picture, area)
+        let framed = self.framed(picture);
+        let (view, detectors) = (&self.view, self.detectors);
+        let area = framed.area.as_ref();
+        let mut features = Features::of(self.encoder, view, detectors, &framed.picture, area);
+        features.look(view, detectors, &framed.picture);
+        let certain = framed.alignment.filter(|alignment| alignment.certain);
+        features.lay = certain.map(|lay| (lay, (picture.width(), picture.height())));
+        features
+    }
+
+    fn framed<'p>(&self, picture: &'p Picture) -> Framed<'p> {
+        let reference = self.reference.as_ref();
+        framed(
+            reference.map(|(picture, size)| (picture, *size)),
+            picture,
+            self.area.as_ref(),
+        )
+    }
+
+    /// The maps of a picture's mirror image, turned back.
+    pub(super) fn mirrored(&self, picture: &Picture, mirror: Mirror) -> Vec<FeatureMap> {
+        let picture = self.framed(picture).picture.mirrored(mirror);
+        let maps = self.view.maps(self.encoder, &picture, self.detectors);
+        let back = |map: FeatureMap| FeatureMap {
+            data: mirror.grid(&map.data, map.columns, map.dimensions),
+            ..map
+        };
+        maps.into_iter().map(back).collect()
     }
 
     /// The features of all files that can be read; `skipped` are not tried again.

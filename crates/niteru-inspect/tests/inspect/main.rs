@@ -9,6 +9,7 @@ mod bad_input;
 mod evaluating;
 mod formats;
 mod options;
+mod places;
 mod plates;
 mod stored;
 mod verdicts;
@@ -115,6 +116,7 @@ fn assert_sound(inspection: &Inspection, what: &str) {
         parts.whole,
         parts.texture,
         parts.grain,
+        parts.place,
         parts.usual_patch,
     ];
     assert!(numbers.iter().all(|x| x.is_finite()), "{what}: {numbers:?}");

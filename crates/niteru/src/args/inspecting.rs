@@ -94,6 +94,11 @@ pub(crate) struct InspectTrainArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) area: Option<PathBuf>,
 
+    /// Turn and shift every photo to lie as the good ones do before it is compared (up to 15 degrees,
+    /// and 15 % of the shorter side)
+    #[arg(long)]
+    pub(crate) align: bool,
+
     /// Share of good parts that may be stopped by mistake, above 0 and below 1
     #[arg(long, value_name = "SHARE", default_value = "0.01")]
     pub(crate) false_alarm: f64,

@@ -54,6 +54,7 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
         false_alarm: args.false_alarm,
         tiles: args.tiles.0,
         area: args.area.as_deref().map(area).transpose()?,
+        align: args.align,
         seed: args.seed,
         ..TrainOptions::default()
     };
@@ -136,6 +137,7 @@ fn store(
         "false_alarm": args.false_alarm,
         "tiles": args.tiles.0,
         "area": args.area.is_some(),
+        "align": args.align,
         "seed": args.seed,
     });
     let summary = json!({
