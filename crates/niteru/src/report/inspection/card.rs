@@ -3,12 +3,18 @@
 use std::path::Path;
 
 use maud::{Markup, html};
-use niteru_inspect::{Inspection, NearestGood, Region, ScoreParts, Verdict};
+use niteru_inspect::{Difference, Inspection, NearestGood, Region, ScoreParts, Verdict};
 
 use super::pictures::{Pictures, Places};
 use super::words::{self, Words};
 use crate::args::Language;
 use crate::report::marks::{Jpeg, badge, file_name, shot, track};
+
+/// Places whose difference is told, of the worst.
+const MOST_TOLD: usize = 3;
+
+/// Robust standard deviations that good photos rarely leave: the mark on the bars.
+const USUAL_SCATTER: f64 = 3.0;
 
 /// One inspected image.
 pub(super) struct Card {
@@ -46,7 +52,7 @@ impl Card {
         let more = html! {
             div.numbers {
                 div { (self.made_of(words)) }
-                div { (self.region_table(words)) }
+                div { (self.region_table(words)) (self.differences(language)) }
             }
         };
         html! {
@@ -138,6 +144,7 @@ impl Card {
             whole,
             texture,
             grain,
+            place,
             ..
         } = self.parts;
         let nothing = ScoreParts {
@@ -145,6 +152,7 @@ impl Card {
             whole: 0.0,
             texture: 0.0,
             grain: 0.0,
+            place: 0.0,
             usual_patch: 0.0,
         };
         // What a part adds is the score that it has alone.
@@ -153,6 +161,7 @@ impl Card {
             (whole, ScoreParts { whole, ..nothing }),
             (texture, ScoreParts { texture, ..nothing }),
             (grain, ScoreParts { grain, ..nothing }),
+            (place, ScoreParts { place, ..nothing }),
         ];
         let longest = rows.iter().map(|(value, _)| *value);
         let longest = longest.fold(2.0 * self.threshold.max(1.0), f64::max);
@@ -175,6 +184,23 @@ impl Card {
         }
     }
 
+    /// Of the worst places.
+    fn differences(&self, language: Language) -> Markup {
+        let words = words::words(language);
+        let told = self.regions.iter().take(MOST_TOLD).enumerate();
+        let mut told = told
+            .filter_map(|(index, region)| Some((index + 1, region.difference?)))
+            .peekable();
+        if told.peek().is_none() {
+            return html! {};
+        }
+        html! {
+            h3 { (words.differs) }
+            p.facts { (words.differs_help) }
+            @for (number, told) in told { (difference(language, number, &told)) }
+        }
+    }
+
     fn region_table(&self, words: &Words) -> Markup {
         html! {
             h3 { (words.regions) }
@@ -191,6 +217,25 @@ impl Card {
                         }
                     }
                 } }
+            }
+        }
+    }
+}
+
+/// How a place differs, as bars of one scale.
+fn difference(language: Language, number: usize, difference: &Difference) -> Markup {
+    let words = words::words(language);
+    let longest = difference.groups().map(|(_, value)| value);
+    let longest = longest.fold(USUAL_SCATTER, f64::max);
+    html! {
+        p { b { (number) } " · " (words::most(language, difference.most)) }
+        table {
+            @for (group, value) in difference.groups() {
+                tr {
+                    td { (words.groups[group as usize]) }
+                    td.n { (format!("{:.1}", value.max(0.0))) }
+                    td.bar { (track(value / longest, Some(USUAL_SCATTER / longest))) }
+                }
             }
         }
     }

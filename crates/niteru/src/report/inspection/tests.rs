@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use niteru_imaging::{HeatMap, HeatScale, Picture};
-use niteru_inspect::{GoodPlace, Inspection, NearestGood, Region, ScoreParts, Verdict};
+use niteru_inspect::{
+    Difference, GoodPlace, Group, Inspection, NearestGood, Region, ScoreParts, Verdict,
+};
 use niteru_learn::Promise;
 
 use super::InspectionReport;
@@ -39,6 +41,13 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
             w: 16,
             h: 20,
         }),
+        difference: Some(Difference {
+            colour: 0.5,
+            texture: 12.25,
+            shape: 3.0,
+            position: None,
+            most: Group::Texture,
+        }),
     };
     Inspection {
         verdict,
@@ -48,6 +57,7 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
             whole: 4.5,
             texture: 1.0,
             grain: -0.5,
+            place: 0.0,
             usual_patch: 0.2,
         },
         threshold: PROMISE.threshold,
@@ -62,6 +72,7 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
         }),
         heat: HeatMap::new(3, 2, vec![0.0, 1.0, 40.0, 0.0, 0.0, 2.0]).unwrap(),
         defect: None,
+        alignment: None,
     }
 }
 

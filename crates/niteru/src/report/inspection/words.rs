@@ -1,6 +1,6 @@
 //! What a report on inspected pictures says, in each language.
 
-use niteru_inspect::Verdict;
+use niteru_inspect::{Group, Verdict};
 use niteru_learn::Promise;
 
 use crate::args::Language;
@@ -32,8 +32,8 @@ pub(super) struct Words {
     pub(super) threshold: &'static str,
     pub(super) made_of: &'static str,
     pub(super) made_of_help: &'static str,
-    /// Patches, whole picture, texture, grain.
-    pub(super) parts: [&'static str; 4],
+    /// Patches, whole picture, texture, grain, place.
+    pub(super) parts: [&'static str; 5],
     pub(super) part: &'static str,
     pub(super) value: &'static str,
     pub(super) counts_for: &'static str,
@@ -41,6 +41,10 @@ pub(super) struct Words {
     /// Number, x, y, width, height, strength, area.
     pub(super) region_columns: [&'static str; 7],
     pub(super) no_regions: &'static str,
+    pub(super) differs: &'static str,
+    pub(super) differs_help: &'static str,
+    /// In the order of [`Group`].
+    pub(super) groups: [&'static str; 4],
     pub(super) no_images: &'static str,
 }
 
@@ -78,6 +82,7 @@ const ENGLISH: Words = Words {
         "Whole picture",
         "Texture, where it is most unusual",
         "Grain of the whole picture",
+        "Position: missing or in the wrong place",
     ],
     part: "Part",
     value: "Value",
@@ -85,6 +90,15 @@ const ENGLISH: Words = Words {
     regions: "Places that differ",
     region_columns: ["No.", "x", "y", "Width", "Height", "Strength", "Area"],
     no_regions: "No single place stands out.",
+    differs: "How these places differ",
+    differs_help: "Each place beside the most alike place of the good photos. The line marks what good \
+                   photos rarely leave.",
+    groups: [
+        "Colour and brightness",
+        "Texture",
+        "Shape and edges",
+        "Position",
+    ],
     no_images: "No image was inspected.",
 };
 
@@ -122,6 +136,7 @@ const JAPANESE: Words = Words {
         "画像全体の特徴",
         "表面の模様（最も異なる箇所）",
         "画像全体のきめの粗さ",
+        "位置（欠品・位置ずれ）",
     ],
     part: "項目",
     value: "値",
@@ -129,6 +144,9 @@ const JAPANESE: Words = Words {
     regions: "良品と異なる箇所",
     region_columns: ["番号", "x", "y", "幅", "高さ", "強さ", "面積"],
     no_regions: "特に目立つ箇所はありません。",
+    differs: "どのように異なるか",
+    differs_help: "各箇所を、最も近い良品の箇所と比べた値です。縦線は、良品がほとんど超えない範囲を示します。",
+    groups: ["色・明るさ", "表面の模様", "形・輪郭", "位置"],
     no_images: "検査した画像はありません。",
 };
 
@@ -239,6 +257,28 @@ pub(super) fn scale(language: Language, visible: f32, high: f32) -> String {
         Language::En => format!("Colour begins at {visible:.1}; from {high:.1} on it is the same."),
         Language::Ja => {
             format!("色は {visible:.1} から付き、{high:.1} 以上は同じ色です。")
+        }
+    }
+}
+
+/// What a place differs in most, in a sentence.
+pub(super) fn most(language: Language, group: Group) -> &'static str {
+    match (language, group) {
+        (Language::En, Group::Colour) => "Mostly its colour or brightness.",
+        (Language::En, Group::Texture) => "Mostly its texture: rougher, smoother or another one.",
+        (Language::En, Group::Shape) => {
+            "Mostly its shape: an edge that good parts do not have, or lack."
+        }
+        (Language::En, Group::Position) => {
+            "Mostly its position: something is missing here, or lies where it should not."
+        }
+        (Language::Ja, Group::Colour) => "主に色または明るさが異なります。",
+        (Language::Ja, Group::Texture) => "主に表面の模様（粗さ・織り目など）が異なります。",
+        (Language::Ja, Group::Shape) => {
+            "主に形が異なります（良品にない輪郭がある、または輪郭が欠けています）。"
+        }
+        (Language::Ja, Group::Position) => {
+            "主に位置が異なります（あるべきものがない、または別の場所にあります）。"
         }
     }
 }
