@@ -17,13 +17,16 @@ mod recipe;
 mod regions;
 mod texture;
 mod train;
+mod trust;
 mod variants;
 mod view;
 
-pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate};
+pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate, evaluate_bad};
 pub use fusion::ScoreParts;
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};
 pub use regions::{GoodPlace, Region};
 pub use train::{
-    MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained, train,
+    MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
+    WithSuspicious, train,
 };
+pub use trust::{Trust, TrustLevel, TrustReason};
