@@ -163,9 +163,8 @@ pub enum TrainError {
     Tiles(u32),
     /// Some of the good pictures look like none of the others, and that was to stop it.
     #[error(
-        "{} of {of} good pictures look like none of the others: {}; look at them, take away what is bad \
-         and train again",
-        found.len(), listed(found)
+        "{} of {of} good pictures {} like none of the others: {}; take away what is bad and train again",
+        found.len(), look(found), listed(found)
     )]
     Suspicious {
         /// Which, the worst first.
@@ -175,9 +174,9 @@ pub enum TrainError {
     },
     /// More of the good pictures than may be left out look like none of the others.
     #[error(
-        "{} of {of} good pictures look like none of the others, and more than a tenth is not left out: {}; \
+        "{} of {of} good pictures {} like none of the others, and more than a tenth is not left out: {}; \
          they may be a mix of products, cameras or lamps: sort them and train one inspector for each",
-        found.len(), listed(found)
+        found.len(), look(found), listed(found)
     )]
     Mixed {
         /// Which, the worst first.
@@ -197,6 +196,13 @@ pub enum TrainError {
     /// The inspector could not be made ready.
     #[error(transparent)]
     Inspector(#[from] InspectorError),
+}
+
+fn look(found: &[Suspicious]) -> &'static str {
+    match found {
+        [_] => "looks",
+        _ => "look",
+    }
 }
 
 /// Pictures with their scores, for people: the first ones, and how many more.

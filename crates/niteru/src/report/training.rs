@@ -165,10 +165,10 @@ fn trade_off(language: Language, words: &Words, of: &Training<'_>, quality: &Qua
     html! {
         p { (labels.trade_off_help) }
         div.panel.short.fit { (curve::curve(labels, &quality.trade_off, now)) }
-        p.facts { (words.trade_off_basis) }
         @if let Some((_, miss)) = now {
             p { (words::at_threshold(language, threshold, &percent(false_alarm), &percent(miss))) }
         }
+        p.facts { (words.trade_off_basis) }
     }
 }
 

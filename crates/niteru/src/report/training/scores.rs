@@ -1,6 +1,7 @@
 //! How the scores of good and of bad photos lie beside the threshold.
 
 use maud::{Markup, html};
+use niteru_learn::Spread;
 
 use super::words::{self, Words};
 use crate::args::Language;
@@ -14,29 +15,40 @@ const AXIS: f64 = 46.0;
 
 const BARS: usize = 32;
 
+/// Robust standard deviations below the median that still are on the scale.
+const USUAL: f64 = 5.0;
+
 /// Numbers below the axis, about.
 const TICKS: f64 = 7.0;
 
-/// From the lowest score to well beyond the threshold: what is higher is all in the last bar, as one photo that
-/// is far off would else press all others together.
+/// From where good scores usually begin to well beyond the threshold: what lies outside is all in the first and
+/// the last bar, as one photo that is far off would else press all others together.
 struct Scale {
     low: f64,
     high: f64,
+    /// Whether the first bar holds lower ones, too.
+    lower: bool,
     /// Whether the last bar holds higher ones, too.
-    open: bool,
+    higher: bool,
 }
 
 impl Scale {
-    fn of(scores: impl Iterator<Item = f64> + Clone, threshold: f64) -> Scale {
-        let low = scores.clone().fold(threshold, f64::min);
-        let highest = scores.fold(threshold, f64::max);
+    fn of(good: &[f64], bad: &[f64], threshold: f64) -> Scale {
+        let all = || good.iter().chain(bad).copied().filter(|x| x.is_finite());
+        let lowest = all().fold(threshold, f64::min);
+        let highest = all().fold(threshold, f64::max);
+        let usual = Spread::of(good);
+        let low = lowest
+            .max(usual.median() - USUAL * usual.scale())
+            .min(threshold);
         // The threshold lies in the middle at the most.
         let reach = (threshold - low).max(1e-9);
         let high = highest.min(threshold + reach) + 0.05 * reach;
         Scale {
             low,
             high,
-            open: highest > high,
+            lower: lowest < low,
+            higher: highest > high,
         }
     }
 
@@ -84,8 +96,7 @@ pub(super) fn distribution(
     (good, bad): (&[f64], &[f64]),
     threshold: f64,
 ) -> Markup {
-    let all = good.iter().chain(bad).copied().filter(|x| x.is_finite());
-    let scale = Scale::of(all, threshold);
+    let scale = Scale::of(good, bad, threshold);
     let base = TOP + ROW;
     let below = if bad.is_empty() { 0.0 } else { ROW };
     let axis = base + below;
@@ -109,7 +120,8 @@ pub(super) fn distribution(
                 text x=(SIDE) y=(axis - 6.0) { (words::bad_photos(language, bad.len())) }
             }
             text x=(WIDTH / 2.0) y=(height - 8.0) text-anchor="middle" { (words.score) }
-            @if scale.open {
+            @if scale.lower { text x=(SIDE) y=(axis + 33.0) { (words.and_lower) } }
+            @if scale.higher {
                 text x=(WIDTH - SIDE) y=(axis + 33.0) text-anchor="end" { (words.and_higher) }
             }
         }
@@ -159,25 +171,29 @@ mod tests {
 
     #[test]
     fn every_score_is_in_a_bar() {
-        // lowest, highest, threshold, whether the last bar is open
+        let usual = [-1.0, -0.5, 0.0, 0.0, 0.5, 1.0];
+        // another score, the threshold, whether the first and the last bar are open
         let table = [
-            (-2.0, 3.0, 2.5, false),
-            (-2.0, 900.0, 2.5, true),
-            (2.5, 2.5, 2.5, false),
-            (0.0, 1e-3, 1e-3, false),
+            (0.2, 1.0, false, false),
+            (900.0, 1.0, false, true),
+            (-900.0, 1.0, true, false),
+            (1.5, -0.5, false, true),
+            (1.0, 1e3, false, false),
         ];
-        for (low, high, threshold, open) in table {
-            let scores = [low, high, threshold, f64::midpoint(low, high)];
-            let scale = Scale::of(scores.into_iter(), threshold);
-            assert_eq!(scale.open, open, "{low} {high}");
-            assert_eq!(scale.counts(&scores).iter().sum::<usize>(), 4);
-            assert!((0.3..=1.0).contains(&scale.share(threshold)) || low == threshold);
+        for (other, threshold, lower, higher) in table {
+            let scale = Scale::of(&usual, &[other], threshold);
+            assert_eq!((scale.lower, scale.higher), (lower, higher), "{other}");
+            let counted: usize = [&usual[..], &[other]]
+                .iter()
+                .flat_map(|scores| scale.counts(scores))
+                .sum();
+            assert_eq!(counted, 7);
+            assert!((0.4..1.0).contains(&scale.share(threshold)), "{other}");
             let ticks = scale.ticks();
-            assert!(
-                (1..=20).contains(&ticks.len()) || low == threshold,
-                "{ticks:?}"
-            );
+            assert!((2..=20).contains(&ticks.len()), "{ticks:?}");
         }
+        let same = Scale::of(&[2.5; 3], &[], 2.5);
+        assert_eq!(same.counts(&[2.5; 3]).iter().sum::<usize>(), 3);
     }
 
     #[test]

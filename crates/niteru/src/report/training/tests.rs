@@ -88,7 +88,7 @@ fn suspect() -> Suspicious {
 fn a_training_with_bad_photos_is_told_in_both_languages() {
     for (language, expected) in LANGUAGES.into_iter().zip([
         [
-            "How far to trust it: good",
+            "How far to trust the threshold: good",
             "At most 5 % of good parts are stopped",
             "Good photos to look at",
             "score 12.25",
@@ -99,7 +99,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "False alarms against misses",
         ],
         [
-            "信頼度: 高い",
+            "しきい値の信頼度: 高い",
             "平均で 5 % 以下です",
             "確認が必要な良品",
             "スコア 12.25",

@@ -19,6 +19,7 @@ pub(super) struct Words {
     pub(super) scores_of_one: &'static str,
     pub(super) score: &'static str,
     pub(super) threshold: &'static str,
+    pub(super) and_lower: &'static str,
     pub(super) and_higher: &'static str,
     pub(super) bad: &'static str,
     pub(super) no_bad: &'static str,
@@ -30,7 +31,7 @@ pub(super) struct Words {
 }
 
 const ENGLISH: Words = Words {
-    trust: "How far to trust it",
+    trust: "How far to trust the threshold",
     promise: "What the threshold promises",
     suspicious: "Good photos to look at",
     suspicious_help: "These look like none of the other good photos, and were learnt from all the same. If one is \
@@ -44,9 +45,10 @@ const ENGLISH: Words = Words {
                     good parts vary more.",
     score: "score",
     threshold: "threshold",
+    and_lower: "and lower",
     and_higher: "and higher",
     bad: "Bad photos",
-    no_bad: "No bad photos were given, so nothing is known of how many would be missed: give some with --bad.",
+    no_bad: "No bad photos were given, so nothing is known of how many would be missed. Some tens of them would tell.",
     trade_off: "False alarms against misses",
     trade_off_basis: "Good photos were judged while they were held out, by memories that are a little smaller than \
                       the one in use: false alarms are shown rather too high than too low.",
@@ -56,7 +58,7 @@ const ENGLISH: Words = Words {
 };
 
 const JAPANESE: Words = Words {
-    trust: "信頼度",
+    trust: "しきい値の信頼度",
     promise: "しきい値の保証範囲",
     suspicious: "確認が必要な良品",
     suspicious_help: "ほかの良品と大きく異なる画像です（学習には使用しています）。不良が混ざっていると、同じような不良を\
@@ -70,9 +72,10 @@ const JAPANESE: Words = Words {
                     実際の良品のばらつきは、これより大きくなります。",
     score: "スコア",
     threshold: "しきい値",
+    and_lower: "これ以下を含む",
     and_higher: "これ以上を含む",
     bad: "不良の画像",
-    no_bad: "不良の画像が指定されていないため、見逃し率は分かりません。--bad で不良の画像を指定すると確認できます。",
+    no_bad: "不良の画像が指定されていないため、見逃し率は分かりません。数十枚あれば確認できます。",
     trade_off: "過検出と見逃しの関係",
     trade_off_basis: "良品のスコアは、その画像を除いた少し小さい学習データによる値です。実際の過検出率は、\
                       この図より低くなる傾向があります。",
@@ -223,11 +226,11 @@ pub(super) fn at_threshold(
     match language {
         Language::En => format!(
             "At the threshold in use, {threshold:.2}, {false_alarm} of the good photos are above it and {miss} of \
-             the bad ones are missed. Another --false-alarm moves it along the line."
+             the bad ones are missed. Another false-alarm rate at training moves it along the line."
         ),
         Language::Ja => format!(
             "現在のしきい値 {threshold:.2} では、良品の {false_alarm} がしきい値を超え、不良の {miss} を見逃します。\
-             --false-alarm の値を変えると、線上の別の点になります。"
+             過検出率の指定を変えて学習すると、線上の別の点になります。"
         ),
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn told(args: &InspectTrainArgs, made: &Made<'_>) -> String {
     } = made;
     let good = trained.inspector.good().len();
     let mut text = format!(
-        "{} version {}: learnt from {} with {}; {} patches, {:.1} MB\n{}\nhow far to trust it: {}. {}",
+        "{} version {}: learnt from {} with {}; {} patches, {:.1} MB\n{}\nhow far to trust the threshold: {}. {}",
         stored.name,
         stored.version,
         count(good, "good photo"),
