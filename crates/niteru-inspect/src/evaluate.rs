@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use niteru_imaging::{HeatError, Limits, Mask, Picture};
 use niteru_learn::{
-    Confusion, Interval, MapError, PixelQuality, PixelScores, TradeOff, auroc, auroc_interval,
-    average_precision, clopper_pearson, trade_off,
+    Confusion, Interval, MapError, PixelScores, TradeOff, auroc, auroc_interval, average_precision,
+    clopper_pearson, trade_off,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -77,6 +77,12 @@ pub struct Quality {
     pub milliseconds_per_image: Option<f64>,
     /// False-alarm and miss rate at every threshold that changes one.
     pub trade_off: Vec<TradeOff>,
+    /// Scores of the good pictures, in rising order. Not in JSON.
+    #[serde(skip)]
+    pub good_scores: Vec<f64>,
+    /// Scores of the bad pictures, in rising order. Not in JSON.
+    #[serde(skip)]
+    pub bad_scores: Vec<f64>,
     /// Good pictures that were stopped and bad ones that passed, the worst first.
     pub mistakes: Vec<Judged>,
     /// Files that could not be used.
@@ -94,6 +100,7 @@ pub enum EvaluateError {
     Map(#[from] MapError),
 }
 
+/// A judged picture with what is only needed until its mask was looked at.
 struct Done {
     judged: Judged,
     milliseconds: f64,
@@ -112,8 +119,54 @@ pub fn evaluate(
     limits: &Limits,
     each: &(dyn Fn() + Sync),
 ) -> Result<Quality, EvaluateError> {
-    let mut pixels = PixelScores::new();
-    let (mut judged, mut times, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let all = judge_all(inspector, known, limits, each)?;
+    Ok(quality(inspector.promise().threshold, all, None))
+}
+
+/// Inspects bad pictures and compares them with the good ones that the inspector was trained with, by the
+/// scores that these had when they were held out.
+///
+/// The threshold was made of those scores, so of false alarms they say nothing: their rate is left open, and
+/// the promise has it. Beside an inspector with one good picture, which was never held out, all figures that
+/// need good ones are open. `each` and errors as in [`evaluate`].
+pub fn evaluate_bad(
+    inspector: &Inspector<'_>,
+    bad: &[PathBuf],
+    limits: &Limits,
+    each: &(dyn Fn() + Sync),
+) -> Result<Quality, EvaluateError> {
+    let known: Vec<Known> = bad
+        .iter()
+        .map(|path| Known {
+            path: path.clone(),
+            good: false,
+            mask: None,
+        })
+        .collect();
+    let all = judge_all(inspector, &known, limits, each)?;
+    let held_out = match inspector.good() {
+        [_, _, ..] => inspector.good_scores(),
+        _ => &[],
+    };
+    Ok(quality(inspector.promise().threshold, all, Some(held_out)))
+}
+
+/// What was said of pictures of known quality.
+#[derive(Default)]
+struct All {
+    judged: Vec<Judged>,
+    milliseconds: Vec<f64>,
+    pixels: PixelScores,
+    skipped: Vec<Skipped>,
+}
+
+fn judge_all(
+    inspector: &Inspector<'_>,
+    known: &[Known],
+    limits: &Limits,
+    each: &(dyn Fn() + Sync),
+) -> Result<All, EvaluateError> {
+    let mut all = All::default();
     // In parts, so that no more heat maps are held than needed.
     for part in known.chunks(64) {
         let done: Vec<Result<Done, Failed>> = part
@@ -127,20 +180,20 @@ pub fn evaluate(
         for (known, done) in part.iter().zip(done) {
             match done {
                 Ok(done) => {
-                    match add_pixels(&mut pixels, &done, known, limits) {
+                    match add_pixels(&mut all.pixels, &done, known, limits) {
                         Ok(()) => {}
-                        Err(Failed::File(mask)) => skipped.push(mask),
+                        Err(Failed::File(mask)) => all.skipped.push(mask),
                         Err(Failed::Other(error)) => return Err(error),
                     }
-                    judged.push(done.judged);
-                    times.push(done.milliseconds);
+                    all.judged.push(done.judged);
+                    all.milliseconds.push(done.milliseconds);
                 }
-                Err(Failed::File(file)) => skipped.push(file),
+                Err(Failed::File(file)) => all.skipped.push(file),
                 Err(Failed::Other(error)) => return Err(error),
             }
         }
     }
-    Ok(quality(inspector, judged, times, pixels.finish(), skipped))
+    Ok(all)
 }
 
 enum Failed {
@@ -188,33 +241,27 @@ fn add_pixels(
         .map_err(|error| Failed::Other(error.into()))
 }
 
-fn quality(
-    inspector: &Inspector<'_>,
-    judged: Vec<Judged>,
-    mut times: Vec<f64>,
-    pixels: PixelQuality,
-    skipped: Vec<Skipped>,
-) -> Quality {
-    let threshold = inspector.promise().threshold;
-    let scores = |good: bool| -> Vec<f64> {
-        let of_kind = judged.iter().filter(|judged| judged.good == good);
-        of_kind.map(|judged| judged.score).collect()
+/// `held_out` are scores of good pictures that are not among those that were judged.
+fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
+    let of_kind = |good: bool| all.judged.iter().filter(move |judged| judged.good == good);
+    let scores = |good: bool| {
+        let mut scores: Vec<f64> = of_kind(good).map(|judged| judged.score).collect();
+        scores.sort_unstable_by(f64::total_cmp);
+        scores
     };
-    let (good, bad) = (scores(true), scores(false));
+    let good = held_out.map_or_else(|| scores(true), <[f64]>::to_vec);
+    let bad = scores(false);
     // By verdicts: what is unlike all good pictures is stopped, whatever its score.
-    let stopped = |good: bool| {
-        let of_kind = judged.iter().filter(|judged| judged.good == good);
-        of_kind
-            .filter(|judged| judged.verdict != Verdict::Ok)
-            .count()
-    };
-    let (good_stopped, bad_stopped) = (stopped(true), stopped(false));
+    let stopped = of_kind(true).filter(|judged| judged.verdict != Verdict::Ok);
+    let false_alarm = rate(stopped.count(), of_kind(true).count());
+    let passed = of_kind(false).filter(|judged| judged.verdict == Verdict::Ok);
+    let miss = rate(passed.count(), bad.len());
     let confusion = Confusion::at(threshold, &good, &bad);
+    let pixels = all.pixels.finish();
+    let mut times = all.milliseconds;
     times.sort_unstable_by(f64::total_cmp);
-    let mut mistakes: Vec<Judged> = judged
-        .into_iter()
-        .filter(|judged| judged.good != (judged.verdict == Verdict::Ok))
-        .collect();
+    let mut mistakes = all.judged;
+    mistakes.retain(|judged| judged.good != (judged.verdict == Verdict::Ok));
     let distance = |judged: &Judged| (judged.score - threshold).abs();
     mistakes.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
     Quality {
@@ -225,14 +272,16 @@ fn quality(
         auroc_interval: auroc_interval(&good, &bad, 0.95),
         aupr: average_precision(&good, &bad),
         f1: confusion.f1(),
-        false_alarm: rate(good_stopped, good.len()),
-        miss: rate(bad.len() - bad_stopped, bad.len()),
+        false_alarm,
+        miss,
         pixel_auroc: pixels.auroc,
         pro: pixels.pro,
         milliseconds_per_image: times.get(times.len() / 2).copied(),
         trade_off: trade_off(&good, &bad),
+        good_scores: good,
+        bad_scores: bad,
         mistakes,
-        skipped,
+        skipped: all.skipped,
     }
 }
 

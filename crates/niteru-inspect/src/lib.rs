@@ -22,14 +22,17 @@ mod reference;
 mod regions;
 mod texture;
 mod train;
+mod trust;
 mod variants;
 mod view;
 
 pub use difference::{Difference, Group};
-pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate};
+pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate, evaluate_bad};
 pub use fusion::ScoreParts;
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};
 pub use regions::{GoodPlace, Region};
 pub use train::{
-    MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained, train,
+    MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
+    WithSuspicious, train,
 };
+pub use trust::{Trust, TrustLevel, TrustReason};

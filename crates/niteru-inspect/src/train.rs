@@ -4,6 +4,7 @@ mod held_out;
 mod mirror;
 mod options;
 mod read;
+mod suspicious;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -13,11 +14,13 @@ use niteru_encoder::Encoder;
 use niteru_imaging::{HeatError, Mask};
 use niteru_learn::{Calibration, FitError};
 
-use self::held_out::{held_out, promise, suspicious};
+use self::held_out::{held_out, promise};
 pub use self::options::{
     MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
+    WithSuspicious,
 };
 use self::read::{Reader, look};
+use self::suspicious::{Found, only_kept};
 use crate::difference::Differences;
 use crate::features::Features;
 use crate::fusion::Fusion;
@@ -62,40 +65,28 @@ pub fn train<'e>(
         area: options.area.as_ref().map(|area| Arc::new(kept_area(area))),
         options,
     };
-    let (paths, mut features) = reader.read(good, &mut skipped, on_step)?;
+    let (mut paths, mut features) = reader.read(good, &mut skipped, on_step)?;
     mirror::add(&reader, &paths, &mut features);
-    let measured = held_out(&reader, &paths, &features, on_step)?;
-
-    let fusion = Fusion::of(&detectors, &measured.measured);
-    let scores: Vec<f64> = measured
-        .measured
-        .iter()
-        .map(|measured| fusion.parts(&detectors, measured).score())
-        .collect();
-    let peaks = measured
-        .measured
-        .iter()
-        .zip(&measured.sizes)
-        .map(|(measured, &size)| {
-            let heat = fusion.heat(&detectors, measured, heat_size(&view, size))?;
-            Ok(f64::from(heat.data().iter().copied().fold(0.0, f32::max)))
-        });
-    let peaks = Calibration::new(peaks.collect::<Result<_, HeatError>>()?);
-    let calibration = Calibration::new(scores.clone());
-    let (Ok(peaks), Ok(calibration)) = (peaks, calibration) else {
-        return Err(TrainError::Features(FitError::Empty));
-    };
+    let mut known = Calibrated::of(&reader, &paths, &features, on_step)?;
+    let mut suspicious = known.suspicious(&paths, on_step)?;
+    let mut left_out = Vec::new();
+    if let Some(kept) = suspicious.kept(paths.len(), options.suspicious)? {
+        paths = only_kept(paths, &kept);
+        features = only_kept(features, &kept);
+        left_out = suspicious.pictures;
+        known = Calibrated::of(&reader, &paths, &features, on_step)?;
+        suspicious = known.suspicious(&paths, on_step)?;
+    }
     let numbered: Vec<(usize, &Features)> = features.iter().enumerate().collect();
     let memory = Memory::learn(encoder.kernels(), &detectors, &numbered, options.seed)?;
     step(
         on_step,
         TrainStep::Learning {
-            done: measured.folds + 1,
-            total: measured.folds + 1,
+            done: known.folds + 1,
+            total: known.folds + 1,
         },
     )?;
 
-    let suspicious = suspicious(&paths, &scores, measured.of_own);
     let patches = memory.banks.iter().map(crate::bank::Bank::len).sum();
     let memory_bytes = memory.bytes();
     let learnt = Learnt {
@@ -104,22 +95,86 @@ pub fn train<'e>(
         view,
         area: reader.area.as_deref().cloned(),
         memory,
-        fusion,
-        promise: promise(&calibration, options, measured.of_own),
-        calibration,
-        region_threshold: region_threshold(&peaks, options),
+        fusion: known.fusion,
+        promise: promise(&known.calibration, options, known.of_own),
+        calibration: known.calibration,
+        region_threshold: region_threshold(&known.peaks, options),
         good: good_pictures(paths, &features),
-        differences: Differences::of(&measured.beside),
+        differences: known.differences,
         reference,
         detectors,
     };
     Ok(Trained {
         inspector: Inspector::ready(encoder, learnt)?,
         skipped,
-        suspicious,
+        suspicious: suspicious.pictures,
+        left_out,
         patches,
         memory_bytes,
     })
+}
+
+/// What the good pictures that were held out say.
+struct Calibrated {
+    fusion: Fusion,
+    /// In the order of the pictures.
+    scores: Vec<f64>,
+    calibration: Calibration,
+    /// Of the hottest place of each.
+    peaks: Calibration,
+    differences: Option<Differences>,
+    folds: usize,
+    /// As in [`HeldOut`](held_out::HeldOut).
+    of_own: bool,
+}
+
+impl Calibrated {
+    fn of(
+        reader: &Reader<'_>,
+        paths: &[PathBuf],
+        features: &[Features],
+        on_step: OnStep<'_>,
+    ) -> Result<Calibrated, TrainError> {
+        let detectors = reader.detectors;
+        let held_out = held_out(reader, paths, features, on_step)?;
+        let fusion = Fusion::of(detectors, &held_out.measured);
+        let scores: Vec<f64> = held_out
+            .measured
+            .iter()
+            .map(|measured| fusion.parts(detectors, measured).score())
+            .collect();
+        let peaks = held_out
+            .measured
+            .iter()
+            .zip(&held_out.sizes)
+            .map(|(measured, &size)| {
+                let heat = fusion.heat(detectors, measured, heat_size(&reader.view, size))?;
+                Ok(f64::from(heat.data().iter().copied().fold(0.0, f32::max)))
+            });
+        let peaks = Calibration::new(peaks.collect::<Result<_, HeatError>>()?);
+        let calibration = Calibration::new(scores.clone());
+        let (Ok(peaks), Ok(calibration)) = (peaks, calibration) else {
+            return Err(TrainError::Features(FitError::Empty));
+        };
+        Ok(Calibrated {
+            fusion,
+            scores,
+            calibration,
+            peaks,
+            differences: Differences::of(&held_out.beside),
+            folds: held_out.folds,
+            of_own: held_out.of_own,
+        })
+    }
+
+    /// The pictures that look like none of the others; variants of the only one are no pictures.
+    fn suspicious(&self, paths: &[PathBuf], on_step: OnStep<'_>) -> Result<Found, TrainError> {
+        let scores = match self.of_own {
+            true => &self.scores[..],
+            false => &[],
+        };
+        Found::told(paths, scores, on_step)
+    }
 }
 
 fn check(options: &TrainOptions) -> Result<(), TrainError> {
@@ -142,7 +197,7 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
     }
 }
 
-fn step(on_step: OnStep<'_>, step: TrainStep) -> Result<(), TrainError> {
+fn step(on_step: OnStep<'_>, step: TrainStep<'_>) -> Result<(), TrainError> {
     match on_step(step) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(TrainError::Stopped),

@@ -27,6 +27,7 @@ mod interval;
 mod metrics;
 mod pixels;
 mod robust;
+mod shift;
 mod shrinkage;
 mod tails;
 mod trade_off;
@@ -38,6 +39,7 @@ pub use interval::{Interval, clopper_pearson};
 pub use metrics::{Confusion, auroc, auroc_interval, average_precision};
 pub use pixels::{MapError, PixelQuality, PixelScores};
 pub use robust::{Spread, Z_LIMIT};
+pub use shift::{Shift, shift};
 pub use trade_off::{TRADE_OFF_POINTS, TradeOff, trade_off};
 
 /// How unusual a score says that something is: NaN is as unusual as can be.

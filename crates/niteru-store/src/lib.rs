@@ -75,10 +75,10 @@ pub use index::{
     IndexStatus, MoveReport, VerifyReport,
 };
 pub use inspect::{
-    Cause, DefectGroup, HistoryQuery, InspectError, InspectedFile, Inspection, InspectorFile,
-    InspectorSummary, NewInspection, NewInspector, Review, ReviewVerdict, ReviewedImage,
-    StoredInspector, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage, Verdict,
-    inspect_file, replay,
+    Cause, DefectGroup, Direction, Drift, DriftQuery, HistoryQuery, InspectError, InspectedFile,
+    Inspection, InspectorFile, InspectorSummary, LEAST_DECISIONS, NewInspection, NewInspector,
+    PhotoRow, PhotoRows, Review, ReviewVerdict, ReviewedImage, StoredInspector, TimeCount,
+    TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage, Verdict, inspect_file, replay,
 };
 pub use metadata::Metadata;
 pub use notice::Notice;

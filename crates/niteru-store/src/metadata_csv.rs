@@ -45,8 +45,8 @@ pub(crate) struct MetadataFile {
 }
 
 /// One row: which image, and its values by column.
-struct Row {
-    line: u64,
+pub(crate) struct Row {
+    pub(crate) line: u64,
     record: csv::StringRecord,
 }
 
@@ -129,8 +129,41 @@ impl MetadataFile {
         self.remarks.push((1, remark));
     }
 
+    /// The file, absolute.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is told of the file before any row is used.
+    pub(crate) fn report(&self) -> MetadataReport {
+        MetadataReport {
+            path: self.path.clone(),
+            encoding: self.encoding.name().to_owned(),
+            ..MetadataReport::default()
+        }
+    }
+
+    /// What is wrong with the header, by line.
+    pub(crate) fn remarks(&self) -> &[(u64, String)] {
+        &self.remarks
+    }
+
+    /// The path as it is written in a row.
+    pub(crate) fn written_path<'r>(&self, row: &'r Row) -> Result<&'r str, String> {
+        match &row.record[self.path_column] {
+            "" => Err("the path is empty".into()),
+            written => Ok(written),
+        }
+    }
+
+    /// The fields of a row with their values, which may be empty.
+    pub(crate) fn values<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (&'r str, &'r str)> {
+        let pairs = self.fields.iter().zip(&row.record);
+        pairs.filter_map(|(field, value)| Some((field.as_deref()?, value)))
+    }
+
     /// The rows after the header, or what is wrong with them, with their lines.
-    fn rows(&self) -> impl Iterator<Item = Result<Row, (u64, String)>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Result<Row, (u64, String)>> {
         let columns = self.fields.len();
         // The records, not the iterator's header: a missing value shall be a remark, not an end.
         let reader = reader(&self.text, self.delimiter);
@@ -154,8 +187,8 @@ impl MetadataFile {
             })
     }
 
-    /// The stored paths that a written one may mean, the likeliest first.
-    fn candidates(&self, written: &str) -> Vec<PathBuf> {
+    /// The absolute paths that a written one may mean, the likeliest first.
+    pub(crate) fn candidates(&self, written: &str) -> Vec<PathBuf> {
         let slashes = written.replace('\\', "/");
         let mut spellings = vec![written.to_owned(), slashes.clone()];
         // File systems differ in how they write が: as one character or as two.
@@ -270,11 +303,7 @@ impl Sink<'_> {
         file: MetadataFile,
         options: &AddOptions<'_>,
     ) -> Result<(), StoreError> {
-        let mut report = MetadataReport {
-            path: file.path.clone(),
-            encoding: file.encoding.name().to_owned(),
-            ..MetadataReport::default()
-        };
+        let mut report = file.report();
         for (line, remark) in &file.remarks {
             self.skip(file.path.clone(), format!("line {line}: {remark}"));
         }
@@ -312,20 +341,20 @@ fn apply_row(
     fields: &mut HashMap<usize, i64>,
     row: Result<Row, (u64, String)>,
 ) -> Result<Result<(), (u64, String)>, Failure> {
-    let Row { line, record } = match row {
+    let row = match row {
         Ok(row) => row,
         Err(remark) => return Ok(Err(remark)),
     };
-    let written = &record[file.path_column];
-    if written.is_empty() {
-        return Ok(Err((line, "the path is empty".into())));
-    }
+    let written = match file.written_path(&row) {
+        Ok(written) => written,
+        Err(reason) => return Ok(Err((row.line, reason))),
+    };
     let (collection, image) = match find_image(tx, collection, file, written)? {
         Ok(found) => found,
-        Err(reason) => return Ok(Err((line, reason))),
+        Err(reason) => return Ok(Err((row.line, reason))),
     };
     let mut changed = false;
-    for (column, value) in record.iter().enumerate() {
+    for (column, value) in row.record.iter().enumerate() {
         let Some(name) = &file.fields[column] else {
             continue;
         };

@@ -19,8 +19,8 @@ use niteru_store::IndexPlace;
 pub(crate) use adding::AddArgs;
 pub(crate) use indexing::IndexCommand;
 pub(crate) use inspecting::{
-    DecidedAs, InspectCommand, InspectEvalArgs, InspectHistoryArgs, InspectRunArgs,
-    InspectTraceArgs, InspectTrainArgs, ReviewedAs,
+    DecidedAs, InspectCommand, InspectDriftArgs, InspectEvalArgs, InspectHistoryArgs,
+    InspectRunArgs, InspectTraceArgs, InspectTrainArgs, ReviewedAs, Suspicious,
 };
 pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, RestoreArgs};
 pub(crate) use measuring::{BenchCommand, BenchEmbedArgs, BenchSearchArgs, EvalCommand};

@@ -5,6 +5,7 @@ pub(crate) mod inspection;
 mod marks;
 mod page;
 pub(crate) mod trace;
+pub(crate) mod training;
 mod words;
 
 use std::io::Write;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use niteru_imaging::Picture;
-use niteru_learn::{Calibration, Promise, Spread};
+use niteru_learn::{Calibration, Promise};
 use rayon::prelude::*;
 
-use super::options::{OnStep, Suspicious, TrainError, TrainOptions, TrainStep};
+use super::options::{OnStep, TrainError, TrainOptions, TrainStep};
 use super::read::Reader;
 use super::step;
 use crate::difference::Beside;
@@ -19,9 +19,6 @@ const FOLDS: usize = 5;
 
 /// One in so many cells tells how good pictures differ: a number that divides no usual row.
 const TOLD: usize = 7;
-
-/// A good picture whose score is so many robust standard deviations above the others' is suspicious.
-const SUSPICIOUS: f64 = 6.0;
 
 /// Good pictures measured by memories that do not hold them.
 pub(super) struct HeldOut {
@@ -132,23 +129,4 @@ pub(super) fn promise(calibration: &Calibration, options: &TrainOptions, of_own:
         }
         _ => promised(calibration),
     }
-}
-
-/// Good pictures with far higher scores than the others, the worst first.
-pub(super) fn suspicious(paths: &[PathBuf], scores: &[f64], of_own: bool) -> Vec<Suspicious> {
-    if !of_own {
-        return Vec::new();
-    }
-    let spread = Spread::of(scores);
-    let mut found: Vec<Suspicious> = paths
-        .iter()
-        .zip(scores)
-        .filter(|&(_, &score)| spread.z(score) > SUSPICIOUS)
-        .map(|(path, &score)| Suspicious {
-            path: path.clone(),
-            score,
-        })
-        .collect();
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    found
 }

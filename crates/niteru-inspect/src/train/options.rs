@@ -13,6 +13,9 @@ use crate::paths;
 /// Tiles along a side at most.
 pub const MOST_TILES: u32 = 8;
 
+/// Suspicious pictures that an error names at most.
+const MOST_LISTED: usize = 20;
+
 /// How an inspector is trained.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
@@ -26,6 +29,8 @@ pub struct TrainOptions {
     pub area: Option<Mask>,
     /// Whether pictures are aligned, by shift and rotation, with one of the good ones before they are compared.
     pub align: bool,
+    /// What is done with good pictures that look like none of the others.
+    pub suspicious: WithSuspicious,
     /// The same pictures and the same seed give the same inspector.
     pub seed: u64,
     /// What a file may ask for before it is refused.
@@ -40,15 +45,30 @@ impl Default for TrainOptions {
             tiles: None,
             area: None,
             align: false,
+            suspicious: WithSuspicious::Keep,
             seed: 0,
             limits: Limits::default(),
         }
     }
 }
 
+/// What is done with good pictures that look like none of the others. A bad part among the good makes an
+/// inspector blind to its like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WithSuspicious {
+    /// They are told and learnt from, as all.
+    #[default]
+    Keep,
+    /// They are told, and all is done again without them; once, so what looks suspicious then is kept. It
+    /// is an error when they are more than a tenth of the pictures.
+    LeaveOut,
+    /// They are told, and nothing is learnt.
+    Stop,
+}
+
 /// What training is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrainStep {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TrainStep<'a> {
     /// So many of the pictures are read.
     Reading {
         /// Read so far.
@@ -56,7 +76,11 @@ pub enum TrainStep {
         /// To read.
         total: usize,
     },
-    /// So many of the memories are learnt: one for each part that is held out, and the last of all.
+    /// These good pictures look like none of the others, the worst first. Told before the last memory is
+    /// learnt, and only where there are some.
+    Suspicious(&'a [Suspicious]),
+    /// So many of the memories are learnt: one for each part that is held out, and the last of all. Counts
+    /// anew when pictures are left out.
     Learning {
         /// Learnt so far.
         done: usize,
@@ -66,7 +90,7 @@ pub enum TrainStep {
 }
 
 /// Is told how far training is, and may stop it. Called from several threads.
-pub type OnStep<'a> = &'a (dyn Fn(TrainStep) -> ControlFlow<()> + Sync);
+pub type OnStep<'a> = &'a (dyn Fn(TrainStep<'_>) -> ControlFlow<()> + Sync);
 
 /// A file that could not be used.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -103,8 +127,10 @@ pub struct Trained<'e> {
     pub inspector: Inspector<'e>,
     /// Files that were left out.
     pub skipped: Vec<Skipped>,
-    /// Good pictures to look at before the inspector is used, the worst first.
+    /// Good pictures that it was learnt from, but are to be looked at before it is used, the worst first.
     pub suspicious: Vec<Suspicious>,
+    /// Good pictures that it was not learnt from, as they were suspicious, the worst first.
+    pub left_out: Vec<Suspicious>,
     /// Patches in all memory banks.
     pub patches: usize,
     /// Bytes of the stored inspector's banks and distributions, about.
@@ -138,6 +164,29 @@ pub enum TrainError {
     /// The numbers of tiles are 1 to 8.
     #[error("pictures are cut into 1 to {MOST_TILES} tiles along each side, got {0}")]
     Tiles(u32),
+    /// Some of the good pictures look like none of the others, and that was to stop it.
+    #[error(
+        "{} of {of} good pictures {} like none of the others: {}; take away what is bad and train again",
+        found.len(), look(found), listed(found)
+    )]
+    Suspicious {
+        /// Which, the worst first.
+        found: Vec<Suspicious>,
+        /// How many good pictures there are.
+        of: usize,
+    },
+    /// More of the good pictures than may be left out look like none of the others.
+    #[error(
+        "{} of {of} good pictures {} like none of the others, and more than a tenth is not left out: {}; \
+         they may be a mix of products, cameras or lamps: sort them and train one inspector for each",
+        found.len(), look(found), listed(found)
+    )]
+    Mixed {
+        /// Which, the worst first.
+        found: Vec<Suspicious>,
+        /// How many good pictures there are.
+        of: usize,
+    },
     /// The caller stopped it.
     #[error("training was stopped")]
     Stopped,
@@ -150,4 +199,24 @@ pub enum TrainError {
     /// The inspector could not be made ready.
     #[error(transparent)]
     Inspector(#[from] InspectorError),
+}
+
+fn look(found: &[Suspicious]) -> &'static str {
+    match found {
+        [_] => "looks",
+        _ => "look",
+    }
+}
+
+/// Pictures with their scores, for people: the first ones, and how many more.
+fn listed(found: &[Suspicious]) -> String {
+    let shown = found.iter().take(MOST_LISTED);
+    let mut shown: Vec<String> = shown
+        .map(|one| format!("{} (score {:.1})", one.path.display(), one.score))
+        .collect();
+    match found.len() - shown.len() {
+        0 => {}
+        more => shown.push(format!("and {more} more")),
+    }
+    shown.join(", ")
 }

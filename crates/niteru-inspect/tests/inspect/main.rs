@@ -12,6 +12,7 @@ mod options;
 mod places;
 mod plates;
 mod stored;
+mod suspicious;
 mod verdicts;
 
 use std::ops::ControlFlow;
@@ -23,6 +24,15 @@ use niteru_imaging::Picture;
 use niteru_inspect::{Inspection, TrainError, TrainOptions, Trained, train};
 use niteru_kernels::{Kernels, Precision};
 use tempfile::TempDir;
+
+/// `count` pictures of a folder of the reference data, spread over it.
+fn some(folder: &Path, count: usize) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let step = (files.len() / count).max(1);
+    files.into_iter().step_by(step).take(count).collect()
+}
 
 /// Good plates that the shared inspector is trained on.
 const GOOD: u64 = 24;

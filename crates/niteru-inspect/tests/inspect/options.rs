@@ -107,10 +107,13 @@ fn training_stops_when_it_is_told_to() {
     let Some(encoder) = encoder() else { return };
     let good = good_plates(0..4);
     let options = TrainOptions::default();
-    let reading = |step| matches!(step, TrainStep::Reading { done: 2, .. });
-    let learning = |step| matches!(step, TrainStep::Learning { done: 1, .. });
-    let last = |step| matches!(step, TrainStep::Learning { done, total } if done == total);
-    for stop in [reading, learning, last] {
+    type Stop = fn(TrainStep<'_>) -> bool;
+    let stops: [Stop; 3] = [
+        |step| matches!(step, TrainStep::Reading { done: 2, .. }),
+        |step| matches!(step, TrainStep::Learning { done: 1, .. }),
+        |step| matches!(step, TrainStep::Learning { done, total } if done == total),
+    ];
+    for stop in stops {
         let trained = train(encoder, &good.files, &options, &|step| match stop(step) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),

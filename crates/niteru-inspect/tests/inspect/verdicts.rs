@@ -1,12 +1,10 @@
 //! What is told of good and of bad plates.
 
-use std::path::{Path, PathBuf};
-
 use niteru_imaging::{Limits, Picture, Rect};
 use niteru_inspect::{Inspection, TrainOptions, Verdict};
 
 use crate::plates::{self, Defect};
-use crate::{FRESH, assert_sound, good_plates, learn, shared};
+use crate::{FRESH, assert_sound, good_plates, learn, shared, some};
 
 /// Column and row of the heat map's strongest cell, in pixels of the picture.
 fn hottest(inspection: &Inspection, (width, height): (u32, u32)) -> (i64, i64) {
@@ -102,15 +100,6 @@ fn other_products_are_unlike() {
         assert_sound(&found, what);
         assert_eq!(found.verdict, Verdict::Unlike, "{what}: {:?}", found.parts);
     }
-}
-
-/// `count` pictures spread over a folder.
-fn some(folder: &Path, count: usize) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let step = (files.len() / count).max(1);
-    files.into_iter().step_by(step).take(count).collect()
 }
 
 #[test]

@@ -10,4 +10,5 @@ mod interval;
 mod metrics;
 mod pixels;
 mod robust;
+mod shift;
 mod support;

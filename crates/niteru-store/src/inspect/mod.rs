@@ -5,17 +5,21 @@
 //! is enough to repeat it: the image's hash, the inspector's version, the instruction set.
 
 mod check;
+mod drift;
 mod history;
 mod inspectors;
+mod photos;
 mod record;
 mod review;
 mod run;
 mod trace;
 mod verdict;
 
+pub use drift::{Direction, Drift, DriftQuery, LEAST_DECISIONS};
 pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
 pub use niteru_inspect::Verdict;
+pub use photos::{PhotoRow, PhotoRows};
 pub use record::NewInspection;
 pub use review::{Review, ReviewedImage};
 pub use run::{InspectError, InspectedFile, inspect_file, replay};

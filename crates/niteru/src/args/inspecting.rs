@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use niteru_index::condition::instant;
+use niteru_store::LEAST_DECISIONS;
 
 use super::{ModelArgs, ReportArgs, up_to_1024};
 
@@ -13,7 +14,8 @@ pub(crate) enum InspectCommand {
     /// Learn what good parts look like, from photos of good ones
     #[command(
         after_help = "Examples:\n  niteru inspect train tiles --good photos/good\n  \
-                      niteru inspect train tiles --good photos/good --bad photos/bad --false-alarm 0.05\n  \
+                      niteru inspect train tiles --good photos/good --bad photos/bad --html tiles.html\n  \
+                      niteru inspect train tiles --good photos/good --suspicious leave-out --false-alarm 0.05\n  \
                       niteru inspect train tiles --good photos/good --area mask.png --tiles 2\n\n\
                       Training again under the same name makes a new version; the old ones can still be run.\n\
                       docs/inspection.md tells how it works and what it promises."
@@ -22,8 +24,10 @@ pub(crate) enum InspectCommand {
     /// Judge photos: OK or NG, where they differ and by how much
     #[command(after_help = "Examples:\n  niteru inspect run tiles photo.jpg\n  \
                       niteru inspect run tiles today/ --heatmaps heat/ --html today.html\n  \
-                      niteru inspect run tiles today/ --operator Sato --field lot=A12 --field machine=M2\n\n\
-                      Every decision is written into the home. With --json, one line for each photo.")]
+                      niteru inspect run tiles today/ --operator Sato --field lot=A12 --field machine=M2\n  \
+                      niteru inspect run tiles today/ --metadata today.csv --utc-offset 09:00\n\n\
+                      Every decision is written into the home. With --json, one line for each photo.\n\
+                      When the scores of the last photos have shifted as a whole, it says so at the end.")]
     Run(InspectRunArgs),
     /// Measure how well an inspector tells good from bad
     #[command(
@@ -42,9 +46,15 @@ pub(crate) enum InspectCommand {
         #[arg(long)]
         with_history: bool,
     },
+    /// Say whether the scores of the last photos have shifted as a whole: a moved camera, another lamp
+    #[command(after_help = "Examples:\n  niteru inspect drift tiles\n  \
+                      niteru inspect drift tiles --last 200\n\n\
+                      Photos of the training do not count, and a photo that was judged twice counts once.")]
+    Drift(InspectDriftArgs),
     /// List what was decided, the newest first
     #[command(after_help = "Examples:\n  niteru inspect history tiles\n  \
-                      niteru inspect history tiles --verdict NG --since 2026-11-01")]
+                      niteru inspect history tiles --verdict NG --since 2026-11-01\n  \
+                      niteru inspect history tiles --before 1234")]
     History(InspectHistoryArgs),
     /// Judge a photo again as it was judged, and compare
     #[command(after_help = "Examples:\n  niteru inspect replay 42")]
@@ -107,6 +117,11 @@ pub(crate) struct InspectTrainArgs {
     #[arg(long, value_name = "N", default_value = "auto", value_parser = tiles)]
     pub(crate) tiles: Tiles,
 
+    /// What to do with good photos that look like none of the others: a bad one among them makes the
+    /// inspector blind to its like
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "keep")]
+    pub(crate) suspicious: Suspicious,
+
     /// Also learn from photos that people have called OK in reviews, and leave out those called NG
     #[arg(long)]
     pub(crate) with_reviews: bool,
@@ -115,8 +130,26 @@ pub(crate) struct InspectTrainArgs {
     #[arg(long, value_name = "N", default_value = "0")]
     pub(crate) seed: u64,
 
+    /// Write a report: how far to trust it, the scores, suspicious photos, and with --bad what is missed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// What `train --suspicious` can be.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Suspicious {
+    /// Warn, and learn from them
+    Keep,
+    /// Warn, and learn without them; at most a tenth of the photos
+    LeaveOut,
+    /// Store nothing
+    Stop,
 }
 
 /// What `--tiles` says.
@@ -152,12 +185,36 @@ pub(crate) struct InspectRunArgs {
     #[arg(long, value_name = "FIELD=VALUE", value_parser = field)]
     pub(crate) field: Vec<(String, String)>,
 
+    /// A CSV file with a column `path`: its other columns say where each photo comes from; `time` is when it
+    /// was inspected, `operator` by whom
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) metadata: Option<PathBuf>,
+
+    /// How far local time is ahead of UTC, for times of --metadata that do not say it, such as 09:00
+    #[arg(long, value_name = "HH:MM", value_parser = utc_offset, default_value = "00:00",
+          allow_hyphen_values = true, requires = "metadata")]
+    pub(crate) utc_offset: i32,
+
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = up_to_1024)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectDriftArgs {
+    /// The inspector's name
+    pub(crate) name: String,
+
+    /// Look at so many photos, the last ones
+    #[arg(long, value_name = "N", default_value = "50", value_parser = enough)]
+    pub(crate) last: usize,
+
+    /// Another version than the newest
+    #[arg(long = "inspector-version", value_name = "N")]
+    pub(crate) version: Option<u32>,
 }
 
 #[derive(Args, Debug)]
@@ -209,6 +266,10 @@ pub(crate) struct InspectHistoryArgs {
     /// Before this
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) until: Option<i64>,
+
+    /// Only what stands below this one in the list: the next page after the last number of a page
+    #[arg(long, value_name = "ID")]
+    pub(crate) before: Option<u64>,
 
     /// Show at most so many
     #[arg(long, value_name = "N", default_value = "100")]
@@ -282,6 +343,13 @@ fn tiles(text: &str) -> Result<Tiles, String> {
             niteru_inspect::MOST_TILES
         )),
     }
+}
+
+/// Decisions to look at: fewer than it takes say nothing.
+fn enough(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    let enough = number.filter(|&number| number >= LEAST_DECISIONS);
+    enough.ok_or_else(|| format!("expected {LEAST_DECISIONS} or more: fewer say nothing"))
 }
 
 fn field(text: &str) -> Result<(String, String), String> {

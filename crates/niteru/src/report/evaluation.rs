@@ -1,6 +1,6 @@
 //! The report on how well an inspector tells good from bad.
 
-mod curve;
+pub(super) mod curve;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -12,6 +12,7 @@ use maud::{Markup, html};
 use niteru_inspect::{Judged, Quality, Rate};
 
 use self::words::Words;
+pub(super) use self::words::words;
 use super::marks::{Jpeg, badge, file_name, percent, shot};
 use super::page::Page;
 use crate::args::Language;
@@ -30,7 +31,7 @@ pub(crate) fn evaluation(
     quality: &Quality,
     file: &Path,
 ) -> Result<()> {
-    let words = words::words(language);
+    let words = words(language);
     let basis = words::basis(language, quality.good, quality.bad, quality.threshold);
     let page = Page {
         language,

@@ -1,6 +1,7 @@
 //! The report on inspected pictures.
 
 mod card;
+mod drift;
 mod pictures;
 #[cfg(test)]
 mod tests;
@@ -13,9 +14,12 @@ use maud::{Markup, html};
 use niteru_imaging::{HeatMap, HeatScale, Picture};
 use niteru_inspect::{Inspection, Verdict};
 use niteru_learn::Promise;
+use niteru_store::Drift;
 
 use self::card::Card;
+pub(crate) use self::drift::{DriftTold, told_of_drift};
 use self::pictures::Maker;
+pub(super) use self::words::promise;
 use super::marks::{Jpeg, badge};
 use super::page::Page;
 use crate::args::Language;
@@ -32,6 +36,7 @@ pub(crate) struct InspectionReport {
     scale: Option<HeatScale>,
     maker: Maker,
     cards: Vec<Card>,
+    drift: Option<DriftTold>,
 }
 
 impl InspectionReport {
@@ -50,7 +55,13 @@ impl InspectionReport {
             scale: None,
             maker: Maker::default(),
             cards: Vec::new(),
+            drift: None,
         }
+    }
+
+    /// Says above all else that photos have changed as a whole, if they have.
+    pub(crate) fn warn_of(&mut self, drift: &Drift) {
+        self.drift = told_of_drift(self.language, drift);
     }
 
     /// Adds an image, in any order. `scale` is the inspector's, the same for all.
@@ -81,6 +92,7 @@ impl InspectionReport {
             title: &self.title,
             model: Some(&self.model),
             body: html! {
+                @if let Some(drift) = &self.drift { (drift.html()) }
                 (self.counts())
                 section.panel.short {
                     h3 { (words.threshold_means) }

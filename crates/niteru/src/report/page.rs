@@ -29,6 +29,7 @@ p { max-width: 52rem; margin: .4rem 0; }
 .facts { color: var(--faint); font-size: .9rem; overflow-wrap: anywhere; }
 .panel { background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.1rem;
          margin: .9rem 0; }
+.warning { border: 2px solid var(--amber); } .warning > h3::before { content: '⚠ '; color: var(--amber); }
 .wide { overflow-x: auto; }
 .badge { display: inline-block; font-weight: 700; border: 2px solid; border-radius: 6px; padding: 0 .55rem;
          white-space: nowrap; }
@@ -82,6 +83,7 @@ summary { cursor: pointer; color: var(--blue); margin-top: .3rem; }
 .plot .grid { stroke: var(--line); } .plot .axis { stroke: var(--faint); }
 .plot .curve { stroke: var(--blue); stroke-width: 2.5; fill: none; }
 .plot .point { fill: var(--red); stroke: var(--panel); stroke-width: 2; }
+.plot.broad { width: 44rem; } .plot .good { fill: var(--blue); } .plot .bad { fill: var(--red); }
 .plot .lead { stroke: var(--ink); stroke-dasharray: 4 3; }
 .group { display: grid; grid-template-columns: minmax(0, 15rem) minmax(0, 1fr); gap: 0 1.4rem; }
 .course { width: 100%; height: 5rem; display: block; border-bottom: 1px solid var(--faint); }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::Niteru;
 
 /// Brushed plates; `scratched` ones have a dark scratch from (40, 40) to (90, 70).
-fn plate(path: &Path, seed: u32, scratched: bool) {
+pub(crate) fn plate(path: &Path, seed: u32, scratched: bool) {
     let (width, height) = (144u32, 112u32);
     let mut state = seed.wrapping_mul(0x9E37_79B9).wrapping_add(12_345);
     let mut noise = || {
@@ -31,7 +31,12 @@ fn plate(path: &Path, seed: u32, scratched: bool) {
 }
 
 /// A folder of plates.
-fn plates(niteru: &Niteru, folder: &str, seeds: std::ops::Range<u32>, scratched: bool) -> PathBuf {
+pub(crate) fn plates(
+    niteru: &Niteru,
+    folder: &str,
+    seeds: std::ops::Range<u32>,
+    scratched: bool,
+) -> PathBuf {
     for seed in seeds {
         plate(
             &niteru.file(format!("{folder}/{seed:03}.png")),
@@ -42,12 +47,12 @@ fn plates(niteru: &Niteru, folder: &str, seeds: std::ops::Range<u32>, scratched:
     niteru.file(folder)
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// A home with the inspector `plates`, trained from 24 good ones with a false-alarm rate of 0.1.
-fn trained() -> Option<Niteru> {
+pub(crate) fn trained() -> Option<Niteru> {
     let niteru = Niteru::with_model()?;
     let good = plates(&niteru, "good", 0..24, false);
     let rate = ["--false-alarm", "0.1"];
@@ -63,7 +68,7 @@ fn trained() -> Option<Niteru> {
 }
 
 /// The lines of a run over some paths.
-fn run(niteru: &Niteru, paths: &Path, more: &[&str]) -> Vec<Value> {
+pub(crate) fn run(niteru: &Niteru, paths: &Path, more: &[&str]) -> Vec<Value> {
     let arguments = ["--json", "inspect", "run", "plates", text(paths)];
     let ran = niteru.run(arguments.iter().chain(more));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -73,7 +78,7 @@ fn run(niteru: &Niteru, paths: &Path, more: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-fn verdicts(lines: &[Value], verdict: &str) -> usize {
+pub(crate) fn verdicts(lines: &[Value], verdict: &str) -> usize {
     lines
         .iter()
         .filter(|line| line["verdict"] == verdict)

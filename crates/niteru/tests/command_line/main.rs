@@ -9,6 +9,8 @@ mod collections;
 mod filters;
 mod index;
 mod inspect;
+mod inspect_runs;
+mod inspect_training;
 mod keeping;
 #[cfg(unix)]
 mod limits;

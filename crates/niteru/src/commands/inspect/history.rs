@@ -62,6 +62,7 @@ pub(super) fn history(context: &Context, args: &InspectHistoryArgs) -> Result<Ou
         verdict: args.verdict.map(Into::into),
         since: args.since,
         until: args.until,
+        after: args.before,
         limit: args.limit.get(),
         ..HistoryQuery::default()
     })?;
@@ -72,7 +73,10 @@ pub(super) fn history(context: &Context, args: &InspectHistoryArgs) -> Result<Ou
         return Ok(Outcome::Done);
     }
     if inspections.is_empty() {
-        context.output.text("nothing was inspected")?;
+        context.output.text(match args.before {
+            Some(id) => format!("nothing was inspected before #{id}"),
+            None => "nothing was inspected".to_owned(),
+        })?;
     }
     for inspection in &inspections {
         let review = inspection
@@ -93,6 +97,15 @@ pub(super) fn history(context: &Context, args: &InspectHistoryArgs) -> Result<Ou
             inspection.version,
             inspection.path.display(),
         ))?;
+    }
+    if let Some(last) = inspections
+        .last()
+        .filter(|_| inspections.len() == args.limit.get())
+    {
+        let id = last.id;
+        context
+            .output
+            .note(format!("there may be more: --before {id}"));
     }
     Ok(Outcome::Done)
 }

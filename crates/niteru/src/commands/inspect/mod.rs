@@ -1,5 +1,6 @@
 //! `niteru inspect`: learn from good parts, judge others, and follow defects to their causes.
 
+mod drift;
 mod eval;
 mod history;
 mod replay;
@@ -29,6 +30,7 @@ pub(super) fn run(context: &Context, command: &InspectCommand) -> Result<Outcome
         InspectCommand::Remove { name, with_history } => {
             history::remove(context, name, *with_history)
         }
+        InspectCommand::Drift(args) => drift::run(context, args),
         InspectCommand::History(args) => history::history(context, args),
         InspectCommand::Replay { id } => replay::run(context, *id),
         InspectCommand::Review {

@@ -1,5 +1,7 @@
 //! `niteru inspect run`.
 
+mod origin;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -7,15 +9,16 @@ use anyhow::{Context as _, Result, bail};
 use niteru_encoder::with_causes;
 use niteru_imaging::{HeatScale, Limits};
 use niteru_inspect::{Inspector, NearestGood, Region, ScoreParts, Verdict};
-use niteru_store::{InspectError, InspectedFile, Metadata, NewInspection, inspect_file};
+use niteru_store::{InspectError, InspectedFile, NewInspection, inspect_file};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{make_folder, open, photos};
-use crate::args::InspectRunArgs;
+use self::origin::Origin;
+use super::{drift, make_folder, open, photos};
+use crate::args::{InspectRunArgs, Language};
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
-use crate::report::inspection::InspectionReport;
+use crate::report::inspection::{InspectionReport, told_of_drift};
 use crate::report::write_whole;
 
 /// Photos that are judged before their decisions are written down and told.
@@ -49,7 +52,8 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
         make_folder(folder)?;
     }
     let scale = inspector.heat_scale()?;
-    let metadata: Metadata = args.field.iter().cloned().collect();
+    let origin = Origin::of(context, args, &files)?;
+    any_skipped |= origin.any_skipped();
     let bar = context.output.steps_bar();
     bar.set_length(files.len() as u64);
     let mut names = Names::default();
@@ -84,10 +88,7 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
         }
         let records: Vec<NewInspection> = done
             .iter()
-            .map(|(path, inspected)| {
-                let operator = args.operator.as_deref();
-                inspected.record(path, operator, encoder.kernels().name(), metadata.clone())
-            })
+            .map(|(path, inspected)| origin.record(path, inspected, encoder.kernels().name()))
             .collect();
         let ids = home.record_inspections(file.inspector.id, &records)?;
         for (id, (path, inspected)) in ids.into_iter().zip(&done) {
@@ -102,7 +103,12 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
         }
     }
     bar.finish_and_clear();
-    if let (Some(report), Some(file)) = (&report, &args.html) {
+    let drift = drift::look_back(&home, &file.inspector, &inspector, drift::LOOK_BACK)?;
+    if let Some(told) = told_of_drift(Language::En, &drift) {
+        context.output.warn(told.sentences.join("\n"));
+    }
+    if let (Some(report), Some(file)) = (&mut report, &args.html) {
+        report.warn_of(&drift);
         report.write(file)?;
         context.output.note(format!("wrote {}", file.display()));
     }

@@ -1,21 +1,28 @@
 //! `niteru inspect train`.
 
+mod told;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use niteru_encoder::Encoder;
 use niteru_imaging::{Limits, Mask, Picture};
-use niteru_inspect::{Known, Quality, TrainOptions, TrainStep, Trained, evaluate, train};
+use niteru_inspect::{
+    Quality, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained, Trust,
+    WithSuspicious, evaluate_bad, train,
+};
 use niteru_learn::Promise;
 use niteru_store::{EncoderIdentity, Home, NewInspector, StoredInspector};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::told::told;
 use super::photos;
-use crate::args::InspectTrainArgs;
-use crate::commands::{Context, count};
+use crate::args::{self, InspectTrainArgs, Language};
+use crate::commands::Context;
 use crate::output::Outcome;
+use crate::report::training::{Training, training, trust};
 
 /// The contract of `--json`.
 #[derive(Serialize)]
@@ -24,15 +31,33 @@ struct Report<'a> {
     version: u32,
     model: &'a str,
     good: usize,
+    trust: TrustTold,
     #[serde(flatten)]
     promise: &'a Promise,
     patches: usize,
     memory_bytes: usize,
     bytes: usize,
-    suspicious: &'a [niteru_inspect::Suspicious],
+    suspicious: &'a [Suspicious],
+    left_out: &'a [Suspicious],
     #[serde(skip_serializing_if = "Option::is_none")]
     bad: Option<&'a Quality>,
-    skipped: &'a [niteru_inspect::Skipped],
+    skipped: &'a [Skipped],
+}
+
+#[derive(Serialize)]
+struct TrustTold {
+    #[serde(flatten)]
+    trust: Trust,
+    /// For people.
+    why: String,
+}
+
+/// An inspector with what was learnt about it.
+struct Made<'e> {
+    trained: Trained<'e>,
+    trust: Trust,
+    quality: Option<Quality>,
+    stored: StoredInspector,
 }
 
 pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome> {
@@ -50,76 +75,89 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
             both.display()
         );
     }
-    let options = TrainOptions {
-        false_alarm: args.false_alarm,
-        tiles: args.tiles.0,
-        area: args.area.as_deref().map(area).transpose()?,
-        align: args.align,
-        seed: args.seed,
-        ..TrainOptions::default()
+    let trained = learn(context, args, &encoder, &good)?;
+    let quality = match bad.is_empty() {
+        true => None,
+        false => Some(
+            evaluate_bad(&trained.inspector, &bad, &Limits::default(), &|| ())
+                .context("the bad photos cannot be judged")?,
+        ),
     };
-    let bar = context.output.images_bar();
-    let on_bar = context.output.on_bar(&bar);
-    let trained = train(&encoder, &good, &options, &|step| {
-        if let TrainStep::Reading { done, total } = step {
-            on_bar(done as u64, Some(total as u64));
-        }
-        ControlFlow::Continue(())
-    });
-    bar.finish_and_clear();
-    let trained = trained?;
-    for skipped in &trained.skipped {
+    let of_bad = quality.iter().flat_map(|quality| &quality.skipped);
+    for skipped in trained.skipped.iter().chain(of_bad) {
         any_skipped = true;
         let path = skipped.path.display();
         context
             .output
             .warn(format!("skipped: {path}: {}", skipped.reason));
     }
-    let quality = match bad.is_empty() {
-        true => None,
-        false => Some(judge_bad(&trained, &bad)?),
-    };
     let bytes = trained.inspector.to_bytes()?;
-    let stored = store(&home, args, &encoder, &trained, (&bytes, quality.as_ref()))?;
-    if context.output.is_json() {
-        context.output.json(&Report {
-            inspector: &stored.name,
-            version: stored.version,
-            model: &stored.model,
-            good: trained.inspector.good().len(),
-            promise: trained.inspector.promise(),
-            patches: trained.patches,
-            memory_bytes: trained.memory_bytes,
-            bytes: bytes.len(),
-            suspicious: &trained.suspicious,
-            bad: quality.as_ref(),
-            skipped: &trained.skipped,
-        })?;
-    } else {
-        context
-            .output
-            .text(told(args, &stored, &trained, quality.as_ref()))?;
+    let made = Made {
+        stored: store(&home, args, &encoder, &trained, (&bytes, quality.as_ref()))?,
+        trust: Trust::of(trained.inspector.good().len(), trained.inspector.promise()),
+        trained,
+        quality,
+    };
+    if let Some(file) = &args.html {
+        write_report(args.report.language(), &made, file)?;
+        context.output.note(format!("wrote {}", file.display()));
+    }
+    match context.output.is_json() {
+        true => context.output.json(&json_of(&made))?,
+        false => context.output.text(told(args, &made))?,
     }
     Ok(Outcome::skipped(any_skipped))
+}
+
+/// Trains, and tells of suspicious photos as soon as they are known.
+fn learn<'e>(
+    context: &Context,
+    args: &InspectTrainArgs,
+    encoder: &'e Encoder,
+    good: &[PathBuf],
+) -> Result<Trained<'e>> {
+    let options = TrainOptions {
+        false_alarm: args.false_alarm,
+        tiles: args.tiles.0,
+        area: args.area.as_deref().map(area).transpose()?,
+        align: args.align,
+        suspicious: args.suspicious.into(),
+        seed: args.seed,
+        ..TrainOptions::default()
+    };
+    let bar = context.output.images_bar();
+    let on_bar = context.output.on_bar(&bar);
+    let trained = train(encoder, good, &options, &|step| {
+        match step {
+            TrainStep::Reading { done, total } => on_bar(done as u64, Some(total as u64)),
+            // The error lists them.
+            TrainStep::Suspicious(_) if options.suspicious == WithSuspicious::Stop => {}
+            TrainStep::Suspicious(found) => bar.suspend(|| warn(context, found)),
+            TrainStep::Learning { .. } => {}
+        }
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    trained.map_err(|error| match error {
+        TrainError::Suspicious { .. } | TrainError::Mixed { .. } => {
+            anyhow::anyhow!("{error} (--suspicious keep learns from all of them)")
+        }
+        error => error.into(),
+    })
+}
+
+fn warn(context: &Context, found: &[Suspicious]) {
+    for Suspicious { path, score } in found {
+        let path = path.display();
+        context.output.warn(format!(
+            "look at this good photo, it looks like none of the others: {path} (score {score:.1})"
+        ));
+    }
 }
 
 fn area(path: &Path) -> Result<Mask> {
     let picture = Picture::open(path, &Limits::default())?;
     Ok(Mask::from_picture(&picture))
-}
-
-/// What the bad photos score; the good ones' scores are those that were held out.
-fn judge_bad(trained: &Trained<'_>, bad: &[PathBuf]) -> Result<Quality> {
-    let known: Vec<Known> = bad
-        .iter()
-        .map(|path| Known {
-            path: path.clone(),
-            good: false,
-            mask: None,
-        })
-        .collect();
-    let quality = evaluate(&trained.inspector, &known, &Limits::default(), &|| ());
-    quality.context("the bad photos cannot be judged")
 }
 
 fn store(
@@ -146,6 +184,7 @@ fn store(
         "patches": trained.patches,
         "memory_bytes": trained.memory_bytes,
         "suspicious": trained.suspicious.len(),
+        "left_out": trained.left_out.len(),
         "bad": quality.map_or(Value::Null, |quality| json!({
             "images": quality.bad,
             "miss": quality.miss,
@@ -164,58 +203,55 @@ fn store(
     Ok(stored)
 }
 
-fn told(
-    args: &InspectTrainArgs,
-    stored: &StoredInspector,
-    trained: &Trained<'_>,
-    quality: Option<&Quality>,
-) -> String {
-    let promise = trained.inspector.promise();
-    let mut text = format!(
-        "{} version {}: learnt from {} with {}; {} patches, {:.1} MB\n{}",
-        stored.name,
-        stored.version,
-        count(trained.inspector.good().len(), "good photo"),
-        stored.model,
-        trained.patches,
-        trained.memory_bytes as f64 / 1e6,
-        promised(promise, args.false_alarm),
-    );
-    if let Some(quality) = quality {
-        let miss = quality.miss;
-        text += &format!(
-            "\nof {}, {:.1} % would be missed (95 % confidence: {:.1} % to {:.1} %)",
-            count(quality.bad, "bad photo"),
-            100.0 * miss.value.unwrap_or(0.0),
-            100.0 * miss.interval.low,
-            100.0 * miss.interval.high,
-        );
-    }
-    for suspicious in &trained.suspicious {
-        let path = suspicious.path.display();
-        text += &format!(
-            "\nlook at this good photo, it is like none of the others: {path} (score {:.1})",
-            suspicious.score
-        );
-    }
-    text
+fn write_report(language: Language, made: &Made<'_>, file: &Path) -> Result<()> {
+    let Made {
+        trained, stored, ..
+    } = made;
+    let of = Training {
+        inspector: &stored.name,
+        version: stored.version,
+        model: &stored.model,
+        trust: made.trust,
+        promise: trained.inspector.promise(),
+        good_scores: trained.inspector.good_scores(),
+        quality: made.quality.as_ref(),
+        suspicious: &trained.suspicious,
+        left_out: &trained.left_out,
+        skipped: &trained.skipped,
+    };
+    training(language, &of, file)
 }
 
-/// What the threshold promises, in a sentence.
-fn promised(promise: &Promise, asked: f64) -> String {
-    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    let (threshold, expected) = (promise.threshold, percent(promise.expected));
-    match promise.kept {
-        true => format!(
-            "threshold {threshold:.3}: on average at most {expected} of good parts are stopped; \
-             with 95 % confidence not more than {}",
-            percent(promise.at_most)
-        ),
-        false => format!(
-            "threshold {threshold:.3}: too few good photos to promise {}; on average up to {expected} of \
-             good parts are stopped. {} more are needed",
-            percent(asked),
-            promise.more_for_average
-        ),
+fn json_of<'m>(made: &'m Made<'_>) -> Report<'m> {
+    let Made {
+        trained, stored, ..
+    } = made;
+    Report {
+        inspector: &stored.name,
+        version: stored.version,
+        model: &stored.model,
+        good: trained.inspector.good().len(),
+        trust: TrustTold {
+            trust: made.trust,
+            why: trust(Language::En, &made.trust),
+        },
+        promise: trained.inspector.promise(),
+        patches: trained.patches,
+        memory_bytes: trained.memory_bytes,
+        bytes: stored.bytes as usize,
+        suspicious: &trained.suspicious,
+        left_out: &trained.left_out,
+        bad: made.quality.as_ref(),
+        skipped: &trained.skipped,
+    }
+}
+
+impl From<args::Suspicious> for WithSuspicious {
+    fn from(asked: args::Suspicious) -> WithSuspicious {
+        match asked {
+            args::Suspicious::Keep => WithSuspicious::Keep,
+            args::Suspicious::LeaveOut => WithSuspicious::LeaveOut,
+            args::Suspicious::Stop => WithSuspicious::Stop,
+        }
     }
 }

@@ -27,7 +27,11 @@ fn down(rate: f64) -> f64 {
 }
 
 /// The line as an inline drawing; `now` is false alarms and misses at the threshold in use.
-pub(super) fn curve(words: &Words, points: &[TradeOff], now: Option<(f64, f64)>) -> Markup {
+pub(in crate::report) fn curve(
+    words: &Words,
+    points: &[TradeOff],
+    now: Option<(f64, f64)>,
+) -> Markup {
     let view = format!("0 0 {WIDTH} {HEIGHT}");
     let (left, right) = (across(0.0), across(1.0));
     let (bottom, top) = (down(0.0), down(1.0));

@@ -46,6 +46,8 @@ fn quality(mistakes: Vec<Judged>) -> Quality {
         pro: None,
         milliseconds_per_image: Some(41.26),
         trade_off: trade_off(&[0.0, 1.0, 2.0, 3.0], &[2.9, 4.0, 5.0, 6.0]),
+        good_scores: vec![0.0, 1.0, 2.0, 3.0],
+        bad_scores: vec![2.9, 4.0, 5.0, 6.0],
         mistakes,
         skipped: vec![Skipped {
             path: EVIL.into(),

@@ -6,7 +6,7 @@ use crate::args::Language;
 use crate::report::marks::percent;
 
 /// The labels of one language.
-pub(super) struct Words {
+pub(in crate::report) struct Words {
     pub(super) figure: &'static str,
     pub(super) value: &'static str,
     pub(super) interval: &'static str,
@@ -16,7 +16,7 @@ pub(super) struct Words {
     pub(super) figures: [[&'static str; 2]; 8],
     pub(super) per_image: &'static str,
     pub(super) trade_off: &'static str,
-    pub(super) trade_off_help: &'static str,
+    pub(in crate::report) trade_off_help: &'static str,
     pub(super) no_trade_off: &'static str,
     pub(super) false_alarms: &'static str,
     pub(super) misses: &'static str,
@@ -143,7 +143,7 @@ const JAPANESE: Words = Words {
     skipped: "使用できなかったファイル",
 };
 
-pub(super) fn words(language: Language) -> &'static Words {
+pub(in crate::report) fn words(language: Language) -> &'static Words {
     match language {
         Language::En => &ENGLISH,
         Language::Ja => &JAPANESE,

@@ -5,9 +5,10 @@ use niteru_inspect::{
     Difference, GoodPlace, Group, Inspection, NearestGood, Region, ScoreParts, Verdict,
 };
 use niteru_learn::Promise;
+use niteru_store::{Direction, Drift};
 
-use super::InspectionReport;
 use super::words;
+use super::{InspectionReport, told_of_drift};
 use crate::args::Language;
 use crate::report::page::tests::{LANGUAGES, assert_sound, read};
 
@@ -200,4 +201,46 @@ fn how_usual_a_score_is() {
         let told = words::p_value(Language::En, p, 40);
         assert!(told.starts_with(part), "{told}");
     }
+}
+
+fn drift(direction: Direction, superiority: f64) -> Drift {
+    Drift {
+        inspector: "tile".into(),
+        version: 3,
+        decisions: 50,
+        superiority: Some(superiority),
+        p_value: Some(1e-9),
+        drift: Some(direction != Direction::None),
+        direction,
+        needed: 0,
+    }
+}
+
+#[test]
+fn photos_that_changed_as_a_whole_come_first() {
+    // direction, superiority, and a part of what is told in each language
+    let table = [
+        (Direction::Up, 0.934, ["93 of 100", "93 回は"]),
+        (Direction::Down, 0.04, ["Defects may pass", "4 回だけ"]),
+    ];
+    for (direction, superiority, parts) in table {
+        let drift = drift(direction, superiority);
+        for (language, part) in LANGUAGES.into_iter().zip(parts) {
+            let told = told_of_drift(language, &drift).unwrap();
+            let told = told.sentences.join(" ");
+            assert!(told.contains(part) && told.contains("50"), "{told}");
+            let mut report = InspectionReport::new(language, "tile", Some(3), "m", &PROMISE);
+            report.warn_of(&drift);
+            let page = read(|file| report.write(file));
+            assert_sound(&page);
+            let (warning, counts) = (page.find(part), page.find("class=\"counts\""));
+            assert!(warning.is_some() && warning < counts, "{language:?}");
+        }
+    }
+    let none = drift(Direction::None, 0.6);
+    assert!(
+        LANGUAGES
+            .iter()
+            .all(|&language| told_of_drift(language, &none).is_none())
+    );
 }

@@ -179,7 +179,7 @@ pub(super) fn images(language: Language, count: usize) -> String {
 }
 
 /// What the threshold holds for good parts.
-pub(super) fn promise(language: Language, promise: &Promise) -> String {
+pub(in crate::report) fn promise(language: Language, promise: &Promise) -> String {
     let (images, average) = (promise.images, percent_at_most(promise.expected));
     let most = percent_at_most(promise.at_most);
     match (language, promise.kept) {
@@ -188,8 +188,12 @@ pub(super) fn promise(language: Language, promise: &Promise) -> String {
              with the confidence asked for, the share is not above {most}."
         ),
         (Language::En, false) => format!(
-            "Not kept yet: {images} good photos are too few for the false-alarm rate that was asked for. \
+            "Not kept yet: {} too few for the false-alarm rate that was asked for. \
              Up to {average} of good parts are stopped on average. {}",
+            match images {
+                1 => "1 good photo is".to_owned(),
+                _ => format!("{images} good photos are"),
+            },
             more_needed(language, promise.more_for_average)
         ),
         (Language::Ja, true) => format!(

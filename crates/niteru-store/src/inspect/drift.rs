@@ -1,0 +1,155 @@
+//! Whether recent decisions of an inspector still lie where its good pictures did.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use niteru_learn::shift;
+use rusqlite::{OptionalExtension, Transaction};
+use serde::Serialize;
+
+use crate::collection::sql_id;
+use crate::error::Failure;
+use crate::inspect::inspectors::no_inspector;
+use crate::{Home, StoreError, paths};
+
+/// Fewer decisions than this say nothing.
+pub const LEAST_DECISIONS: usize = 20;
+
+/// A shift is believed when it is chance at most so often.
+const MOST_CHANCE: f64 = 0.001;
+
+/// Scores have risen when a recent one is above a good one so often. NG among good parts does not reach it:
+/// where they are a fifth of all, that is 0.6.
+const RISEN: f64 = 0.8;
+
+/// Scores have fallen when a recent one is above a good one at most so often. Far from 0.5, as good pictures
+/// lie a little lower than those that were held out: the memory that judges them holds more of them
+/// (docs/inspection.md has the figures).
+const FALLEN: f64 = 0.1;
+
+/// What is asked about drift.
+#[derive(Debug, Clone, Copy)]
+pub struct DriftQuery<'a> {
+    /// The id of a version of an inspector.
+    pub inspector: u64,
+    /// The scores that its good pictures had when they were held out.
+    pub good_scores: &'a [f64],
+    /// The files of its good pictures: decisions on what was learnt are left out, as it is known too well.
+    pub learnt: &'a [&'a Path],
+    /// Most decisions, the newest.
+    pub last: usize,
+}
+
+/// Where recent scores have gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Pictures look less like the good ones.
+    Up,
+    /// Pictures look more like the good ones than good ones do.
+    Down,
+    /// Nowhere that matters.
+    None,
+}
+
+/// Recent decisions beside the good pictures that the threshold was made with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Drift {
+    /// Name of the inspector.
+    pub inspector: String,
+    /// Its version.
+    pub version: u32,
+    /// Decisions that were looked at: the newest of each image, whatever the verdict.
+    pub decisions: usize,
+    /// The probability that a recent score is above one of a good picture, 0…1; `None` with too few
+    /// decisions, or good scores.
+    pub superiority: Option<f64>,
+    /// The probability of such a superiority when nothing has changed.
+    pub p_value: Option<f64>,
+    /// Whether scores have shifted as a whole; `None` as above.
+    pub drift: Option<bool>,
+    /// Where they have gone, if they have.
+    pub direction: Direction,
+    /// How many more decisions it takes until something can be said.
+    pub needed: usize,
+}
+
+impl Home {
+    /// Compares the newest decisions of a version of an inspector with its good pictures, by the rank-sum
+    /// test ([`niteru_learn::shift`]): a drift is a shift that is large and not chance, so a few NG are
+    /// none. Decisions of any verdict count, each image once.
+    ///
+    /// # Errors
+    /// [`StoreError::NoInspector`], and those of the database.
+    pub fn drift(&self, query: &DriftQuery<'_>) -> Result<Drift, StoreError> {
+        let learnt: HashSet<&Path> = query.learnt.iter().copied().collect();
+        self.read(|tx| {
+            let id = sql_id(query.inspector);
+            let sql = "SELECT name, version FROM inspectors WHERE id = ?";
+            let named = tx.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?)));
+            let Some((inspector, version)) = named.optional()? else {
+                return Err(no_inspector(tx, &format!("#{}", query.inspector))?);
+            };
+            let recent = recent_scores(tx, id, query.last, &learnt)?;
+            let told = Drift {
+                inspector,
+                version,
+                decisions: recent.len(),
+                superiority: None,
+                p_value: None,
+                drift: None,
+                direction: Direction::None,
+                needed: LEAST_DECISIONS.saturating_sub(recent.len()),
+            };
+            Ok(told.judged(query.good_scores, &recent))
+        })
+    }
+}
+
+impl Drift {
+    fn judged(self, good: &[f64], recent: &[f64]) -> Self {
+        let shift = match self.needed {
+            0 => shift(good, recent),
+            _ => None,
+        };
+        let Some(shift) = shift else { return self };
+        let direction = match shift.superiority {
+            _ if shift.p_value > MOST_CHANCE => Direction::None,
+            RISEN.. => Direction::Up,
+            ..=FALLEN => Direction::Down,
+            _ => Direction::None,
+        };
+        Self {
+            superiority: Some(shift.superiority),
+            p_value: Some(shift.p_value),
+            drift: Some(direction != Direction::None),
+            direction,
+            ..self
+        }
+    }
+}
+
+/// The newest score of each image, of the last ones that were judged.
+fn recent_scores(
+    tx: &Transaction<'_>,
+    inspector: i64,
+    last: usize,
+    learnt: &HashSet<&Path>,
+) -> Result<Vec<f64>, Failure> {
+    // The index gives them in order; no more are read than are needed.
+    let sql = "SELECT sha256, path, score FROM inspections WHERE inspector = ?
+               ORDER BY time DESC, id DESC";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query([inspector])?;
+    let mut seen: HashSet<[u8; 32]> = HashSet::new();
+    let mut scores = Vec::new();
+    while scores.len() < last
+        && let Some(row) = rows.next()?
+    {
+        let path: PathBuf = paths::from_bytes(row.get(1)?);
+        if !learnt.contains(path.as_path()) && seen.insert(row.get(0)?) {
+            scores.push(row.get(2)?);
+        }
+    }
+    Ok(scores)
+}

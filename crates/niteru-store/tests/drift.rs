@@ -1,0 +1,174 @@
+//! Whether recent decisions have left the good scores: what warns, what does not, and what counts.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::path::Path;
+
+use niteru_store::{
+    Direction, Drift, DriftQuery, LEAST_DECISIONS, NewInspection, StoreError, Verdict,
+};
+use support::Random;
+use support::inspecting::{HOUR, Line, MONDAY, inspection};
+
+/// About normally distributed, with deviation 1.
+fn normal(random: &mut Random) -> f64 {
+    let even = |random: &mut Random| random.below(1_000_001) as f64 / 1e6;
+    (0..12).map(|_| even(random)).sum::<f64>() - 6.0
+}
+
+fn normals(seed: u64, count: usize) -> Vec<f64> {
+    let mut random = Random::new(seed);
+    (0..count).map(|_| normal(&mut random)).collect()
+}
+
+/// Decisions with these scores, one an hour.
+fn decisions(name: &str, verdict: Verdict, scores: &[f64]) -> Vec<NewInspection> {
+    let one = |(at, &score): (usize, &f64)| NewInspection {
+        score,
+        time: Some(MONDAY + at as i64 * HOUR),
+        ..inspection(&format!("{name}-{at}.jpg"), verdict)
+    };
+    scores.iter().enumerate().map(one).collect()
+}
+
+fn drift_of(line: &Line, good: &[f64], learnt: &[&Path], last: usize) -> Drift {
+    let query = DriftQuery {
+        inspector: line.inspector.id,
+        good_scores: good,
+        learnt,
+        last,
+    };
+    line.home.drift(&query).unwrap()
+}
+
+/// What is told of these scores beside 60 good ones.
+fn told(scores: &[f64]) -> Drift {
+    let line = Line::new();
+    line.record(&decisions("a", Verdict::Ok, scores));
+    drift_of(&line, &normals(1, 60), &[], 50)
+}
+
+#[test]
+fn a_shift_of_the_whole_is_told_and_a_few_bad_ones_are_not() {
+    let good = normals(2, 50);
+    let moved = |by: f64| -> Vec<f64> { good.iter().map(|score| score + by).collect() };
+    // The first `bad` of 50 are far above.
+    let mixed = |bad: usize| -> Vec<f64> {
+        let scores = good.iter().enumerate();
+        scores
+            .map(|(at, score)| if at < bad { score + 40.0 } else { *score })
+            .collect()
+    };
+    let table = [
+        ("as they were", good.clone(), Direction::None),
+        ("a little up", moved(0.5), Direction::None),
+        ("up", moved(2.0), Direction::Up),
+        ("a little down", moved(-1.0), Direction::None),
+        ("down", moved(-3.0), Direction::Down),
+        ("20 % NG", mixed(10), Direction::None),
+        ("40 % NG", mixed(20), Direction::None),
+        ("80 % NG", mixed(40), Direction::Up),
+    ];
+    let mut wrong = Vec::new();
+    for (what, scores, direction) in table {
+        let drift = told(&scores);
+        let any = direction != Direction::None;
+        if drift.direction != direction || drift.drift != Some(any) || drift.decisions != 50 {
+            wrong.push(format!("{what}: {drift:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn too_little_says_nothing() {
+    for count in [0, 1, LEAST_DECISIONS - 1] {
+        let drift = told(&vec![40.0; count]);
+        assert_eq!(
+            (drift.drift, drift.superiority, drift.p_value),
+            (None, None, None)
+        );
+        assert_eq!(
+            (drift.decisions, drift.needed),
+            (count, LEAST_DECISIONS - count)
+        );
+    }
+    let enough = told(&vec![40.0; LEAST_DECISIONS]);
+    assert_eq!((enough.drift, enough.needed), (Some(true), 0));
+    let line = Line::new();
+    line.record(&decisions("a", Verdict::Ok, &[1.0; 30]));
+    let baseless = drift_of(&line, &[], &[], 50);
+    assert_eq!((baseless.drift, baseless.needed), (None, 0));
+    // Two good scores cannot tell chance from drift, however far off the others are.
+    let few = drift_of(&line, &[0.0; 2], &[], 50);
+    assert_eq!(few.drift, Some(false), "{few:?}");
+}
+
+#[test]
+fn the_newest_of_each_image_count_whatever_the_verdict() {
+    let line = Line::new();
+    // 30 old ones that are far off, then 50 as usual: half of them judged twice.
+    line.record(&decisions("old", Verdict::Ng, &[40.0; 30]));
+    let later = |mut inspection: NewInspection| {
+        inspection.time = inspection.time.map(|time| time + 1000 * HOUR);
+        inspection
+    };
+    let usual: Vec<NewInspection> = decisions("new", Verdict::Ok, &normals(3, 50))
+        .into_iter()
+        .map(later)
+        .collect();
+    line.record(&usual[..25]);
+    line.record(&usual);
+    let good = normals(1, 60);
+    let drift = drift_of(&line, &good, &[], 50);
+    assert_eq!(
+        (drift.decisions, drift.drift),
+        (50, Some(false)),
+        "{drift:?}"
+    );
+    let all = drift_of(&line, &good, &[], 1000);
+    assert_eq!(all.decisions, 80);
+
+    let unlike = decisions("other", Verdict::Unlike, &[90.0; 50]);
+    line.record(&unlike.into_iter().map(later).map(later).collect::<Vec<_>>());
+    let drift = drift_of(&line, &good, &[], 50);
+    assert_eq!(drift.direction, Direction::Up, "{drift:?}");
+}
+
+#[test]
+fn what_was_learnt_does_not_count() {
+    let line = Line::new();
+    let known = decisions("good", Verdict::Ok, &[-9.0; 40]);
+    line.record(&known);
+    let good = normals(1, 60);
+    assert_eq!(
+        drift_of(&line, &good, &[], 50).direction,
+        Direction::Down,
+        "scores of what was learnt are lower than those of anything else"
+    );
+    let learnt: Vec<&Path> = known.iter().map(|one| one.path.as_path()).collect();
+    let drift = drift_of(&line, &good, &learnt, 50);
+    assert_eq!((drift.decisions, drift.drift), (0, None), "{drift:?}");
+}
+
+#[test]
+fn other_inspectors_do_not_count() {
+    let line = Line::new();
+    let second = support::inspecting::train(&line.home, "bolt");
+    line.record(&decisions("a", Verdict::Ng, &[40.0; 30]));
+    let query = DriftQuery {
+        inspector: second.id,
+        good_scores: &normals(1, 60),
+        learnt: &[],
+        last: 50,
+    };
+    let drift = line.home.drift(&query).unwrap();
+    assert_eq!((drift.version, drift.decisions), (2, 0));
+    let nobody = DriftQuery {
+        inspector: 99,
+        ..query
+    };
+    let error = line.home.drift(&nobody).unwrap_err();
+    assert!(matches!(error, StoreError::NoInspector { .. }), "{error}");
+}

@@ -1,0 +1,74 @@
+//! `niteru inspect drift`, and the warning at the end of a run.
+
+use std::path::Path;
+
+use anyhow::Result;
+use niteru_inspect::Inspector;
+use niteru_store::{Drift, DriftQuery, Home, LEAST_DECISIONS, StoredInspector};
+
+use super::open;
+use crate::args::{InspectDriftArgs, Language};
+use crate::commands::{Context, count};
+use crate::output::Outcome;
+use crate::report::inspection::told_of_drift;
+
+/// Photos that a run looks back at.
+pub(super) const LOOK_BACK: usize = 50;
+
+pub(super) fn run(context: &Context, args: &InspectDriftArgs) -> Result<Outcome> {
+    let home = context.home()?;
+    let (file, encoder) = open(context, &home, (&args.name, args.version), None)?;
+    let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
+    let drift = look_back(&home, &file.inspector, &inspector, args.last)?;
+    if context.output.is_json() {
+        context.output.json(&drift)?;
+    } else {
+        context.output.text(told(&drift))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Whether the last photos that an inspector judged still score as its good ones do.
+pub(super) fn look_back(
+    home: &Home,
+    stored: &StoredInspector,
+    inspector: &Inspector<'_>,
+    last: usize,
+) -> Result<Drift> {
+    let good = inspector.good();
+    let learnt: Vec<&Path> = good.iter().map(|good| good.path.as_path()).collect();
+    Ok(home.drift(&DriftQuery {
+        inspector: stored.id,
+        // The only good photo was never held out.
+        good_scores: match good.len() {
+            ..=1 => &[],
+            _ => inspector.good_scores(),
+        },
+        learnt: &learnt,
+        last,
+    })?)
+}
+
+fn told(drift: &Drift) -> String {
+    let name = format!("{} version {}", drift.inspector, drift.version);
+    if let Some(told) = told_of_drift(Language::En, drift) {
+        return format!("{name}: {}", told.sentences.join("\n"));
+    }
+    match (drift.superiority, drift.p_value) {
+        (Some(superiority), Some(p)) => format!(
+            "{name}: the last {} score as good ones do: {:.0} of 100 comparisons have the new one higher, \
+             50 are usual (p {p:.2})",
+            count(drift.decisions, "photo"),
+            100.0 * superiority,
+        ),
+        _ if drift.needed == 0 => format!(
+            "{name}: it was trained from one good photo, which gives nothing to compare with; \
+             train with more"
+        ),
+        _ => format!(
+            "{name}: {} judged that it was not trained with; {LEAST_DECISIONS} are needed, {} more",
+            count(drift.decisions, "photo"),
+            drift.needed
+        ),
+    }
+}

@@ -1,0 +1,72 @@
+//! What a training says to people.
+
+use niteru_learn::Promise;
+
+use super::Made;
+use crate::args::{InspectTrainArgs, Language};
+use crate::commands::count;
+use crate::report::training::{trust, trust_level};
+
+pub(super) fn told(args: &InspectTrainArgs, made: &Made<'_>) -> String {
+    let Made {
+        trained,
+        stored,
+        quality,
+        ..
+    } = made;
+    let good = trained.inspector.good().len();
+    let mut text = format!(
+        "{} version {}: learnt from {} with {}; {} patches, {:.1} MB\n{}\nhow far to trust the threshold: {}. {}",
+        stored.name,
+        stored.version,
+        count(good, "good photo"),
+        stored.model,
+        trained.patches,
+        trained.memory_bytes as f64 / 1e6,
+        promised(trained.inspector.promise(), args.false_alarm),
+        trust_level(Language::En, made.trust.level),
+        trust(Language::En, &made.trust),
+    );
+    if let Some(quality) = quality {
+        let miss = quality.miss;
+        text += &format!(
+            "\nof {}, {:.1} % would be missed (95 % confidence: {:.1} % to {:.1} %)",
+            count(quality.bad, "bad photo"),
+            100.0 * miss.value.unwrap_or(0.0),
+            100.0 * miss.interval.low,
+            100.0 * miss.interval.high,
+        );
+    }
+    // Which, was said when they were found.
+    if !trained.left_out.is_empty() {
+        let left_out = count(trained.left_out.len(), "photo");
+        text += &format!("\nleft out, as like none of the others: {left_out}, named above");
+    }
+    if !trained.suspicious.is_empty() {
+        let suspicious = count(trained.suspicious.len(), "good photo");
+        text += &format!(
+            "\nlike none of the others, but learnt from: {suspicious}, named above; where one is bad, its like \
+             will pass: take it away and train again"
+        );
+    }
+    text
+}
+
+/// What the threshold promises, in a sentence.
+fn promised(promise: &Promise, asked: f64) -> String {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let (threshold, expected) = (promise.threshold, percent(promise.expected));
+    match promise.kept {
+        true => format!(
+            "threshold {threshold:.3}: on average at most {expected} of good parts are stopped; \
+             with 95 % confidence not more than {}",
+            percent(promise.at_most)
+        ),
+        false => format!(
+            "threshold {threshold:.3}: too few good photos to promise {}; on average up to {expected} of \
+             good parts are stopped. {} more are needed",
+            percent(asked),
+            promise.more_for_average
+        ),
+    }
+}

@@ -1,0 +1,185 @@
+//! The report on a training: how far to trust the inspector, what it promises, and what it would miss.
+
+mod scores;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::path::Path;
+
+use anyhow::Result;
+use maud::{Markup, html};
+use niteru_inspect::{Judged, Quality, Skipped, Suspicious, Trust};
+use niteru_learn::Promise;
+
+use self::words::Words;
+pub(crate) use self::words::{trust, trust_level};
+use super::evaluation::{self, curve};
+use super::inspection;
+use super::marks::{Jpeg, badge, file_name, percent, shot};
+use super::page::Page;
+use crate::args::Language;
+
+/// Pictures of a kind that are shown at most.
+const MOST_PICTURES: usize = 24;
+
+/// Longest side of a picture, in pixels.
+const PICTURE: u32 = 320;
+
+/// What came out of a training.
+pub(crate) struct Training<'t> {
+    pub(crate) inspector: &'t str,
+    pub(crate) version: u32,
+    pub(crate) model: &'t str,
+    pub(crate) trust: Trust,
+    pub(crate) promise: &'t Promise,
+    /// Of good photos that were held out; of one photo alone, of its variants.
+    pub(crate) good_scores: &'t [f64],
+    /// Of bad photos, if there were any.
+    pub(crate) quality: Option<&'t Quality>,
+    pub(crate) suspicious: &'t [Suspicious],
+    pub(crate) left_out: &'t [Suspicious],
+    pub(crate) skipped: &'t [Skipped],
+}
+
+/// Writes the report. Suspicious and missed photos are read; of one that cannot be, it says so.
+pub(crate) fn training(language: Language, of: &Training<'_>, file: &Path) -> Result<()> {
+    let words = words::words(language);
+    let bad_skipped = of.quality.map_or(&[][..], |quality| &quality.skipped);
+    let page = Page {
+        language,
+        title: &words::title(language, of.inspector, of.version),
+        model: Some(of.model),
+        body: html! {
+            (trust_panel(language, words, of))
+            (suspicious(language, words, (words.suspicious, words.suspicious_help), of.suspicious))
+            (suspicious(language, words, (words.left_out, words.left_out_help), of.left_out))
+            h2 { (words.scores) }
+            (score_panel(language, words, of))
+            @if let Some(quality) = of.quality { (bad_photos(language, words, of, quality)) }
+            @else { p { (words.no_bad) } }
+            (skipped(words, of.skipped.iter().chain(bad_skipped)))
+        },
+    };
+    page.write(file)
+}
+
+fn trust_panel(language: Language, words: &Words, of: &Training<'_>) -> Markup {
+    html! {
+        section.panel.short {
+            h3 { (words.trust) ": " (trust_level(language, of.trust.level)) }
+            p { (trust(language, &of.trust)) }
+            h3 { (words.promise) }
+            p { (inspection::promise(language, of.promise)) }
+        }
+    }
+}
+
+fn score_panel(language: Language, words: &Words, of: &Training<'_>) -> Markup {
+    let bad = of.quality.map_or(&[][..], |quality| &quality.bad_scores);
+    let help = match of.trust.photos {
+        ..=1 => words.scores_of_one,
+        _ => words.scores_help,
+    };
+    html! {
+        p { (help) }
+        div.panel.short.fit {
+            (scores::distribution(language, words, (of.good_scores, bad), of.promise.threshold))
+        }
+    }
+}
+
+/// Pictures that look like none of the others; nothing where there are none.
+fn suspicious(
+    language: Language,
+    words: &Words,
+    (heading, help): (&str, &str),
+    found: &[Suspicious],
+) -> Markup {
+    if found.is_empty() {
+        return html! {};
+    }
+    let shown = &found[..found.len().min(MOST_PICTURES)];
+    html! {
+        h2 { (heading) }
+        p { (help) }
+        div.panel {
+            div.shots.small {
+                @for one in shown {
+                    (photo(words, &one.path, &html! { (words::score(language, one.score)) }))
+                }
+            }
+            (more(language, found.len() - shown.len()))
+        }
+    }
+}
+
+fn photo(words: &Words, path: &Path, told: &Markup) -> Markup {
+    let picture = Jpeg::open(path, PICTURE);
+    let told = html! { (told) br; span { (path.to_string_lossy()) } };
+    shot(picture.as_ref(), words.absent, &file_name(path), &told)
+}
+
+fn more(language: Language, count: usize) -> Markup {
+    html! { @if count > 0 { p.facts { (words::more(language, count)) } } }
+}
+
+fn bad_photos(language: Language, words: &Words, of: &Training<'_>, quality: &Quality) -> Markup {
+    let missed: Vec<&Judged> = quality.mistakes.iter().filter(|one| !one.good).collect();
+    let shown = &missed[..missed.len().min(MOST_PICTURES)];
+    html! {
+        h2 { (words.bad) }
+        p { (words::missed(language, missed.len(), quality.bad)) }
+        @if let Some(share) = quality.miss.value {
+            p.facts { (words::miss_rate(language, share, quality.miss.interval)) }
+        }
+        @if !shown.is_empty() {
+            div.panel {
+                div.shots.small {
+                    @for judged in shown {
+                        (photo(words, &judged.path, &html! {
+                            (badge(language, judged.verdict)) br; (words::score(language, judged.score))
+                        }))
+                    }
+                }
+                (more(language, missed.len() - shown.len()))
+            }
+        }
+        h2 { (words.trade_off) }
+        (trade_off(language, words, of, quality))
+    }
+}
+
+fn trade_off(language: Language, words: &Words, of: &Training<'_>, quality: &Quality) -> Markup {
+    if quality.trade_off.is_empty() {
+        return html! { p { (words.no_trade_off) } };
+    }
+    let labels = evaluation::words(language);
+    let threshold = of.promise.threshold;
+    let above = quality
+        .good_scores
+        .iter()
+        .filter(|score| **score > threshold);
+    let false_alarm = above.count() as f64 / quality.good_scores.len().max(1) as f64;
+    let now = quality.miss.value.map(|miss| (false_alarm, miss));
+    html! {
+        p { (labels.trade_off_help) }
+        div.panel.short.fit { (curve::curve(labels, &quality.trade_off, now)) }
+        @if let Some((_, miss)) = now {
+            p { (words::at_threshold(language, threshold, &percent(false_alarm), &percent(miss))) }
+        }
+        p.facts { (words.trade_off_basis) }
+    }
+}
+
+fn skipped<'s>(words: &Words, skipped: impl Iterator<Item = &'s Skipped>) -> Markup {
+    let mut skipped = skipped.peekable();
+    html! {
+        @if skipped.peek().is_some() {
+            h2 { (words.skipped) }
+            ul.found {
+                @for one in skipped { li { (one.path.to_string_lossy()) ": " (one.reason) } }
+            }
+        }
+    }
+}
