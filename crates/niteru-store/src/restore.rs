@@ -15,8 +15,8 @@ use crate::backup::{
 use crate::home::{DATABASE, lock};
 
 /// Longest manifest, in bytes, and most files, before any is read.
-const MANIFEST_BYTES: u64 = 16 << 20;
-const FILES: usize = 100_000;
+const MANIFEST_BYTES: u64 = 256 << 20;
+const FILES: usize = 1_000_000;
 
 /// Folders that stay when a home is replaced, where the backup does not bring its own.
 const KEPT: [&str; 2] = [MODELS, "samples"];

@@ -10,7 +10,9 @@ mod inspectors;
 mod record;
 mod review;
 mod run;
+mod told;
 mod trace;
+mod training;
 mod verdict;
 
 pub use history::{HistoryQuery, Inspection};
@@ -18,10 +20,12 @@ pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspec
 pub use niteru_inspect::Verdict;
 pub use record::NewInspection;
 pub use review::{Review, ReviewedImage};
-pub use run::{InspectError, InspectedFile, inspect_file, replay};
+pub use run::{InspectError, InspectedFile, inspect_bytes, inspect_file, replay};
+pub use told::ToldInspection;
 pub use trace::{
     Cause, DefectGroup, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage,
 };
+pub use training::{TrainReport, Training, TrainingError};
 pub use verdict::ReviewVerdict;
 
 pub(crate) use check::check_inspections;

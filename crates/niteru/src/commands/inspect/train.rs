@@ -1,55 +1,25 @@
 //! `niteru inspect train`.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
-use niteru_encoder::Encoder;
+use anyhow::Result;
 use niteru_imaging::{Limits, Mask, Picture};
-use niteru_inspect::{Known, Quality, TrainOptions, TrainStep, Trained, evaluate, train};
+use niteru_inspect::{TrainOptions, TrainStep};
 use niteru_learn::Promise;
-use niteru_store::{EncoderIdentity, Home, NewInspector, StoredInspector};
-use serde::Serialize;
-use serde_json::{Value, json};
+use niteru_store::{TrainReport, Training};
 
 use super::photos;
 use crate::args::InspectTrainArgs;
 use crate::commands::{Context, count};
 use crate::output::Outcome;
 
-/// The contract of `--json`.
-#[derive(Serialize)]
-struct Report<'a> {
-    inspector: &'a str,
-    version: u32,
-    model: &'a str,
-    good: usize,
-    #[serde(flatten)]
-    promise: &'a Promise,
-    patches: usize,
-    memory_bytes: usize,
-    bytes: usize,
-    suspicious: &'a [niteru_inspect::Suspicious],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bad: Option<&'a Quality>,
-    skipped: &'a [niteru_inspect::Skipped],
-}
-
 pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome> {
     let home = context.home()?;
     let encoder = context.encoder(None, &args.model)?;
-    let (mut good, mut any_skipped) = photos(context, &args.good);
-    let (mut bad, bad_skipped) = photos(context, &args.bad);
+    let (good, mut any_skipped) = photos(context, &args.good);
+    let (bad, bad_skipped) = photos(context, &args.bad);
     any_skipped |= bad_skipped;
-    if args.with_reviews {
-        home.apply_reviews(&args.name, &mut good, &mut bad)?;
-    }
-    if let Some(both) = good.iter().find(|path| bad.contains(path)) {
-        bail!(
-            "{} is among the good photos and among the bad ones; --good must not be a folder around --bad",
-            both.display()
-        );
-    }
     let options = TrainOptions {
         false_alarm: args.false_alarm,
         tiles: args.tiles.0,
@@ -57,47 +27,34 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
         seed: args.seed,
         ..TrainOptions::default()
     };
+    let training = Training {
+        name: args.name.clone(),
+        good,
+        bad,
+        with_reviews: args.with_reviews,
+        options,
+    };
     let bar = context.output.images_bar();
     let on_bar = context.output.on_bar(&bar);
-    let trained = train(&encoder, &good, &options, &|step| {
+    let report = home.train_inspector(&encoder, &training, &|step| {
         if let TrainStep::Reading { done, total } = step {
             on_bar(done as u64, Some(total as u64));
         }
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
-    let trained = trained?;
-    for skipped in &trained.skipped {
+    let report = report?;
+    for skipped in &report.skipped {
         any_skipped = true;
         let path = skipped.path.display();
         context
             .output
             .warn(format!("skipped: {path}: {}", skipped.reason));
     }
-    let quality = match bad.is_empty() {
-        true => None,
-        false => Some(judge_bad(&trained, &bad)?),
-    };
-    let bytes = trained.inspector.to_bytes()?;
-    let stored = store(&home, args, &encoder, &trained, (&bytes, quality.as_ref()))?;
     if context.output.is_json() {
-        context.output.json(&Report {
-            inspector: &stored.name,
-            version: stored.version,
-            model: &stored.model,
-            good: trained.inspector.good().len(),
-            promise: trained.inspector.promise(),
-            patches: trained.patches,
-            memory_bytes: trained.memory_bytes,
-            bytes: bytes.len(),
-            suspicious: &trained.suspicious,
-            bad: quality.as_ref(),
-            skipped: &trained.skipped,
-        })?;
+        context.output.json(&report)?;
     } else {
-        context
-            .output
-            .text(told(args, &stored, &trained, quality.as_ref()))?;
+        context.output.text(told(args, &report))?;
     }
     Ok(Outcome::skipped(any_skipped))
 }
@@ -107,79 +64,18 @@ fn area(path: &Path) -> Result<Mask> {
     Ok(Mask::from_picture(&picture))
 }
 
-/// What the bad photos score; the good ones' scores are those that were held out.
-fn judge_bad(trained: &Trained<'_>, bad: &[PathBuf]) -> Result<Quality> {
-    let known: Vec<Known> = bad
-        .iter()
-        .map(|path| Known {
-            path: path.clone(),
-            good: false,
-            mask: None,
-        })
-        .collect();
-    let quality = evaluate(&trained.inspector, &known, &Limits::default(), &|| ());
-    quality.context("the bad photos cannot be judged")
-}
-
-fn store(
-    home: &Home,
-    args: &InspectTrainArgs,
-    encoder: &Encoder,
-    trained: &Trained<'_>,
-    (bytes, quality): (&[u8], Option<&Quality>),
-) -> Result<StoredInspector> {
-    let own = EncoderIdentity::from(encoder);
-    let settings = json!({
-        "precision": own.precision,
-        "exact_decode": own.exact_decode,
-        "framing": own.framing,
-        "false_alarm": args.false_alarm,
-        "tiles": args.tiles.0,
-        "area": args.area.is_some(),
-        "seed": args.seed,
-    });
-    let summary = json!({
-        "good": trained.inspector.good().len(),
-        "promise": trained.inspector.promise(),
-        "patches": trained.patches,
-        "memory_bytes": trained.memory_bytes,
-        "suspicious": trained.suspicious.len(),
-        "bad": quality.map_or(Value::Null, |quality| json!({
-            "images": quality.bad,
-            "miss": quality.miss,
-        })),
-    });
-    let stored = home.save_inspector(
-        &args.name,
-        &NewInspector {
-            model: &own.model,
-            fingerprint: &own.fingerprint,
-            settings: &settings,
-            summary: &summary,
-            bytes,
-        },
-    )?;
-    Ok(stored)
-}
-
-fn told(
-    args: &InspectTrainArgs,
-    stored: &StoredInspector,
-    trained: &Trained<'_>,
-    quality: Option<&Quality>,
-) -> String {
-    let promise = trained.inspector.promise();
+fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
     let mut text = format!(
         "{} version {}: learnt from {} with {}; {} patches, {:.1} MB\n{}",
-        stored.name,
-        stored.version,
-        count(trained.inspector.good().len(), "good photo"),
-        stored.model,
-        trained.patches,
-        trained.memory_bytes as f64 / 1e6,
-        promised(promise, args.false_alarm),
+        report.inspector,
+        report.version,
+        count(report.good, "good photo"),
+        report.model,
+        report.patches,
+        report.memory_bytes as f64 / 1e6,
+        promised(&report.promise, args.false_alarm),
     );
-    if let Some(quality) = quality {
+    if let Some(quality) = &report.bad {
         let miss = quality.miss;
         text += &format!(
             "\nof {}, {:.1} % would be missed (95 % confidence: {:.1} % to {:.1} %)",
@@ -189,7 +85,7 @@ fn told(
             100.0 * miss.interval.high,
         );
     }
-    for suspicious in &trained.suspicious {
+    for suspicious in &report.suspicious {
         let path = suspicious.path.display();
         text += &format!(
             "\nlook at this good photo, it is like none of the others: {path} (score {:.1})",
