@@ -52,6 +52,7 @@ struct Entries {
 #[derive(Deserialize, IntoParams)]
 struct Export {
     /// `csv` or `jsonl`.
+    #[param(inline)]
     format: AuditFormat,
 }
 

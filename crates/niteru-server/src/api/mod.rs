@@ -17,7 +17,7 @@ mod users;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get};
@@ -74,6 +74,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/assets/{version}/{*path}", get(file))
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
+        // Each route has a limit of its own, which what takes a body keeps to.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(app), careful))
         .with_state(Arc::clone(app))
 }
