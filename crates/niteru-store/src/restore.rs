@@ -78,6 +78,7 @@ pub fn restore(
         .map_err(BackupError::io(&parent))?;
     let manifest = Archive::open(file, options.progress)?.unpack(stage.path())?;
     verify_database(file, stage.path())?;
+    Home::open(stage.path())?.move_uploads(&home)?;
     let replaced = put_in_place(stage, &home, occupied)?;
     let kept = match &replaced {
         Some(old) => keep(old, &home),

@@ -14,7 +14,7 @@ use crate::backup::sync_folder;
 use crate::collection::hex;
 use crate::error::Failure;
 use crate::home::create_private;
-use crate::{Home, StoreError, time};
+use crate::{Home, StoreError, paths, time};
 
 /// Folder of the files below the home.
 pub(crate) const UPLOADS: &str = "uploads";
@@ -206,6 +206,27 @@ impl Home {
             }
         }
         Ok(bytes)
+    }
+
+    /// Lets images and inspections of uploads refer to the folder that the home is about to have.
+    pub(crate) fn move_uploads(&self, home: &Path) -> Result<(), StoreError> {
+        let Some(folder) = paths::to_bytes(&home.join(UPLOADS)).map(<[u8]>::to_vec) else {
+            return Ok(());
+        };
+        self.write(|tx| {
+            for table in ["images", "inspections"] {
+                // `substr` of what ends like an upload's path: other files keep theirs.
+                let sql = format!(
+                    "UPDATE {table} SET path = CAST(?1 || u.below AS BLOB)
+                     FROM (SELECT sha256, '/' || substr(lower(hex(sha256)), 1, 2) || '/'
+                               || lower(hex(sha256)) || '.' || format AS below FROM uploads) u
+                     WHERE u.sha256 = {table}.sha256 AND CAST(substr({table}.path,
+                         -length('/uploads' || u.below)) AS TEXT) = '/uploads' || u.below"
+                );
+                tx.execute(&sql, [&folder])?;
+            }
+            Ok(())
+        })
     }
 
     fn upload_file(&self, sha256: &str, format: &str) -> PathBuf {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use niteru_index::Condition;
 use niteru_store::{AddOptions, Home, StoreError};
-use support::{FakeEncoder, Place, counts, database};
+use support::{FakeEncoder, Place, counts, damage, database};
 
 #[test]
 fn a_new_home_is_private_and_durable() {
@@ -134,12 +134,7 @@ fn a_damaged_page_is_named_when_it_is_met() {
         encoder,
     } = place;
     drop(home);
-    let file = path.join("niteru.sqlite3");
-    let mut bytes = std::fs::read(&file).unwrap();
-    for page in bytes.chunks_mut(8192).skip(4) {
-        page[..64].fill(0xFF);
-    }
-    std::fs::write(&file, bytes).unwrap();
+    damage(&path);
 
     let home = Home::open(&path).unwrap();
     let pictures = [folder.path().join("pictures")];

@@ -267,9 +267,9 @@ pub(crate) fn plate(number: u32, spot: bool) -> Vec<u8> {
             let noise =
                 (x * 7919 + y * 104_729 + number * 1_299_709).wrapping_mul(2_654_435_761) >> 28;
             let wave = (f64::from(x + number) / 9.0).sin() * 12.0;
-            let dark = spot && (60..90).contains(&x) && (40..70).contains(&y);
+            let dark = spot && (68..80).contains(&x) && (48..60).contains(&y);
             let grey = match dark {
-                true => 20,
+                true => 95,
                 false => (150.0 + wave) as u32 + noise,
             };
             pixels.extend([grey as u8, grey as u8, (grey + 10) as u8]);
