@@ -14,7 +14,7 @@ use niteru_store::{
     restore,
 };
 use sha2::{Digest, Sha256};
-use support::{FakeEncoder, Place, damage, database};
+use support::{FakeEncoder, Place, damage};
 
 fn filled(images: usize) -> Place {
     let place = Place::new();

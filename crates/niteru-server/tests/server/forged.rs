@@ -77,7 +77,8 @@ async fn changes_come_from_our_page_or_from_programs() {
         ..admin.clone()
     };
     let none: &[(&str, &str)] = &[];
-    let table: [(&str, &Client, &[(&str, &str)], bool); 11] = [
+    type Case<'a> = (&'a str, &'a Client, &'a [(&'a str, &'a str)], bool);
+    let table: [Case<'_>; 11] = [
         (
             "our page",
             &admin,

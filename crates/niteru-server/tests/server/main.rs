@@ -1,4 +1,9 @@
 //! The server as clients meet it: most of it without connections, the rest over real ones to this computer.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what helps tests fails them, too"
+)]
 
 mod audit;
 mod events;
