@@ -7,7 +7,7 @@ use niteru_store::Home;
 use niteru_store::UploadLimits;
 use niteru_store::below::imaging::Limits;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::api::inspect::Inspectors;
 use crate::api::login::Attempts;
@@ -22,6 +22,9 @@ const QUICK: usize = 16;
 
 /// Passwords that are hashed at a time: each takes 19 MiB.
 const PASSWORDS: usize = 2;
+
+/// Requests with files at a time: each has one file in memory.
+const UPLOADS: usize = 8;
 
 /// Tells the server's messages.
 pub(crate) type Log = Arc<dyn Fn(&str) + Send + Sync>;
@@ -82,6 +85,8 @@ pub(crate) struct App {
     quick: Gate,
     heavy: Gate,
     passwords: Gate,
+    /// Requests with files that may begin.
+    pub(crate) uploads: Semaphore,
     log: Log,
 }
 
@@ -108,6 +113,7 @@ impl App {
             quick: Gate::new(QUICK),
             heavy: Gate::new(cores),
             passwords: Gate::new(PASSWORDS),
+            uploads: Semaphore::new(UPLOADS),
             log,
         }
     }

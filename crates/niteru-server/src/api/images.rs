@@ -122,6 +122,12 @@ struct AddQuery {
 }
 
 #[derive(Deserialize, IntoParams)]
+struct Contents {
+    /// The image's sha256, as its metadata has it: browsers then keep the picture for good.
+    sha256: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
 struct Side {
     /// Longer side in pixels that the picture is brought down to; left out: as it is.
     side: Option<u32>,
@@ -226,21 +232,24 @@ async fn add(
 async fn thumbnail(
     app: Arc<App>,
     InPath((name, id)): InPath<(String, u64)>,
+    Query(Contents { sha256 }): Query<Contents>,
 ) -> Result<File, ApiError> {
-    let bytes = app
-        .heavy(move |app| {
-            let image = app.home.collection(&name)?.image(id)?;
-            let file = app.file_of(&image)?;
-            app.home
-                .thumbnail(&image.sha256, &file)
-                .map_err(|error| match error {
-                    ThumbnailError::Changed { .. } => changed(&image),
-                    ThumbnailError::Picture(error) => unreadable(&error),
-                    other => ApiError::internal(other.to_string()),
-                })
+    app.heavy(move |app| {
+        let image = app.home.collection(&name)?.image(id)?;
+        let file = app.file_of(&image)?;
+        let bytes = app.home.thumbnail(&image.sha256, &file);
+        let bytes = bytes.map_err(|error| match error {
+            ThumbnailError::Changed { .. } => changed(&image),
+            ThumbnailError::Picture(error) => unreadable(&error),
+            other => ApiError::internal(other.to_string()),
+        })?;
+        Ok(File {
+            // An address that names the contents leads to nothing else.
+            forever: sha256.is_some_and(|sha256| sha256 == image.sha256),
+            ..shown(bytes.into(), "image/jpeg")
         })
-        .await?;
-    Ok(shown(bytes.into(), "image/jpeg"))
+    })
+    .await
 }
 
 async fn picture(

@@ -51,6 +51,7 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
     caller: &Caller,
     mut parts: Parts,
 ) -> Result<Sent<Q>, ApiError> {
+    let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
     let mut sent = Sent {
         query: None,
         kept: Vec::new(),

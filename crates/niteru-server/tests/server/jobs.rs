@@ -79,11 +79,10 @@ fn a_home_has_one_server() {
 /// Stopping the server in the middle of a training, and cancelling one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_training_is_stopped() {
-    let Some(models) = niteru_testkit::test_home("models") else {
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
-    crate::whole::use_models(&models, folder.path());
+    if !crate::whole::give_model(folder.path()) {
+        return;
+    }
     let place = Place::over(folder, options(false));
     let here = place.here().await;
     let uploads = upload_plates(&place, 200);

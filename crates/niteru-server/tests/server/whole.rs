@@ -6,22 +6,34 @@ use serde_json::{Value, json};
 
 use crate::support::{Place, options, plate};
 
-/// Lets a new home use models that are there.
-pub(crate) fn use_models(models: &Path, folder: &Path) {
-    let home = folder.join("home");
-    std::fs::create_dir_all(&home).unwrap();
-    #[cfg(unix)]
-    std::os::unix::fs::symlink(models.canonicalize().unwrap(), home.join("models")).unwrap();
+/// Gives a new home the default model; `false` where there is none to give.
+pub(crate) fn give_model(folder: &Path) -> bool {
+    const MODEL: &str = "models/efficientnet-lite0";
+    let Some(model) = niteru_testkit::test_home(MODEL) else {
+        return false;
+    };
+    copy(&model, &folder.join("home").join(MODEL));
+    true
 }
 
-#[cfg(unix)]
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        match from.is_dir() {
+            true => copy(&from, &to),
+            false => drop(std::fs::copy(from, to).unwrap()),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn from_photos_to_a_verdict() {
-    let Some(models) = niteru_testkit::test_home("models") else {
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
-    use_models(&models, folder.path());
+    if !give_model(folder.path()) {
+        return;
+    }
     let place = Place::over(folder, options(false));
     let here = place.here().await;
 
@@ -80,6 +92,12 @@ async fn from_photos_to_a_verdict() {
             thumbnail.text()
         );
         assert!(thumbnail.body.len() <= niteru_store::THUMBNAIL_BYTES);
+    }
+    let sha256 = page["images"][0]["sha256"].as_str().unwrap();
+    for (named, cache) in [(sha256, "immutable"), ("0", "no-store")] {
+        let thumbnail = format!("{path}/images/{id}/thumbnail?sha256={named}");
+        let thumbnail = place.get(&here, &thumbnail).await;
+        assert!(thumbnail.header("cache-control").contains(cache), "{named}");
     }
     let picture = place
         .get(&here, &format!("{path}/images/{id}/picture"))
