@@ -65,8 +65,6 @@ pub(crate) fn serialize<S: Serializer>(time: &i64, serializer: S) -> Result<S::O
 }
 
 /// Serialises as [`rfc3339`], or as null.
-// Serde passes fields by reference.
-#[allow(clippy::ref_option)]
 pub(crate) fn serialize_option<S: Serializer>(
     time: &Option<i64>,
     serializer: S,
