@@ -16,6 +16,7 @@ use tempfile::NamedTempFile;
 use walkdir::WalkDir;
 
 use crate::home::{DATABASE, database_error};
+use crate::uploads::UPLOADS;
 use crate::{Home, StoreError, time};
 
 /// Version of the archive's form.
@@ -129,7 +130,8 @@ impl BackupError {
 
 impl Home {
     /// Writes all that must not be lost into one file: the database as it is at one moment, while
-    /// others go on writing, and the models if asked for. Images stay where they are and are not in it.
+    /// others go on writing, the uploaded images, and the models if asked for. Other images stay where
+    /// they are and are not in it.
     ///
     /// The file gets its name when it is complete and on the disk. It can be read by its owner only.
     ///
@@ -156,6 +158,8 @@ impl Home {
         self.copy_database(snapshot.path(), options.progress)?;
 
         let mut sources = vec![(DATABASE.to_owned(), snapshot.path().to_path_buf())];
+        // Nowhere else are they.
+        sources.extend(files_below(&self.uploads(), UPLOADS)?);
         if options.with_models {
             sources.extend(files_below(&self.models(), MODELS)?);
         }
@@ -246,7 +250,9 @@ fn files_below(folder: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Ba
     }
     for entry in WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.map_err(|error| BackupError::io(folder)(error.into()))?;
-        if !entry.file_type().is_file() {
+        // What is being written has no name of its own yet.
+        let unfinished = entry.file_name().as_encoded_bytes().starts_with(b".tmp");
+        if !entry.file_type().is_file() || unfinished {
             continue;
         }
         let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
@@ -273,7 +279,9 @@ pub(crate) fn is_ours(name: &str) -> bool {
     };
     match name.split_once('/') {
         None => name == DATABASE,
-        Some((folder, rest)) => folder == MODELS && rest.split('/').all(plain) && name.len() <= 90,
+        Some((folder, rest)) => {
+            [MODELS, UPLOADS].contains(&folder) && rest.split('/').all(plain) && name.len() <= 90
+        }
     }
 }
 

@@ -7,11 +7,14 @@ use rayon::prelude::*;
 use rusqlite::Transaction;
 use serde::Serialize;
 
+use crate::access::audit_problem;
 use crate::error::Failure;
 use crate::home::kernels;
 use crate::index::IndexProblem;
 use crate::inspect::check_inspections;
+use crate::jobs::job_problems;
 use crate::near::from_blob;
+use crate::uploads::upload_problems;
 use crate::{CollectionSummary, Home, StoreError, lookup, paths};
 
 /// Lines of SQLite's that are reported: one damaged page gives many.
@@ -50,6 +53,12 @@ pub struct Checked {
     pub inspectors: u64,
     /// Inspections.
     pub inspections: u64,
+    /// Entries of the audit log.
+    pub audit: u64,
+    /// Jobs.
+    pub jobs: u64,
+    /// Uploaded images.
+    pub uploads: u64,
     /// Index files.
     pub indexes: u64,
     /// Image files read; 0 unless asked for.
@@ -87,6 +96,8 @@ pub enum ProblemKind {
 
 pub(crate) const RESTORE: &str =
     "restore a backup (niteru restore), or move the database file away and add the images again";
+const AUDIT: &str =
+    "somebody changed the database beside the server: compare with an export of the audit log";
 const REMOVE: &str = "remove the image (niteru images COLLECTION remove ID) and add its file again";
 
 /// Looks through a home. A database that is too damaged to be opened is a problem, not an error.
@@ -125,13 +136,37 @@ impl Home {
             check_changes(tx, &mut report)?;
             check_values(tx, &mut report)?;
             check_likenesses(tx, &mut report)?;
-            check_inspections(tx, &mut report)
+            check_inspections(tx, &mut report)?;
+            self.check_server(tx, &mut report)
         })?;
         self.check_indexes(&mut report)?;
         if options.files {
             self.check_files(&options, &mut report)?;
         }
         Ok(report)
+    }
+
+    /// The audit log is as it was written, jobs can be read, and uploads are where they were put.
+    fn check_server(&self, tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Failure> {
+        let (entries, problem) = audit_problem(tx)?;
+        report.checked.audit = entries;
+        if let Some(what) = problem {
+            truth(report, what, AUDIT);
+        }
+        let (jobs, unreadable) = job_problems(tx)?;
+        report.checked.jobs = jobs;
+        for id in unreadable {
+            let what = format!("what job {id} was asked for, or what came out, cannot be read");
+            truth(report, what, RESTORE);
+        }
+        let (uploads, wrong) = upload_problems(tx, self)?;
+        report.checked.uploads = uploads;
+        report.problems.extend(wrong.iter().map(|path| Problem {
+            kind: ProblemKind::Missing,
+            what: format!("the uploaded image {} is gone or cut off", path.display()),
+            way_out: "restore a backup (niteru restore), or upload the image again".into(),
+        }));
+        Ok(())
     }
 
     /// Index files are intact, and with what they catch up they hold what the database holds.

@@ -3,12 +3,14 @@ use std::path::{Path, PathBuf};
 use half::f16;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::Failure;
 use crate::known::id_at;
 use crate::lookup::sha256;
 use crate::paths;
-use crate::{EncoderIdentity, Home, Metadata, Selection, StoreError};
+use crate::sink::open_collection;
+use crate::{EncoderIdentity, Home, Metadata, Selection, StoreError, time};
 
 /// Longest name of a collection, in characters.
 const NAME_CHARS: usize = 100;
@@ -23,7 +25,7 @@ pub struct Collection<'h> {
 }
 
 /// A collection in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CollectionSummary {
     /// Its name.
     pub name: String,
@@ -49,12 +51,13 @@ pub struct CollectionSummary {
 }
 
 /// An image of a collection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Image {
     /// Never changes, and is never given to another image.
     pub id: u64,
     /// Absolute; the way by which the file was first added, while that leads to it. In JSON, what is not UTF-8 in it appears as U+FFFD.
     #[serde(serialize_with = "paths::serialize")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// Of the file's contents when it was embedded, in hexadecimal.
     pub sha256: String,
@@ -69,6 +72,7 @@ pub struct Image {
     /// When it was first added, milliseconds since 1970 (UTC).
     pub added: i64,
     /// Its metadata.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub metadata: Metadata,
 }
 
@@ -102,6 +106,16 @@ impl Home {
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
+    }
+
+    /// Makes a collection without images, for embeddings of an encoder. One that is there with the same
+    /// encoder stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::CollectionName`], [`StoreError::OtherModel`], and those of the database.
+    pub fn add_collection(&self, name: &str, encoder: &EncoderIdentity) -> Result<(), StoreError> {
+        check_name(name)?;
+        self.write(|tx| open_collection(tx, name, encoder, time::now()).map(drop))
     }
 
     /// An existing collection.

@@ -254,6 +254,66 @@ pub enum StoreError {
         /// What was asked for.
         similarity: f32,
     },
+    /// A name that no user may have.
+    #[error("{name:?} cannot name a user: {reason}", name = shortened(name))]
+    UserName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Another user has the name.
+    #[error("there is a user {name:?} already: choose another name")]
+    UserExists {
+        /// The name.
+        name: String,
+    },
+    /// There is no such user.
+    #[error("no user with number {id}")]
+    NoUser {
+        /// The number asked for.
+        id: u64,
+    },
+    /// Nobody would be left who may undo it.
+    #[error("this is the last administrator: make another one first")]
+    LastAdministrator,
+    /// A label that no token may have.
+    #[error("this cannot label a token: {reason}")]
+    TokenLabel {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// There is no such token.
+    #[error("no token with number {id}")]
+    NoToken {
+        /// The number asked for.
+        id: u64,
+    },
+    /// There is no such job.
+    #[error("no job with number {id}")]
+    NoJob {
+        /// The number asked for.
+        id: u64,
+    },
+    /// An upload that would make the uploaded files larger than they may become.
+    #[error(
+        "the uploaded images would have {bytes} bytes, at most {most} are allowed: remove some, or \
+         start the server with a larger --quota"
+    )]
+    Quota {
+        /// What they would have.
+        bytes: u64,
+        /// What they may have.
+        most: u64,
+    },
+    /// A file of the home cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
     /// An index file cannot be written; searches do without it.
     #[error("cannot write the index file {}: {source}", path.display())]
     IndexFile {

@@ -3,6 +3,7 @@
 use niteru_index::{Hit, IdSet};
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::collection::sql_id;
 use crate::error::Failure;
@@ -23,7 +24,7 @@ pub struct GroupBy {
 }
 
 /// The group that a result belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Group {
     /// The field that results are grouped by.
     pub field: String,

@@ -25,6 +25,8 @@ pub(crate) const DATABASE: &str = "niteru.sqlite3";
 /// home/niteru.sqlite3   everything that must not be lost
 /// home/models/          model files
 /// home/samples/         sample photos
+/// home/uploads/         images that were handed in over the server, by their sha256
+/// home/thumbnails/      small pictures; derived, can be deleted at any time
 /// home/index/           indexes of large collections; derived, can be deleted at any time
 /// ```
 pub struct Home {

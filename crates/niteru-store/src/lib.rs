@@ -25,8 +25,10 @@
 //! # Ok(()) }
 //! ```
 
+mod access;
 mod add;
 mod backup;
+pub mod below;
 mod check;
 mod collection;
 mod duplicates;
@@ -40,10 +42,13 @@ mod group;
 mod home;
 mod index;
 mod inspect;
+mod jobs;
 mod known;
+mod load;
 mod lookup;
 mod metadata;
 mod metadata_csv;
+mod models;
 mod near;
 mod notice;
 mod paths;
@@ -53,10 +58,16 @@ mod schema;
 mod search;
 mod sink;
 mod skip;
+mod thumbnails;
 mod time;
+mod uploads;
 mod walk;
 mod watch;
 
+pub use access::{
+    ApiToken, AuditCheck, AuditEntry, AuditFormat, Credentials, NewApiToken, NewAuditEntry, Role,
+    User, UserChange,
+};
 pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport, Skipped};
 pub use backup::{BackupError, BackupOptions, BackupReport};
 pub use check::{CheckOptions, CheckReport, Checked, Problem, ProblemKind, check};
@@ -78,14 +89,20 @@ pub use inspect::{
     Cause, DefectGroup, Direction, Drift, DriftQuery, HistoryQuery, InspectError, InspectedFile,
     Inspection, InspectorFile, InspectorSummary, LEAST_DECISIONS, NewInspection, NewInspector,
     PhotoRow, PhotoRows, Review, ReviewVerdict, ReviewedImage, StoredInspector, TimeCount,
-    TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage, Verdict, inspect_file, replay,
+    TimeCourse, TimeUnit, ToldInspection, Trace, TraceQuery, TrainReport, Training, TrainingError,
+    TypicalImage, Verdict, inspect_bytes, inspect_file, replay,
 };
+pub use jobs::{Job, JobProgress, JobState};
+pub use load::{EncoderChoice, EncoderError, load_encoder};
 pub use metadata::Metadata;
+pub use models::ModelSummary;
 pub use notice::Notice;
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use samples::{SAMPLES, Sample, SamplesError, SamplesReport};
-pub use search::{Query, SearchResult};
+pub use search::{Query, SearchResult, Searched};
 pub use skip::SkippedDuplicate;
+pub use thumbnails::{THUMBNAIL_BYTES, ThumbnailError};
 pub use time::rfc3339;
+pub use uploads::{NewUpload, Upload, UploadError, UploadLimits, image_kind};
 pub use walk::image_files;
 pub use watch::{WatchCounts, WatchEvent, WatchOptions, WatchReport};

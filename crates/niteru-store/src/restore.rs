@@ -15,8 +15,8 @@ use crate::backup::{
 use crate::home::{DATABASE, lock};
 
 /// Longest manifest, in bytes, and most files, before any is read.
-const MANIFEST_BYTES: u64 = 16 << 20;
-const FILES: usize = 100_000;
+const MANIFEST_BYTES: u64 = 256 << 20;
+const FILES: usize = 1_000_000;
 
 /// Folders that stay when a home is replaced, where the backup does not bring its own.
 const KEPT: [&str; 2] = [MODELS, "samples"];
@@ -78,6 +78,7 @@ pub fn restore(
         .map_err(BackupError::io(&parent))?;
     let manifest = Archive::open(file, options.progress)?.unpack(stage.path())?;
     verify_database(file, stage.path())?;
+    Home::open(stage.path())?.move_uploads(&home)?;
     let replaced = put_in_place(stage, &home, occupied)?;
     let kept = match &replaced {
         Some(old) => keep(old, &home),

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/6-framing.sql"),
     include_str!("schema/7-clusters.sql"),
     include_str!("schema/8-inspections.sql"),
+    include_str!("schema/9-server.sql"),
 ];
 
 /// How long a writer waits for another one.

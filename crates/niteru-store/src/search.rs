@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use niteru_index::{Condition, Hit, IdSet, Search};
 use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::collection::{metadata, sql_id};
 use crate::error::Failure;
@@ -29,7 +30,7 @@ pub struct Query {
 }
 
 /// One image found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SearchResult {
     /// 1 for the most similar; of groups, all results of one have its rank.
     pub rank: usize,
@@ -39,12 +40,28 @@ pub struct SearchResult {
     pub id: u64,
     /// The image's path; in JSON, what is not UTF-8 in it appears as U+FFFD.
     #[serde(serialize_with = "paths::serialize")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// The image's metadata.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub metadata: Metadata,
     /// The group that it was found in; only in [`Collection::search_groups`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
+}
+
+/// What a search found, as it is told.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Searched<R> {
+    /// The collection.
+    pub collection: String,
+    /// Its model.
+    pub model: String,
+    /// [`SearchResult`]s, perhaps with more than they hold.
+    pub results: Vec<R>,
+    /// Images left out because they have no value to be grouped by; only of groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ungrouped: Option<u64>,
 }
 
 /// A search in one transaction, with an index that is in step with it.

@@ -64,6 +64,17 @@ pub(crate) fn serialize<S: Serializer>(time: &i64, serializer: S) -> Result<S::O
     serializer.serialize_str(&rfc3339(*time))
 }
 
+/// Serialises as [`rfc3339`], or as null.
+pub(crate) fn serialize_option<S: Serializer>(
+    time: &Option<i64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serialize(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

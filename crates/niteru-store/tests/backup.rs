@@ -14,7 +14,7 @@ use niteru_store::{
     restore,
 };
 use sha2::{Digest, Sha256};
-use support::{FakeEncoder, Place, database};
+use support::{FakeEncoder, Place, damage};
 
 fn filled(images: usize) -> Place {
     let place = Place::new();
@@ -380,15 +380,7 @@ fn a_damaged_home_is_not_backed_up() {
     let Place { folder, home, .. } = place;
     let path = home.directory().to_path_buf();
     drop(home);
-    database(&path)
-        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-        .unwrap();
-    let file = path.join("niteru.sqlite3");
-    let mut bytes = std::fs::read(&file).unwrap();
-    for page in bytes.chunks_mut(8192).skip(4) {
-        page[..64].fill(0xFF);
-    }
-    std::fs::write(&file, bytes).unwrap();
+    damage(&path);
     let backup = folder.path().join("backup.tar");
     let error = Home::open(&path)
         .unwrap()

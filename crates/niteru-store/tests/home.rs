@@ -7,7 +7,7 @@ use std::path::Path;
 
 use niteru_index::Condition;
 use niteru_store::{AddOptions, Home, StoreError};
-use support::{FakeEncoder, Place, counts, database};
+use support::{FakeEncoder, Place, counts, damage, database};
 
 #[test]
 fn a_new_home_is_private_and_durable() {
@@ -33,7 +33,7 @@ fn a_new_home_is_private_and_durable() {
     };
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
     assert_eq!(pragma("application_id"), 0x4E49_5445.into());
-    assert_eq!(pragma("user_version"), 8.into());
+    assert_eq!(pragma("user_version"), 9.into());
     drop(home);
     Home::open(&path).unwrap();
 }
@@ -60,7 +60,7 @@ fn broken_homes_are_refused_in_words() {
                     .execute_batch("PRAGMA user_version = 99")
                     .unwrap();
             },
-            &["niteru.sqlite3", "format 99", "up to 8", "update niteru"],
+            &["niteru.sqlite3", "format 99", "up to 9", "update niteru"],
         ),
         (
             "no database",
@@ -134,12 +134,7 @@ fn a_damaged_page_is_named_when_it_is_met() {
         encoder,
     } = place;
     drop(home);
-    let file = path.join("niteru.sqlite3");
-    let mut bytes = std::fs::read(&file).unwrap();
-    for page in bytes.chunks_mut(8192).skip(4) {
-        page[..64].fill(0xFF);
-    }
-    std::fs::write(&file, bytes).unwrap();
+    damage(&path);
 
     let home = Home::open(&path).unwrap();
     let pictures = [folder.path().join("pictures")];
@@ -238,6 +233,7 @@ fn old_homes_still_open() {
         include_str!("fixtures/home-5.sql"),
         include_str!("fixtures/home-6.sql"),
         include_str!("fixtures/home-7.sql"),
+        include_str!("fixtures/home-8.sql"),
     ] {
         old_home_opens(old);
     }

@@ -6,6 +6,7 @@ mod inspecting;
 mod keeping;
 mod measuring;
 mod searching;
+mod serving;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(crate) use inspecting::{
 pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, RestoreArgs};
 pub(crate) use measuring::{BenchCommand, BenchEmbedArgs, BenchSearchArgs, EvalCommand};
 pub(crate) use searching::SearchArgs;
+pub(crate) use serving::ServeArgs;
 
 /// The version with the instruction set in use, so that a report of a problem carries both.
 fn version() -> &'static str {
@@ -213,6 +215,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  niteru collections\n  niteru collections remove old-parts"
     )]
     Collections(CollectionsArgs),
+    /// Serve the web page and the HTTP API
+    #[command(after_help = "Examples:\n  niteru serve --open\n  \
+                      niteru serve --addr 0.0.0.0:8686 --tls-cert cert.pem --tls-key key.pem\n\n\
+                      On this computer's own address (127.0.0.1) no login is needed. On any other one it is; the\n\
+                      first start prints a code that makes the first administrator.")]
+    Serve(ServeArgs),
     /// Print a script that completes commands in a shell
     #[command(
         after_help = "Examples:\n  niteru completions bash > ~/.local/share/bash-completion/completions/niteru\n  \

@@ -31,6 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "niteru-inspect",
         ],
     ),
+    ("niteru-server", &["niteru-store"]),
     (
         "niteru",
         &[
@@ -41,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "niteru-learn",
             "niteru-inspect",
             "niteru-store",
+            "niteru-server",
         ],
     ),
     // Not a room: only tests use it.

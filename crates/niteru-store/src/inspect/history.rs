@@ -6,6 +6,7 @@ use niteru_inspect::Verdict;
 use rusqlite::{OptionalExtension, Row, Transaction, named_params};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::inspectors::{find_version, json, version_ids};
 use super::record::read_defect;
@@ -55,7 +56,8 @@ impl Default for HistoryQuery {
 }
 
 /// A decision, with what is needed to repeat it and what people said about it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Inspection)]
 pub struct Inspection {
     /// Never changes, and is never given to another inspection.
     pub id: u64,
@@ -69,11 +71,13 @@ pub struct Inspection {
     pub fingerprint: String,
     /// The image file, absolute. In JSON, what is not UTF-8 in it appears as U+FFFD.
     #[serde(serialize_with = "paths::serialize")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// Of the file's contents when it was inspected, in hexadecimal.
     pub sha256: String,
     /// When it was inspected, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub time: i64,
     /// Who ran it, if that was said.
     pub operator: Option<String>,
@@ -84,8 +88,10 @@ pub struct Inspection {
     /// The probability that a good image scores so high.
     pub p_value: f64,
     /// What the inspector decided.
+    #[schema(value_type = String)]
     pub verdict: Verdict,
     /// The verdict that counts: that of the newest review, else the inspector's.
+    #[schema(value_type = String)]
     pub final_verdict: Verdict,
     /// What is wrong where: an array.
     pub regions: Value,
@@ -95,6 +101,7 @@ pub struct Inspection {
     #[serde(skip)]
     pub defect: Option<Vec<f32>>,
     /// Where the image comes from.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub metadata: Metadata,
     /// What people said about it, the oldest first: the last one counts.
     pub reviews: Vec<Review>,

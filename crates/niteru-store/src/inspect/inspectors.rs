@@ -3,6 +3,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::collection::{hex, name_problem};
 use crate::error::Failure;
@@ -27,7 +28,7 @@ pub struct NewInspector<'a> {
 }
 
 /// A version of an inspector, without its bytes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StoredInspector {
     /// Never changes, and is never given to another version.
     pub id: u64,
@@ -37,6 +38,7 @@ pub struct StoredInspector {
     pub version: u32,
     /// When it was stored, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub created: i64,
     /// Name of the model whose features it compares.
     pub model: String,
@@ -64,7 +66,7 @@ pub struct InspectorFile {
 }
 
 /// An inspector in a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct InspectorSummary {
     /// Its newest version.
     #[serde(flatten)]

@@ -12,7 +12,9 @@ mod photos;
 mod record;
 mod review;
 mod run;
+mod told;
 mod trace;
+mod training;
 mod verdict;
 
 pub use drift::{Direction, Drift, DriftQuery, LEAST_DECISIONS};
@@ -22,10 +24,12 @@ pub use niteru_inspect::Verdict;
 pub use photos::{PhotoRow, PhotoRows};
 pub use record::NewInspection;
 pub use review::{Review, ReviewedImage};
-pub use run::{InspectError, InspectedFile, inspect_file, replay};
+pub use run::{InspectError, InspectedFile, inspect_bytes, inspect_file, replay};
+pub use told::ToldInspection;
 pub use trace::{
     Cause, DefectGroup, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage,
 };
+pub use training::{TrainReport, Training, TrainingError};
 pub use verdict::ReviewVerdict;
 
 pub(crate) use check::check_inspections;

@@ -7,6 +7,7 @@ use niteru_imaging::{Limits, Picture};
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::inspectors::version_ids;
 use super::verdict::ReviewVerdict;
@@ -14,7 +15,7 @@ use crate::collection::{hex, sql_id};
 use crate::{Home, StoreError, paths, time};
 
 /// What a person said about an inspection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Review {
     /// Later reviews have larger ones.
     pub id: u64,
@@ -26,6 +27,7 @@ pub struct Review {
     pub reviewer: Option<String>,
     /// When, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub time: i64,
 }
 

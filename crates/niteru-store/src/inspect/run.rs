@@ -86,7 +86,11 @@ pub fn replay(
     inspect_bytes(inspector, &was.path, &bytes, limits)
 }
 
-fn inspect_bytes(
+/// As [`inspect_file`], of a file that was read already.
+///
+/// # Errors
+/// As [`inspect_file`].
+pub fn inspect_bytes(
     inspector: &Inspector<'_>,
     path: &Path,
     bytes: &[u8],

@@ -327,7 +327,7 @@ impl<'a> Sink<'a> {
 }
 
 /// The collection and its encoder, made if need be; refused if it has another encoder by now.
-fn open_collection(
+pub(crate) fn open_collection(
     tx: &Transaction<'_>,
     name: &str,
     identity: &EncoderIdentity,

@@ -209,6 +209,25 @@ pub fn database(home: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(home.join("niteru.sqlite3")).unwrap()
 }
 
+/// Damages the pages that hold images and their embeddings, in a home that nobody has open. The schema stays
+/// readable, so it opens.
+pub fn damage(home: &Path) {
+    let database = database(home);
+    database
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE tbl_name IN ('images', 'embeddings')";
+    let mut statement = database.prepare(sql).unwrap();
+    let roots = statement.query_map([], |row| row.get::<_, u32>(0));
+    let roots: Vec<usize> = roots.unwrap().map(|root| root.unwrap() as usize).collect();
+    let file = home.join("niteru.sqlite3");
+    let mut bytes = std::fs::read(&file).unwrap();
+    for root in roots.into_iter().filter(|root| *root > 1) {
+        bytes[(root - 1) * 8192..][..64].fill(0xFF);
+    }
+    std::fs::write(&file, bytes).unwrap();
+}
+
 /// Numbers that look random and are the same in every run (splitmix64).
 pub struct Random(u64);
 

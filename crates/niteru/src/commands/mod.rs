@@ -19,6 +19,7 @@ mod models;
 mod models_check;
 mod query;
 mod search;
+mod serve;
 mod watch;
 
 use std::num::NonZeroUsize;
@@ -26,9 +27,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::CommandFactory;
-use niteru_encoder::{DEFAULT_MODEL, Encoder, Framing, LoadOptions, ModelCache, PrecisionChoice};
+use niteru_encoder::{Encoder, ModelCache};
 use niteru_kernels::Kernels;
-use niteru_store::{EncoderIdentity, Home, IndexPlace, StoreError};
+use niteru_store::{EncoderChoice, EncoderIdentity, Home, IndexPlace, StoreError, load_encoder};
 
 use crate::args::{BenchCommand, Cli, Command, EvalCommand, ModelArgs};
 use crate::output::{Outcome, Output};
@@ -87,6 +88,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
         Command::Bench(BenchCommand::Embed(args)) => bench::embed(&context, &args),
         Command::Bench(BenchCommand::Search(args)) => bench_search::search(&context, &args),
         Command::Index(command) => index::run(&context, command),
+        Command::Serve(args) => serve::run(&context, &args),
         Command::Collections(args) => collections::run(&context, args),
         Command::Completions { .. } => Ok(Outcome::Done),
     }
@@ -134,22 +136,13 @@ impl Context {
         args: &ModelArgs,
     ) -> Result<Encoder> {
         use_threads(args.threads)?;
-        let model = args.model.as_deref();
-        let model = model.or(own.map(|own| own.model.as_str()));
-        let files = self.models().open(model.unwrap_or(DEFAULT_MODEL))?;
-        let kernels = kernels()?;
-        let precision = match (args.numbers.precision, own) {
-            (Some(asked), _) => asked,
-            (None, Some(own)) => own.precision.parse()?,
-            (None, None) => PrecisionChoice::Auto,
+        let asked = EncoderChoice {
+            model: args.model.clone(),
+            precision: args.numbers.precision,
+            exact_decode: args.numbers.exact_decode,
+            framing: args.numbers.framing,
         };
-        let options = LoadOptions {
-            precision: precision.resolve(&files, kernels)?,
-            exact_decode: args.numbers.exact_decode || own.is_some_and(|own| own.exact_decode),
-            framing: framing(args.numbers.framing, own)?,
-            ..LoadOptions::new(kernels)
-        };
-        Ok(Encoder::load(&files, &options)?)
+        Ok(load_encoder(&self.models(), own, &asked, kernels()?)?)
     }
 
     /// Loads the model that is to add to a collection, which may not be there yet.
@@ -164,15 +157,6 @@ impl Context {
             Err(StoreError::NoCollection { .. }) => self.encoder(None, args),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// The framing that was asked for, else the collection's, else the default.
-fn framing(asked: Option<Framing>, own: Option<&EncoderIdentity>) -> Result<Framing> {
-    match (asked, own) {
-        (Some(asked), _) => Ok(asked),
-        (None, Some(own)) => Ok(own.framing.parse()?),
-        (None, None) => Ok(Framing::default()),
     }
 }
 

@@ -4,33 +4,12 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 use indicatif::ProgressBar;
-use niteru_encoder::{FetchEvent, Manifest, ModelState, ModelStatus, Network, Pulled, Role, Watch};
-use serde::Serialize;
+use niteru_encoder::{FetchEvent, ModelStatus, Network, Pulled, Watch};
+use niteru_store::ModelSummary;
 
-use super::{Context, models_check, shown};
+use super::{Context, models_check};
 use crate::args::ModelsCommand;
 use crate::output::{Outcome, Output};
-
-/// The contract of each entry of `models list --json` and of `models show --json`.
-#[derive(Serialize)]
-struct Model {
-    name: String,
-    state: &'static str,
-    architecture: Option<&'static str>,
-    dimensions: Option<usize>,
-    /// Side of the square that the model sees, in pixels.
-    input: Option<usize>,
-    reads_text: bool,
-    licence: Option<String>,
-    source: String,
-    description: Option<&'static str>,
-    /// Of the weights.
-    sha256: Option<String>,
-    bytes: Option<u64>,
-    folder: Option<String>,
-    /// Why a damaged model cannot be used.
-    problem: Option<String>,
-}
 
 pub(super) fn run(context: &Context, command: ModelsCommand) -> Result<Outcome> {
     let cache = context.models();
@@ -109,47 +88,12 @@ pub(super) fn with_progress<R>(output: &Output, action: impl FnOnce(&Watch<'_>) 
     result
 }
 
-fn describe(context: &Context, status: &ModelStatus) -> Model {
-    let (state, manifest, problem) = match &status.state {
-        ModelState::Installed(manifest) => ("installed", Some(manifest), None),
-        ModelState::Damaged(problem) => ("damaged", None, Some(problem.clone())),
-        _ => ("not installed", None, None),
-    };
-    let entry = status.entry;
-    let recorded = manifest
-        .and_then(|manifest| manifest.file(Role::Weights))
-        .map(|file| file.sha256.clone());
-    Model {
-        name: status.name.clone(),
-        state,
-        architecture: entry.map(|entry| entry.architecture),
-        dimensions: entry.map(|entry| entry.dimensions),
-        input: entry.map(|entry| entry.input),
-        reads_text: match (entry, manifest) {
-            (Some(entry), _) => entry.kind.has_text(),
-            (None, Some(manifest)) => manifest.kind == "clip",
-            (None, None) => false,
-        },
-        licence: manifest
-            .and_then(|manifest| manifest.licence.clone())
-            .or_else(|| entry.map(|entry| entry.licence.to_string())),
-        source: match (manifest, entry) {
-            (Some(manifest), _) => manifest.source.clone(),
-            (None, Some(entry)) => entry.source_text(),
-            (None, None) => "imported".to_string(),
-        },
-        description: entry.map(|entry| entry.description),
-        sha256: recorded.or_else(|| entry.and_then(|entry| entry.sha256().map(String::from))),
-        bytes: manifest
-            .map(Manifest::bytes)
-            .or(entry.map(|entry| entry.bytes)),
-        folder: manifest.map(|_| shown(&context.models().root().join(&status.name))),
-        problem,
-    }
+fn describe(context: &Context, status: &ModelStatus) -> ModelSummary {
+    ModelSummary::new(&context.models(), status)
 }
 
 fn list(context: &Context) -> Result<()> {
-    let models: Vec<Model> = context
+    let models: Vec<ModelSummary> = context
         .models()
         .list()?
         .iter()

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 use niteru_encoder::Encoder;
-use niteru_store::{Collection, GroupBy, Query, SearchResult};
-use serde::Serialize;
+use niteru_store::{Collection, GroupBy, Query, SearchResult, Searched};
 
 use super::explain::{Explained, explain};
 use super::query::Asked;
@@ -11,17 +10,6 @@ use super::{Context, count};
 use crate::args::{ModelArgs, SearchArgs};
 use crate::output::Outcome;
 use crate::report::{Found, Report, Shown};
-
-/// The contract of `--json`.
-#[derive(Serialize)]
-struct Searched<'a> {
-    collection: &'a str,
-    model: &'a str,
-    results: &'a [Explained],
-    /// Images left out because they have no value to be grouped by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ungrouped: Option<u64>,
-}
 
 pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     let home = context.home()?;
@@ -67,9 +55,9 @@ pub(super) fn run(context: &Context, args: &SearchArgs) -> Result<Outcome> {
     }
     if context.output.is_json() {
         context.output.json(&Searched {
-            collection: &args.collection,
-            model: &own.model,
-            results: &results,
+            collection: args.collection.clone(),
+            model: own.model.clone(),
+            results,
             ungrouped,
         })?;
     } else if results.is_empty() {

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use maud::{Markup, html};
-use niteru_inspect::{Judged, Quality, Skipped, Suspicious, Trust};
-use niteru_learn::Promise;
+use niteru_inspect::{Judged, Quality, Skipped, Suspicious};
+use niteru_store::TrainReport;
 
 use self::words::Words;
 pub(crate) use self::words::{trust, trust_level};
@@ -26,37 +26,21 @@ const MOST_PICTURES: usize = 24;
 /// Longest side of a picture, in pixels.
 const PICTURE: u32 = 320;
 
-/// What came out of a training.
-pub(crate) struct Training<'t> {
-    pub(crate) inspector: &'t str,
-    pub(crate) version: u32,
-    pub(crate) model: &'t str,
-    pub(crate) trust: Trust,
-    pub(crate) promise: &'t Promise,
-    /// Of good photos that were held out; of one photo alone, of its variants.
-    pub(crate) good_scores: &'t [f64],
-    /// Of bad photos, if there were any.
-    pub(crate) quality: Option<&'t Quality>,
-    pub(crate) suspicious: &'t [Suspicious],
-    pub(crate) left_out: &'t [Suspicious],
-    pub(crate) skipped: &'t [Skipped],
-}
-
 /// Writes the report. Suspicious and missed photos are read; of one that cannot be, it says so.
-pub(crate) fn training(language: Language, of: &Training<'_>, file: &Path) -> Result<()> {
+pub(crate) fn training(language: Language, of: &TrainReport, file: &Path) -> Result<()> {
     let words = words::words(language);
-    let bad_skipped = of.quality.map_or(&[][..], |quality| &quality.skipped);
+    let bad_skipped = of.bad.as_ref().map_or(&[][..], |quality| &quality.skipped);
     let page = Page {
         language,
-        title: &words::title(language, of.inspector, of.version),
-        model: Some(of.model),
+        title: &words::title(language, &of.inspector, of.version),
+        model: Some(&of.model),
         body: html! {
             (trust_panel(language, words, of))
-            (suspicious(language, words, (words.suspicious, words.suspicious_help), of.suspicious))
-            (suspicious(language, words, (words.left_out, words.left_out_help), of.left_out))
+            (suspicious(language, words, (words.suspicious, words.suspicious_help), &of.suspicious))
+            (suspicious(language, words, (words.left_out, words.left_out_help), &of.left_out))
             h2 { (words.scores) }
             (score_panel(language, words, of))
-            @if let Some(quality) = of.quality { (bad_photos(language, words, of, quality)) }
+            @if let Some(quality) = of.bad.as_ref() { (bad_photos(language, words, of, quality)) }
             @else { p { (words.no_bad) } }
             (skipped(words, of.skipped.iter().chain(bad_skipped)))
         },
@@ -64,19 +48,22 @@ pub(crate) fn training(language: Language, of: &Training<'_>, file: &Path) -> Re
     page.write(file)
 }
 
-fn trust_panel(language: Language, words: &Words, of: &Training<'_>) -> Markup {
+fn trust_panel(language: Language, words: &Words, of: &TrainReport) -> Markup {
     html! {
         section.panel.short {
             h3 { (words.trust) ": " (trust_level(language, of.trust.level)) }
             p { (trust(language, &of.trust)) }
             h3 { (words.promise) }
-            p { (inspection::promise(language, of.promise)) }
+            p { (inspection::promise(language, &of.promise)) }
         }
     }
 }
 
-fn score_panel(language: Language, words: &Words, of: &Training<'_>) -> Markup {
-    let bad = of.quality.map_or(&[][..], |quality| &quality.bad_scores);
+fn score_panel(language: Language, words: &Words, of: &TrainReport) -> Markup {
+    let bad = of
+        .bad
+        .as_ref()
+        .map_or(&[][..], |quality| &quality.bad_scores);
     let help = match of.trust.photos {
         ..=1 => words.scores_of_one,
         _ => words.scores_help,
@@ -84,7 +71,7 @@ fn score_panel(language: Language, words: &Words, of: &Training<'_>) -> Markup {
     html! {
         p { (help) }
         div.panel.short.fit {
-            (scores::distribution(language, words, (of.good_scores, bad), of.promise.threshold))
+            (scores::distribution(language, words, (&of.good_scores, bad), of.promise.threshold))
         }
     }
 }
@@ -124,7 +111,7 @@ fn more(language: Language, count: usize) -> Markup {
     html! { @if count > 0 { p.facts { (words::more(language, count)) } } }
 }
 
-fn bad_photos(language: Language, words: &Words, of: &Training<'_>, quality: &Quality) -> Markup {
+fn bad_photos(language: Language, words: &Words, of: &TrainReport, quality: &Quality) -> Markup {
     let missed: Vec<&Judged> = quality.mistakes.iter().filter(|one| !one.good).collect();
     let shown = &missed[..missed.len().min(MOST_PICTURES)];
     html! {
@@ -150,7 +137,7 @@ fn bad_photos(language: Language, words: &Words, of: &Training<'_>, quality: &Qu
     }
 }
 
-fn trade_off(language: Language, words: &Words, of: &Training<'_>, quality: &Quality) -> Markup {
+fn trade_off(language: Language, words: &Words, of: &TrainReport, quality: &Quality) -> Markup {
     if quality.trade_off.is_empty() {
         return html! { p { (words.no_trade_off) } };
     }

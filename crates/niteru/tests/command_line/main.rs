@@ -16,6 +16,8 @@ mod keeping;
 mod limits;
 mod precision;
 mod quality;
+#[cfg(unix)]
+mod serve;
 mod support;
 #[cfg(unix)]
 mod watch;

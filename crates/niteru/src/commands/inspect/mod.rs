@@ -13,8 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use niteru_encoder::Encoder;
-use niteru_store::{EncoderIdentity, Home, InspectorFile, StoredInspector, image_files};
-use serde_json::Value;
+use niteru_store::{Home, InspectorFile, image_files};
 
 use super::Context;
 use super::add::described;
@@ -43,22 +42,6 @@ pub(super) fn run(context: &Context, command: &InspectCommand) -> Result<Outcome
     }
 }
 
-/// What a stored inspector's settings say of its encoder.
-fn identity(stored: &StoredInspector) -> EncoderIdentity {
-    let text = |field: &str, default: &str| {
-        let value = stored.settings.get(field).and_then(Value::as_str);
-        value.unwrap_or(default).to_string()
-    };
-    EncoderIdentity {
-        model: stored.model.clone(),
-        fingerprint: stored.fingerprint.clone(),
-        dimensions: 0,
-        precision: text("precision", "f32"),
-        exact_decode: stored.settings.get("exact_decode") == Some(&Value::Bool(true)),
-        framing: text("framing", "centre"),
-    }
-}
-
 /// A version of an inspector, with the encoder that it was trained with.
 fn open(
     context: &Context,
@@ -71,7 +54,7 @@ fn open(
         threads,
         ..ModelArgs::default()
     };
-    let encoder = context.encoder(Some(&identity(&file.inspector)), &model)?;
+    let encoder = context.encoder(Some(&file.inspector.identity()), &model)?;
     Ok((file, encoder))
 }
 

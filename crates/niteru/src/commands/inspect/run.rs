@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use niteru_encoder::with_causes;
 use niteru_imaging::{HeatScale, Limits};
-use niteru_inspect::{Inspector, NearestGood, Region, ScoreParts, Verdict};
+use niteru_inspect::Inspector;
 use niteru_store::{InspectError, InspectedFile, NewInspection, inspect_file};
 use rayon::prelude::*;
-use serde::Serialize;
 
 use self::origin::Origin;
 use super::{drift, make_folder, open, photos};
@@ -23,22 +22,6 @@ use crate::report::write_whole;
 
 /// Photos that are judged before their decisions are written down and told.
 const PART: usize = 16;
-
-/// The contract of each line.
-#[derive(Serialize)]
-struct Line<'a> {
-    id: u64,
-    path: String,
-    verdict: Verdict,
-    score: f64,
-    threshold: f64,
-    p_value: f64,
-    parts: ScoreParts,
-    regions: &'a [Region],
-    nearest_good: Option<&'a NearestGood>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    heatmap: Option<String>,
-}
 
 pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
     let home = context.home()?;
@@ -124,18 +107,9 @@ fn tell(
 ) -> Result<()> {
     let found = &inspected.inspection;
     if context.output.is_json() {
-        return Ok(context.output.json(&Line {
-            id,
-            path: shown(path),
-            verdict: found.verdict,
-            score: found.score,
-            threshold: found.threshold,
-            p_value: found.p_value,
-            parts: found.parts,
-            regions: &found.regions,
-            nearest_good: found.nearest_good.as_ref(),
-            heatmap: heatmap.as_deref().map(shown),
-        })?);
+        let heatmap = heatmap.as_deref().map(shown);
+        let told = inspected.told(id, path.to_path_buf(), heatmap);
+        return Ok(context.output.json(&told)?);
     }
     let place = found.regions.first().map_or_else(String::new, |worst| {
         let (x, y) = (worst.x + worst.w / 2, worst.y + worst.h / 2);

@@ -2,10 +2,12 @@ use std::path::PathBuf;
 
 use niteru_inspect::{Judged, Quality, Rate, Skipped, Suspicious, Trust, Verdict};
 use niteru_learn::{Calibration, Promise, auroc, clopper_pearson, trade_off};
+use niteru_store::TrainReport;
 
-use super::{Training, training, trust, trust_level};
+use super::{training, trust, trust_level};
 use crate::args::Language;
 use crate::report::page::tests::{LANGUAGES, assert_sound, read};
+use niteru_store::TrainReport;
 
 const EVIL: &str = "<script>alert(1)</script>.png";
 
@@ -62,17 +64,21 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
         path: EVIL.into(),
         reason: "it is <no> picture".into(),
     }];
-    let of = Training {
-        inspector: EVIL,
+    let of = TrainReport {
+        inspector: EVIL.into(),
         version: 3,
-        model: "a<model>",
+        model: "a<model>".into(),
+        good: photos,
         trust: Trust::of(photos, &promise),
-        promise: &promise,
-        good_scores: &good,
-        quality: with_bad.then_some(&quality),
-        suspicious,
-        left_out: &[],
-        skipped: &skipped,
+        promise,
+        patches: 0,
+        memory_bytes: 0,
+        bytes: 0,
+        good_scores: good,
+        bad: with_bad.then_some(quality),
+        suspicious: suspicious.to_vec(),
+        left_out: Vec::new(),
+        skipped: skipped.to_vec(),
     };
     read(|file| training(language, &of, file))
 }

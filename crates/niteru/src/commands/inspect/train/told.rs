@@ -1,33 +1,26 @@
 //! What a training says to people.
 
 use niteru_learn::Promise;
+use niteru_store::TrainReport;
 
-use super::Made;
 use crate::args::{InspectTrainArgs, Language};
 use crate::commands::count;
 use crate::report::training::{trust, trust_level};
 
-pub(super) fn told(args: &InspectTrainArgs, made: &Made<'_>) -> String {
-    let Made {
-        trained,
-        stored,
-        quality,
-        ..
-    } = made;
-    let good = trained.inspector.good().len();
+pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
     let mut text = format!(
         "{} version {}: learnt from {} with {}; {} patches, {:.1} MB\n{}\nhow far to trust the threshold: {}. {}",
-        stored.name,
-        stored.version,
-        count(good, "good photo"),
-        stored.model,
-        trained.patches,
-        trained.memory_bytes as f64 / 1e6,
-        promised(trained.inspector.promise(), args.false_alarm),
-        trust_level(Language::En, made.trust.level),
-        trust(Language::En, &made.trust),
+        report.inspector,
+        report.version,
+        count(report.good, "good photo"),
+        report.model,
+        report.patches,
+        report.memory_bytes as f64 / 1e6,
+        promised(&report.promise, args.false_alarm),
+        trust_level(Language::En, report.trust.level),
+        trust(Language::En, &report.trust),
     );
-    if let Some(quality) = quality {
+    if let Some(quality) = &report.bad {
         let miss = quality.miss;
         text += &format!(
             "\nof {}, {:.1} % would be missed (95 % confidence: {:.1} % to {:.1} %)",
@@ -38,12 +31,12 @@ pub(super) fn told(args: &InspectTrainArgs, made: &Made<'_>) -> String {
         );
     }
     // Which, was said when they were found.
-    if !trained.left_out.is_empty() {
-        let left_out = count(trained.left_out.len(), "photo");
+    if !report.left_out.is_empty() {
+        let left_out = count(report.left_out.len(), "photo");
         text += &format!("\nleft out, as like none of the others: {left_out}, named above");
     }
-    if !trained.suspicious.is_empty() {
-        let suspicious = count(trained.suspicious.len(), "good photo");
+    if !report.suspicious.is_empty() {
+        let suspicious = count(report.suspicious.len(), "good photo");
         text += &format!(
             "\nlike none of the others, but learnt from: {suspicious}, named above; where one is bad, its like \
              will pass: take it away and train again"

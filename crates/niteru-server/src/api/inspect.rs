@@ -1,0 +1,331 @@
+//! Inspectors: which there are, judging photos with them, training new ones.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+
+use axum::http::{Method, StatusCode};
+use niteru_store::below::encoder::Encoder;
+use niteru_store::below::imaging::DecodeError;
+use niteru_store::below::inspect::{Inspector, MOST_TILES};
+use niteru_store::{
+    InspectError, InspectedFile, InspectorFile, InspectorSummary, Metadata, Role, StoredInspector,
+    ToldInspection, inspect_file,
+};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use utoipa::{IntoParams, ToSchema};
+
+use super::uploads::{keep_files, only_one};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::identity::Caller;
+use crate::jobs::{JobView, TrainParameters};
+use crate::route::{
+    About, Accepted, InPath, Json, JsonBody, Parts, Query, Route, ask, change, read,
+};
+
+/// Inspectors that are kept ready.
+const READY: usize = 4;
+
+/// Photos that wait for an inspector.
+const AHEAD: usize = 64;
+
+/// Largest photo that is inspected, in bytes of a request.
+const PHOTO: usize = 66 << 20;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        read(
+            "/api/inspectors",
+            "The inspectors, by name",
+            Role::Viewer,
+            list,
+        ),
+        read(
+            "/api/inspectors/{name}",
+            "The versions of an inspector, the newest first",
+            Role::Viewer,
+            versions,
+        ),
+        change(
+            (Method::POST, "inspector.train"),
+            "/api/inspectors/{name}/train",
+            "Train the next version of an inspector; a job does it",
+            Role::Engineer,
+            train,
+        ),
+        change(
+            (Method::DELETE, "inspector.remove"),
+            "/api/inspectors/{name}",
+            "Remove an inspector",
+            Role::Engineer,
+            remove,
+        ),
+        ask(
+            "/api/inspectors/{name}/inspect",
+            "Judge an uploaded photo; the decision goes to the history",
+            Role::Operator,
+            inspect,
+        )
+        .takes(PHOTO, std::time::Duration::from_secs(120)),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
+struct InspectorList {
+    inspectors: Vec<InspectorSummary>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Versions {
+    versions: Vec<StoredInspector>,
+}
+
+#[derive(Deserialize, IntoParams)]
+struct Removing {
+    /// Also remove all that it decided; without, an inspector that has decided something stays.
+    #[serde(default)]
+    with_history: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RemovedInspector {
+    /// The name.
+    removed: String,
+    /// Number of its inspections, which are gone, too.
+    inspections: u64,
+}
+
+/// What is asked for beside the photo.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct InspectQuery {
+    /// Another version than the newest.
+    version: Option<u32>,
+    /// Where the photo comes from: lot, machine, mould.
+    metadata: BTreeMap<String, String>,
+}
+
+async fn list(app: Arc<App>) -> Result<Json<InspectorList>, ApiError> {
+    let inspectors = app.quick(|app| Ok(app.home.inspectors()?)).await?;
+    Ok(Json(InspectorList { inspectors }))
+}
+
+async fn versions(app: Arc<App>, InPath(name): InPath<String>) -> Result<Json<Versions>, ApiError> {
+    let versions = app
+        .quick(move |app| Ok(app.home.inspector_versions(&name)?))
+        .await?;
+    Ok(Json(Versions { versions }))
+}
+
+async fn remove(
+    app: Arc<App>,
+    InPath(name): InPath<String>,
+    Query(Removing { with_history }): Query<Removing>,
+) -> Result<Json<RemovedInspector>, ApiError> {
+    let removed = app
+        .quick(move |app| {
+            let inspections = app.home.remove_inspector(&name, with_history)?;
+            app.inspectors.forget(&name);
+            app.home.remove_unused_uploads()?;
+            Ok(RemovedInspector {
+                removed: name,
+                inspections,
+            })
+        })
+        .await?;
+    Ok(Json(removed))
+}
+
+async fn train(
+    app: Arc<App>,
+    caller: Caller,
+    InPath(name): InPath<String>,
+    about: About,
+    JsonBody(mut parameters): JsonBody<TrainParameters>,
+) -> Result<Accepted<JobView>, ApiError> {
+    about.say(&name);
+    let share = parameters.false_alarm;
+    if !(share > 0.0 && share < 1.0) {
+        return Err(ApiError::bad(format!(
+            "false_alarm is above 0 and below 1, not {share}"
+        )));
+    }
+    if parameters
+        .tiles
+        .is_some_and(|tiles| !(1..=MOST_TILES).contains(&tiles))
+    {
+        return Err(ApiError::bad(format!("tiles is from 1 to {MOST_TILES}")));
+    }
+    parameters.name = name;
+    let job = app
+        .quick(move |app| {
+            parameters.check(app)?;
+            app.queue("train", &json!(parameters), &caller.name)
+        })
+        .await?;
+    Ok(Accepted(job))
+}
+
+async fn inspect(
+    app: Arc<App>,
+    caller: Caller,
+    InPath(name): InPath<String>,
+    parts: Parts,
+) -> Result<Json<ToldInspection>, ApiError> {
+    let (query, upload) = only_one(keep_files::<InspectQuery>(&app, &caller, parts).await?)?;
+    let query = query.unwrap_or_default();
+    let metadata: Metadata = query.metadata.into_iter().collect();
+    app.heavy(move |app| {
+        let path = app
+            .home
+            .upload(&upload.sha256)?
+            .ok_or_else(ApiError::busy)?;
+        let ready = app.inspector(&name, query.version)?;
+        let inspected = ready.inspect(path.clone())?;
+        let record = inspected.record(&path, Some(&caller.name), ready.kernels, metadata);
+        let ids = app
+            .home
+            .record_inspections(ready.id, std::slice::from_ref(&record))?;
+        let id = ids.first().copied();
+        let id = id.ok_or_else(|| ApiError::internal("an inspection got no number"))?;
+        Ok(Json(inspected.told(id, path, None)))
+    })
+    .await
+}
+
+/// A photo to judge, and where to send what was found.
+type Asked = (PathBuf, SyncSender<Result<InspectedFile, ApiError>>);
+
+/// An inspector that is ready: threads of its own hold it with its encoder. They end when nobody has this
+/// any more.
+pub(crate) struct ReadyInspector {
+    id: u64,
+    name: String,
+    version: u32,
+    kernels: &'static str,
+    ask: SyncSender<Asked>,
+}
+
+/// The inspectors that were used last, the newest first.
+#[derive(Default)]
+pub(crate) struct Inspectors(Mutex<VecDeque<Arc<ReadyInspector>>>);
+
+impl Inspectors {
+    fn forget(&self, name: &str) {
+        self.0.lock().retain(|ready| ready.name != name);
+    }
+}
+
+impl App {
+    /// A version of an inspector, the newest where none is asked for, made ready if it is not yet.
+    fn inspector(
+        self: &Arc<App>,
+        name: &str,
+        version: Option<u32>,
+    ) -> Result<Arc<ReadyInspector>, ApiError> {
+        let version = match version {
+            Some(version) => version,
+            None => {
+                let versions = self.home.inspector_versions(name)?;
+                versions.first().map_or(0, |newest| newest.version)
+            }
+        };
+        let mut ready = self.inspectors.0.lock();
+        let at = ready
+            .iter()
+            .position(|one| one.name == name && one.version == version);
+        let found = match at.and_then(|at| ready.remove(at)) {
+            Some(found) => found,
+            None => {
+                let file = self.home.inspector(name, Some(version))?;
+                let encoder = self.encoder(&file.inspector.identity())?;
+                Arc::new(ReadyInspector::start(self, file, encoder)?)
+            }
+        };
+        ready.push_front(Arc::clone(&found));
+        ready.truncate(READY);
+        Ok(found)
+    }
+}
+
+impl ReadyInspector {
+    fn start(
+        app: &App,
+        file: InspectorFile,
+        encoder: Arc<Encoder>,
+    ) -> Result<ReadyInspector, ApiError> {
+        let (ask, asked) = mpsc::sync_channel(AHEAD);
+        let (tell, told) = mpsc::sync_channel(1);
+        let limits = app.settings.uploads.image;
+        let (id, version) = (file.inspector.id, file.inspector.version);
+        let name = file.inspector.name.clone();
+        let kernels = encoder.kernels().name();
+        let work = move || {
+            let inspector = match Inspector::from_bytes(&file.bytes, &encoder) {
+                Ok(inspector) => inspector,
+                Err(error) => {
+                    let _ = tell.send(Err(ApiError::conflict(error.to_string())));
+                    return;
+                }
+            };
+            let _ = tell.send(Ok(()));
+            let asked: Mutex<Receiver<Asked>> = Mutex::new(asked);
+            // As many as there are cores: each judges one photo at a time.
+            let threads = thread::available_parallelism().map_or(1, usize::from);
+            thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        loop {
+                            let next = asked.lock().recv();
+                            let Ok((path, answer)) = next else { return };
+                            let inspected = inspect_file(&inspector, &path, &limits);
+                            // Who asked may have gone.
+                            let _ = answer.send(inspected.map_err(ApiError::from));
+                        }
+                    });
+                }
+            });
+        };
+        let started = thread::Builder::new()
+            .name("niteru-inspector".into())
+            .spawn(work);
+        started.map_err(|error| ApiError::internal(error.to_string()))?;
+        let ready = told.recv();
+        ready.map_err(|_| ApiError::internal("an inspector's thread ended"))??;
+        Ok(ReadyInspector {
+            id,
+            name,
+            version,
+            kernels,
+            ask,
+        })
+    }
+
+    fn inspect(&self, path: PathBuf) -> Result<InspectedFile, ApiError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let gone = || ApiError::internal("an inspector's thread ended");
+        self.ask.send((path, answer)).map_err(|_| gone())?;
+        answered.recv().map_err(|_| gone())?
+    }
+}
+
+impl From<InspectError> for ApiError {
+    fn from(error: InspectError) -> ApiError {
+        match &error {
+            InspectError::Decode(decode) => unusable(decode),
+            InspectError::Heat(_) => ApiError::internal(error.to_string()),
+            _ => ApiError::conflict(error.to_string()),
+        }
+    }
+}
+
+fn unusable(error: &DecodeError) -> ApiError {
+    let reason = niteru_store::below::encoder::with_causes(error.reason());
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unusable_image", reason)
+}

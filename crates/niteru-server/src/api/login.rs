@@ -1,0 +1,428 @@
+//! Logging in and out, and who one is.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use niteru_store::{Role, User, UserChange, rfc3339};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::identity::{Caller, Proof, SESSION_SECONDS, session_cookie};
+use crate::route::{
+    About, Access, Answer, Described, Done, Json, JsonBody, Peer, Route, change, read,
+};
+use crate::{password, secret};
+
+/// Wrong passwords for a user after which the user is locked out, and for how long, in milliseconds.
+const WRONG_OF_USER: u32 = 5;
+const LOCKED: i64 = 15 * 60 * 1000;
+
+/// Wrong passwords from an address in some time after which it has to wait.
+const WRONG_OF_ADDRESS: usize = 20;
+const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+
+/// Addresses that are remembered at a time.
+const ADDRESSES: usize = 10_000;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        read(
+            "/api/me",
+            "Who is asking, and what they may do",
+            Access::Open,
+            me,
+        ),
+        change(
+            (Method::POST, "login"),
+            "/api/login",
+            "Begin a session with name and password",
+            Access::Open,
+            login,
+        ),
+        change(
+            (Method::POST, "logout"),
+            "/api/logout",
+            "End the session",
+            Role::Viewer,
+            logout,
+        ),
+        change(
+            (Method::POST, "setup"),
+            "/api/setup",
+            "Make the first administrator, with the code that the server printed when it started",
+            Access::Open,
+            setup,
+        ),
+        change(
+            (Method::POST, "password"),
+            "/api/me/password",
+            "Change one's own password; ends one's other sessions",
+            Role::Viewer,
+            change_password,
+        ),
+    ]
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Me {
+    /// `null`: nobody that is known.
+    name: Option<String>,
+    /// What they may do; `null`: nothing before a login.
+    role: Option<Role>,
+    /// Whether it is a user with a password.
+    has_password: bool,
+    /// Whether the server asks for a login.
+    login: bool,
+    /// Whether there is no administrator yet: use /api/setup.
+    setup: bool,
+    /// What requests that change something must carry in the header X-Niteru-CSRF.
+    csrf: Option<String>,
+    version: &'static str,
+}
+
+/// A name and a password.
+#[derive(Deserialize, ToSchema)]
+struct LoginRequest {
+    name: String,
+    password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct SetupRequest {
+    /// What the server printed when it started.
+    code: String,
+    /// Name of the administrator.
+    name: String,
+    /// At least 10 characters.
+    password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct PasswordRequest {
+    /// The password until now.
+    old: String,
+    /// At least 10 characters.
+    new: String,
+}
+
+/// A session that began.
+struct LoggedIn {
+    token: String,
+    secure: bool,
+    user: User,
+}
+
+impl IntoResponse for LoggedIn {
+    fn into_response(self) -> Response {
+        let cookie = session_cookie(Some(&self.token), self.secure);
+        with_cookie(Json(self.user).into_response(), &cookie)
+    }
+}
+
+impl Answer for LoggedIn {
+    fn describe(described: &mut Described) {
+        Json::<User>::describe(described);
+    }
+}
+
+/// A session that ended.
+struct LoggedOut {
+    secure: bool,
+}
+
+impl IntoResponse for LoggedOut {
+    fn into_response(self) -> Response {
+        with_cookie(Done.into_response(), &session_cookie(None, self.secure))
+    }
+}
+
+impl Answer for LoggedOut {
+    fn describe(described: &mut Described) {
+        Done::describe(described);
+    }
+}
+
+fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+async fn me(app: Arc<App>, caller: Option<Caller>) -> Result<Json<Me>, ApiError> {
+    let setup = app.setup_code.lock().is_some();
+    Ok(Json(Me {
+        csrf: caller.as_ref().and_then(|caller| caller.csrf(&app)),
+        role: caller.as_ref().map(|caller| caller.role),
+        has_password: caller.as_ref().is_some_and(|caller| caller.user.is_some()),
+        name: caller.map(|caller| caller.name),
+        login: app.settings.login,
+        setup,
+        version: env!("CARGO_PKG_VERSION"),
+    }))
+}
+
+async fn login(
+    app: Arc<App>,
+    peer: Option<Peer>,
+    about: About,
+    JsonBody(request): JsonBody<LoginRequest>,
+) -> Result<LoggedIn, ApiError> {
+    let address = peer.map(|peer| peer.0.ip());
+    app.attempts.may_try(address)?;
+    let LoginRequest { name, password } = request;
+    about.say(&name);
+    let asked = name.clone();
+    let found = app
+        .quick(move |app| Ok(app.home.credentials(&asked)?))
+        .await?;
+    if let Some(until) = found.as_ref().and_then(|found| found.user.locked_until)
+        && until > now()
+    {
+        app.attempts.failed(address);
+        return Err(locked(until));
+    }
+    let hash = found.as_ref().map(|found| found.hash.clone());
+    let right = app
+        .passwords(move || Ok(password::verify(&password, hash.as_deref())))
+        .await?;
+    match found {
+        Some(found) if right && !found.user.disabled => {
+            app.attempts.succeeded(address);
+            start_session(&app, found.user).await
+        }
+        found => {
+            app.attempts.failed(address);
+            let known = found.filter(|_| !right).map(|found| found.user.id);
+            let until = match known {
+                Some(id) => {
+                    let fail =
+                        move |app: &App| Ok(app.home.login_failed(id, WRONG_OF_USER, LOCKED)?);
+                    app.quick(fail).await?
+                }
+                None => None,
+            };
+            match until.filter(|until| *until > now()) {
+                Some(until) => Err(locked(until)),
+                None => Err(ApiError::new(
+                    StatusCode::UNAUTHORIZED,
+                    "wrong_login",
+                    "name or password is wrong",
+                )
+                .help("an administrator can give you a new password")),
+            }
+        }
+    }
+}
+
+async fn start_session(app: &Arc<App>, user: User) -> Result<LoggedIn, ApiError> {
+    let token = secret::token().map_err(|error| ApiError::internal(error.to_string()))?;
+    let (id, kept) = (user.id, token.clone());
+    app.quick(move |app| {
+        app.home.login_succeeded(id)?;
+        Ok(app.home.start_session(id, &kept, SESSION_SECONDS * 1000)?)
+    })
+    .await?;
+    Ok(LoggedIn {
+        token,
+        secure: app.settings.tls,
+        user,
+    })
+}
+
+async fn logout(app: Arc<App>, caller: Caller) -> Result<LoggedOut, ApiError> {
+    if let Proof::Session(token) = caller.proof {
+        app.quick(move |app| Ok(app.home.end_session(&token)?))
+            .await?;
+    }
+    Ok(LoggedOut {
+        secure: app.settings.tls,
+    })
+}
+
+async fn setup(
+    app: Arc<App>,
+    peer: Option<Peer>,
+    about: About,
+    JsonBody(request): JsonBody<SetupRequest>,
+) -> Result<LoggedIn, ApiError> {
+    let address = peer.map(|peer| peer.0.ip());
+    app.attempts.may_try(address)?;
+    let code = app.setup_code.lock().clone();
+    let Some(code) = code else {
+        return Err(ApiError::conflict("there is an administrator already").help("log in"));
+    };
+    let typed = request.code.trim().to_uppercase();
+    if !secret::same(&typed, &code) {
+        app.attempts.failed(address);
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "wrong_code",
+            "this is not the code that the server printed when it started",
+        ));
+    }
+    about.say(&request.name);
+    let SetupRequest { name, password, .. } = request;
+    let hash = app.passwords(move || password::hash(&password)).await?;
+    let made = app
+        .quick(move |app| Ok(app.home.add_first_administrator(&name, &hash)?))
+        .await?;
+    // Used, whoever was first.
+    *app.setup_code.lock() = None;
+    match made {
+        Some(user) => start_session(&app, user).await,
+        None => Err(ApiError::conflict("there is an administrator already").help("log in")),
+    }
+}
+
+async fn change_password(
+    app: Arc<App>,
+    caller: Caller,
+    peer: Option<Peer>,
+    JsonBody(request): JsonBody<PasswordRequest>,
+) -> Result<LoggedIn, ApiError> {
+    let address = peer.map(|peer| peer.0.ip());
+    app.attempts.may_try(address)?;
+    let Some(id) = caller.user else {
+        return Err(ApiError::bad(
+            "only users that log in with a name have a password",
+        ));
+    };
+    let found = app
+        .quick(move |app| Ok(app.home.credentials(&caller.name)?))
+        .await?;
+    let hash = found.map(|found| found.hash);
+    let PasswordRequest { old, new } = request;
+    let hash = app
+        .passwords(move || match password::verify(&old, hash.as_deref()) {
+            true => password::hash(&new).map(Some),
+            false => Ok(None),
+        })
+        .await?;
+    let Some(hash) = hash else {
+        app.attempts.failed(address);
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "wrong_password",
+            "the old password is wrong",
+        ));
+    };
+    let change = UserChange {
+        hash: Some(hash),
+        ..UserChange::default()
+    };
+    let user = app
+        .quick(move |app| Ok(app.home.change_user(id, &change)?))
+        .await?;
+    start_session(&app, user).await
+}
+
+fn locked(until: i64) -> ApiError {
+    let seconds = (until - now()).max(0) / 1000 + 1;
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "locked",
+        format!(
+            "too many wrong passwords: this user is locked until {}",
+            rfc3339(until)
+        ),
+    )
+    .help("wait, or ask an administrator for a new password")
+    .retry_after(seconds.unsigned_abs())
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Wrong passwords and codes by the address that they came from.
+#[derive(Default)]
+pub(crate) struct Attempts(Mutex<HashMap<IpAddr, Vec<Instant>>>);
+
+impl Attempts {
+    /// Refuses an address that has tried too often.
+    fn may_try(&self, address: Option<IpAddr>) -> Result<(), ApiError> {
+        let now = Instant::now();
+        let attempts = self.0.lock();
+        let recent = address.and_then(|address| attempts.get(&network(address)));
+        let recent = recent
+            .into_iter()
+            .flatten()
+            .filter(|at| now - **at < REMEMBERED);
+        let recent: Vec<&Instant> = recent.collect();
+        let Some(first) = recent.first().filter(|_| recent.len() >= WRONG_OF_ADDRESS) else {
+            return Ok(());
+        };
+        let wait = REMEMBERED.saturating_sub(now - **first);
+        Err(ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_attempts",
+            "too many wrong passwords from this address",
+        )
+        .help("wait some minutes")
+        .retry_after(wait.as_secs() + 1))
+    }
+
+    fn failed(&self, address: Option<IpAddr>) {
+        let Some(address) = address else { return };
+        let now = Instant::now();
+        let mut attempts = self.0.lock();
+        if attempts.len() >= ADDRESSES {
+            attempts.retain(|_, times| times.iter().any(|at| now - *at < REMEMBERED));
+        }
+        let times = attempts.entry(network(address)).or_default();
+        times.retain(|at| now - *at < REMEMBERED);
+        if times.len() < WRONG_OF_ADDRESS {
+            times.push(now);
+        }
+    }
+
+    fn succeeded(&self, address: Option<IpAddr>) {
+        if let Some(address) = address {
+            self.0.lock().remove(&network(address));
+        }
+    }
+}
+
+/// What one client may have many addresses of: with IPv6, a network of 64 bits.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_counted_for_themselves() {
+        let attempts = Attempts::default();
+        let one = Some("2001:db8::1".parse().unwrap());
+        let same = Some("2001:db8::ffff:2".parse().unwrap());
+        let other = Some("192.0.2.1".parse().unwrap());
+        for _ in 0..WRONG_OF_ADDRESS {
+            attempts.may_try(one).unwrap();
+            attempts.failed(one);
+        }
+        assert!(attempts.may_try(one).is_err());
+        assert!(attempts.may_try(same).is_err(), "of the same network");
+        assert!(attempts.may_try(other).is_ok());
+        attempts.succeeded(one);
+        assert!(attempts.may_try(one).is_ok());
+    }
+}

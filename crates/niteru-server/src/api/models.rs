@@ -1,0 +1,123 @@
+//! Models, and the encoders that are loaded.
+
+use std::sync::Arc;
+
+use niteru_store::below::encoder::{Encoder, ModelCache};
+use niteru_store::below::kernels::Kernels;
+use niteru_store::{EncoderChoice, EncoderIdentity, ModelSummary, Role, load_encoder};
+use parking_lot::Mutex;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::route::{InPath, Json, Route, read};
+
+/// Encoders that are kept loaded: some 100 to 600 MB each.
+const LOADED: usize = 2;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        read(
+            "/api/models",
+            "The models that there are, installed or not",
+            Role::Viewer,
+            list,
+        ),
+        read("/api/models/{name}", "A model", Role::Viewer, one),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
+struct Models {
+    models: Vec<ModelSummary>,
+}
+
+async fn list(app: Arc<App>) -> Result<Json<Models>, ApiError> {
+    let models = app
+        .quick(|app| {
+            let cache = app.models();
+            let all = cache.list()?;
+            Ok(all
+                .iter()
+                .map(|status| ModelSummary::new(&cache, status))
+                .collect())
+        })
+        .await?;
+    Ok(Json(Models { models }))
+}
+
+async fn one(app: Arc<App>, InPath(name): InPath<String>) -> Result<Json<ModelSummary>, ApiError> {
+    let model = app
+        .quick(move |app| {
+            let cache = app.models();
+            // Only names that are in the list lead anywhere.
+            let all = cache.list()?;
+            let found = all.iter().find(|status| status.name == name);
+            let found = found.map(|status| ModelSummary::new(&cache, status));
+            found.ok_or_else(|| ApiError::not_found(format!("no model {name:?}")))
+        })
+        .await?;
+    Ok(Json(model))
+}
+
+/// What an encoder is known by: model, precision, how files are read.
+type Key = (String, String, bool, String);
+
+/// The encoders that were used last, the newest first.
+#[derive(Default)]
+pub(crate) struct Encoders(Mutex<Vec<(Key, Arc<Encoder>)>>);
+
+impl App {
+    pub(crate) fn models(&self) -> ModelCache {
+        ModelCache::new(self.home.models())
+    }
+
+    /// The encoder that made embeddings, loaded if it is not yet.
+    pub(crate) fn encoder(&self, own: &EncoderIdentity) -> Result<Arc<Encoder>, ApiError> {
+        let key = (
+            own.model.clone(),
+            own.precision.clone(),
+            own.exact_decode,
+            own.framing.clone(),
+        );
+        // Held while it is loaded: who comes second waits instead of loading it again.
+        let mut loaded = self.encoders.0.lock();
+        if let Some(at) = loaded.iter().position(|(known, _)| *known == key) {
+            let entry = loaded.remove(at);
+            let encoder = Arc::clone(&entry.1);
+            loaded.insert(0, entry);
+            return Ok(encoder);
+        }
+        loaded.truncate(LOADED - 1);
+        let encoder = Arc::new(self.load(Some(own), &EncoderChoice::default())?);
+        loaded.insert(0, (key, Arc::clone(&encoder)));
+        Ok(encoder)
+    }
+
+    /// The encoder of a model by its name, in the precision that is best on this computer; of the usual
+    /// model, where none is named.
+    pub(crate) fn encoder_named(&self, model: Option<String>) -> Result<Arc<Encoder>, ApiError> {
+        let choice = EncoderChoice {
+            model,
+            ..EncoderChoice::default()
+        };
+        let encoder = Arc::new(self.load(None, &choice)?);
+        let own = EncoderIdentity::from(&*encoder);
+        let key = (own.model, own.precision, own.exact_decode, own.framing);
+        let mut loaded = self.encoders.0.lock();
+        loaded.retain(|(known, _)| *known != key);
+        loaded.truncate(LOADED - 1);
+        loaded.insert(0, (key, Arc::clone(&encoder)));
+        Ok(encoder)
+    }
+
+    fn load(
+        &self,
+        own: Option<&EncoderIdentity>,
+        choice: &EncoderChoice,
+    ) -> Result<Encoder, ApiError> {
+        let kernels = Kernels::from_env().map_err(|error| ApiError::internal(error.to_string()))?;
+        Ok(load_encoder(&self.models(), own, choice, kernels)?)
+    }
+}

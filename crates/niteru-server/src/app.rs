@@ -1,0 +1,151 @@
+//! What all requests share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use niteru_store::Home;
+use niteru_store::UploadLimits;
+use niteru_store::below::imaging::Limits;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+
+use crate::api::inspect::Inspectors;
+use crate::api::login::Attempts;
+use crate::api::models::Encoders;
+use crate::assets::Assets;
+use crate::error::ApiError;
+use crate::jobs::Jobs;
+use crate::work::Gate;
+
+/// Blocking work that is mostly waiting for the disk, at a time.
+const QUICK: usize = 16;
+
+/// Passwords that are hashed at a time: each takes 19 MiB.
+const PASSWORDS: usize = 2;
+
+/// Requests with files at a time: each has one file in memory.
+const UPLOADS: usize = 8;
+
+/// Tells the server's messages.
+pub(crate) type Log = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How the server was started.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Whether everybody has to log in.
+    pub(crate) login: bool,
+    pub(crate) tls: bool,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    pub(crate) uploads: UploadLimits,
+}
+
+impl Settings {
+    /// Whether a host, as clients write it, is this server as seen from this computer.
+    pub(crate) fn is_own(&self, host: &str) -> bool {
+        let port = self.address.port();
+        let usual = if self.tls { 443 } else { 80 };
+        let names = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+        let bound = match self.address.ip() {
+            std::net::IpAddr::V4(ip) => ip.to_string(),
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        names.into_iter().chain([bound]).any(|name| {
+            host.eq_ignore_ascii_case(&format!("{name}:{port}"))
+                || (port == usual && host.eq_ignore_ascii_case(&name))
+        })
+    }
+}
+
+/// What uploads may be, beside what they may be together.
+pub(crate) fn image_limits() -> Limits {
+    Limits {
+        max_file_bytes: 64 << 20,
+        max_side: 30_000,
+        max_pixels: 120_000_000,
+        max_alloc: 1 << 30,
+    }
+}
+
+/// The state of a server.
+pub(crate) struct App {
+    pub(crate) home: Home,
+    pub(crate) settings: Settings,
+    pub(crate) assets: Assets,
+    /// What proves that a request comes from our page, where there is no login.
+    pub(crate) local_csrf: String,
+    /// What makes the first administrator; gone once there is one.
+    pub(crate) setup_code: Mutex<Option<String>>,
+    pub(crate) attempts: Attempts,
+    pub(crate) encoders: Encoders,
+    pub(crate) inspectors: Inspectors,
+    pub(crate) jobs: Jobs,
+    /// Becomes true when the server ends.
+    pub(crate) stop: watch::Sender<bool>,
+    quick: Gate,
+    heavy: Gate,
+    passwords: Gate,
+    /// Requests with files that may begin.
+    pub(crate) uploads: Semaphore,
+    log: Log,
+}
+
+impl App {
+    pub(crate) fn new(
+        home: Home,
+        settings: Settings,
+        local_csrf: String,
+        setup_code: Option<String>,
+        log: Log,
+    ) -> App {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        App {
+            home,
+            settings,
+            assets: Assets::new(),
+            local_csrf,
+            setup_code: Mutex::new(setup_code),
+            attempts: Attempts::default(),
+            encoders: Encoders::default(),
+            inspectors: Inspectors::default(),
+            jobs: Jobs::default(),
+            stop: watch::Sender::new(false),
+            quick: Gate::new(QUICK),
+            heavy: Gate::new(cores),
+            passwords: Gate::new(PASSWORDS),
+            uploads: Semaphore::new(UPLOADS),
+            log,
+        }
+    }
+
+    /// Tells the person who started the server. Never anything that is secret.
+    pub(crate) fn log(&self, message: &str) {
+        (self.log)(message);
+    }
+
+    /// Work with the database and files.
+    pub(crate) async fn quick<T: Send + 'static>(
+        self: &Arc<App>,
+        work: impl FnOnce(&App) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let app = Arc::clone(self);
+        self.quick.run(move || work(&app)).await
+    }
+
+    /// Work that computes.
+    pub(crate) async fn heavy<T: Send + 'static>(
+        self: &Arc<App>,
+        work: impl FnOnce(&Arc<App>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let app = Arc::clone(self);
+        self.heavy.run(move || work(&app)).await
+    }
+
+    /// Work with passwords.
+    pub(crate) async fn passwords<T: Send + 'static>(
+        self: &Arc<App>,
+        work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.passwords.run(work).await
+    }
+}

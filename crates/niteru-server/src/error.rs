@@ -1,0 +1,285 @@
+//! What can go wrong, and how a client is told: one JSON shape, the right status, plain words.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use niteru_store::below::encoder::{LoadError, ModelError};
+use niteru_store::{EncoderError, Role, StoreError, UploadError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Why the server cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address is taken, or none of this computer's.
+    #[error("cannot listen on {address}: {source}; choose another address or port with --addr")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// Another server has the home.
+    #[error("another server uses the home {}: stop it first, or choose another --home", path.display())]
+    InUse {
+        /// The home.
+        path: PathBuf,
+    },
+    /// A certificate or a key cannot be used.
+    #[error("cannot use {} for TLS: {reason}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system gives no threads or no random numbers.
+    #[error("cannot start the server: {0}")]
+    System(String),
+    /// The home.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What every refused request is answered with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct ErrorDetail {
+    /// For programs: `not_found`, `bad_request`, …
+    code: &'static str,
+    /// What is wrong, for people.
+    message: String,
+    /// What to do about it; may be empty.
+    help: String,
+}
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    help: String,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u64>,
+    /// For the server's own messages, not for the client.
+    pub(crate) log: Option<String>,
+}
+
+impl ApiError {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> ApiError {
+        ApiError {
+            status,
+            code,
+            message: message.into(),
+            help: String::new(),
+            retry_after: None,
+            log: None,
+        }
+    }
+
+    /// The same with what to do about it.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> ApiError {
+        self.help = help.into();
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u64) -> ApiError {
+        self.retry_after = Some(seconds.max(1));
+        self
+    }
+
+    /// What was sent cannot be understood or is not allowed.
+    pub(crate) fn bad(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// What is there does not allow it now.
+    pub(crate) fn conflict(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, "conflict", message)
+    }
+
+    pub(crate) fn too_large(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    }
+
+    /// Nobody is logged in.
+    pub(crate) fn login_needed() -> ApiError {
+        ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "login_needed",
+            "you are not logged in",
+        )
+        .help("log in, or send an API token: Authorization: Bearer TOKEN")
+    }
+
+    pub(crate) fn role_needed(role: Role) -> ApiError {
+        ApiError::new(
+            StatusCode::FORBIDDEN,
+            "role_needed",
+            format!("this needs the role {role}"),
+        )
+        .help("ask an administrator for it")
+    }
+
+    /// Too much is being done.
+    pub(crate) fn busy() -> ApiError {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "the server has too much to do",
+        )
+        .help("try again in a moment")
+        .retry_after(2)
+    }
+
+    /// Something that no input should bring about. The client learns that, the server's messages why.
+    pub(crate) fn internal(log: impl Into<String>) -> ApiError {
+        let mut error = ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the server could not do this",
+        )
+        .help("the server's own messages say why");
+        error.log = Some(log.into());
+        error
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: ErrorDetail {
+                code: self.code,
+                message: self.message,
+                help: self.help,
+            },
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        use StoreError as E;
+        let message = error.to_string();
+        match &error {
+            E::NoCollection { .. }
+            | E::NoImage { .. }
+            | E::NoInspector { .. }
+            | E::NoInspectorVersion { .. }
+            | E::NoInspection { .. }
+            | E::NoUser { .. }
+            | E::NoToken { .. }
+            | E::NoJob { .. } => ApiError::not_found(message),
+            E::CollectionName { .. }
+            | E::InspectorName { .. }
+            | E::UserName { .. }
+            | E::TokenLabel { .. }
+            | E::NoField { .. }
+            | E::NothingPasses { .. }
+            | E::NoInspectionField { .. }
+            | E::TraceSimilarity { .. }
+            | E::MetadataFile { .. }
+            | E::Inspection { .. }
+            | E::Condition(_)
+            | E::Index(_) => ApiError::bad(message),
+            E::UserExists { .. }
+            | E::LastAdministrator
+            | E::InspectorInUse { .. }
+            | E::OtherModel { .. } => ApiError::conflict(message),
+            E::Quota { .. } | E::DiskFull { .. } | E::Write { .. } => {
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "no_space", message)
+            }
+            E::Busy { .. } => ApiError::busy(),
+            E::ReadOnly { .. } => ApiError::new(StatusCode::CONFLICT, "read_only", message),
+            _ => ApiError::internal(message),
+        }
+    }
+}
+
+impl From<UploadError> for ApiError {
+    fn from(error: UploadError) -> ApiError {
+        match error {
+            UploadError::Kind => ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_an_image",
+                error.to_string(),
+            ),
+            UploadError::Picture(_) => ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unusable_image",
+                niteru_store::below::encoder::with_causes(&error),
+            ),
+            UploadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EncoderError> for ApiError {
+    fn from(error: EncoderError) -> ApiError {
+        match error {
+            EncoderError::Model(error) => error.into(),
+            EncoderError::Load(error) => error.into(),
+            // What the home has recorded is none.
+            other => ApiError::internal(other.to_string()),
+        }
+    }
+}
+
+impl From<ModelError> for ApiError {
+    fn from(error: ModelError) -> ApiError {
+        // What is wrong with a model is for the user to see: it is pulled or imported by one.
+        ApiError::new(
+            StatusCode::CONFLICT,
+            "model",
+            niteru_store::below::encoder::with_causes(&error),
+        )
+        .help("fetch the model under Settings, or with `niteru models pull`")
+    }
+}
+
+impl From<LoadError> for ApiError {
+    fn from(error: LoadError) -> ApiError {
+        ApiError::new(
+            StatusCode::CONFLICT,
+            "model",
+            niteru_store::below::encoder::with_causes(&error),
+        )
+        .help("check the model with `niteru models show NAME --verify`")
+    }
+}

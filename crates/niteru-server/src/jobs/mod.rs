@@ -1,0 +1,179 @@
+//! Long work: kept in the home, run by a few threads, told to whoever listens.
+
+mod add;
+mod handle;
+mod kinds;
+mod runner;
+mod train;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use niteru_store::{Job, JobProgress, JobState};
+use parking_lot::{Condvar, Mutex};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::broadcast;
+use utoipa::ToSchema;
+
+pub(crate) use add::AddParameters;
+pub(crate) use runner::Runner;
+pub(crate) use train::TrainParameters;
+
+use crate::app::App;
+use crate::error::ApiError;
+
+/// Changes that a listener may lag behind before it has to begin anew.
+const BEHIND: usize = 256;
+
+/// Jobs that are kept once they are over.
+const KEPT: usize = 1000;
+
+/// Jobs that may wait.
+const WAITING: usize = 100;
+
+/// A job as clients see it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct JobView {
+    #[serde(flatten)]
+    pub(crate) job: Job,
+    /// Seconds that it will still take, about; null: not known.
+    pub(crate) seconds_left: Option<f64>,
+}
+
+impl From<Job> for JobView {
+    fn from(job: Job) -> JobView {
+        let left = job.total.map(|total| total.saturating_sub(job.done) as f64);
+        let rate = job.rate.filter(|rate| *rate > 0.0);
+        let running = job.state == JobState::Running;
+        let seconds = left.zip(rate).map(|(left, rate)| left / rate);
+        JobView {
+            seconds_left: seconds.filter(|_| running),
+            job,
+        }
+    }
+}
+
+/// What is known of jobs beside the home.
+pub(crate) struct Jobs {
+    changes: broadcast::Sender<Arc<JobView>>,
+    /// Of the jobs that run.
+    running: Mutex<HashMap<u64, Running>>,
+    /// Grows whenever there may be something to begin.
+    woken: Mutex<u64>,
+    wake: Condvar,
+}
+
+/// A job that runs.
+struct Running {
+    cancel: Arc<AtomicBool>,
+    /// Newer than what the home has.
+    progress: JobProgress,
+}
+
+impl Default for Jobs {
+    fn default() -> Jobs {
+        Jobs {
+            changes: broadcast::Sender::new(BEHIND),
+            running: Mutex::default(),
+            woken: Mutex::new(0),
+            wake: Condvar::new(),
+        }
+    }
+}
+
+impl Jobs {
+    /// All changes from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<JobView>> {
+        self.changes.subscribe()
+    }
+
+    /// A job with the progress that the home does not have yet.
+    pub(crate) fn view(&self, mut job: Job) -> JobView {
+        if job.state == JobState::Running
+            && let Some(running) = self.running.lock().get(&job.id)
+        {
+            let progress = running.progress.clone();
+            (job.done, job.total) = (progress.done, progress.total);
+            (job.rate, job.message) = (progress.rate, progress.message);
+        }
+        job.into()
+    }
+
+    /// Tells a change to those who listen.
+    fn tell(&self, view: JobView) {
+        // Nobody may be listening.
+        let _ = self.changes.send(Arc::new(view));
+    }
+
+    /// How often there may have been something to begin.
+    fn woken(&self) -> u64 {
+        *self.woken.lock()
+    }
+
+    /// Waits until there may be something to begin that there was not before.
+    fn wait(&self, before: u64) {
+        let mut woken = self.woken.lock();
+        if *woken == before {
+            self.wake.wait_for(&mut woken, Duration::from_secs(30));
+        }
+    }
+
+    /// Wakes the threads that run jobs.
+    pub(crate) fn wake(&self) {
+        *self.woken.lock() += 1;
+        self.wake.notify_all();
+    }
+
+    fn stop_running(&self) {
+        for running in self.running.lock().values() {
+            running.cancel.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl App {
+    /// Queues a job.
+    pub(crate) fn queue(
+        &self,
+        kind: &'static str,
+        parameters: &Value,
+        owner: &str,
+    ) -> Result<JobView, ApiError> {
+        let waiting = self.home.open_jobs()?.len();
+        if waiting >= WAITING {
+            return Err(ApiError::busy().help(format!(
+                "{waiting} jobs wait already: wait for them, or cancel some"
+            )));
+        }
+        let view = JobView::from(self.home.add_job(kind, parameters, owner)?);
+        self.home.forget_jobs(KEPT)?;
+        self.jobs.tell(view.clone());
+        self.jobs.wake();
+        Ok(view)
+    }
+
+    /// Stops a job that waits or runs. One that runs ends as soon as it can.
+    pub(crate) fn cancel_job(&self, id: u64) -> Result<JobView, ApiError> {
+        let job = self.home.job(id)?;
+        if job.state.is_over() {
+            let state = job.state.name();
+            return Err(ApiError::conflict(format!("job {id} is {state} already")));
+        }
+        let running = self.jobs.running.lock();
+        let cancel = running.get(&id).map(|running| Arc::clone(&running.cancel));
+        if let Some(cancel) = cancel {
+            drop(running);
+            cancel.store(true, Ordering::Relaxed);
+            return Ok(self.jobs.view(job));
+        }
+        // While the lock is held no thread can begin it.
+        let job = self.home.end_job(id, JobState::Cancelled, None, None)?;
+        drop(running);
+        let view = JobView::from(job);
+        self.jobs.tell(view.clone());
+        Ok(view)
+    }
+}

@@ -1,0 +1,182 @@
+//! Training an inspector from images of collections, or from uploaded ones.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use niteru_store::below::imaging::{Mask, Picture};
+use niteru_store::below::index::Condition;
+use niteru_store::below::inspect::{TrainError, TrainOptions, TrainStep};
+use niteru_store::{Training, TrainingError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::handle::{Handle, JobError};
+use crate::app::App;
+use crate::error::ApiError;
+
+pub(super) const KIND: &str = "train";
+
+/// Images that are read from the home at a time.
+const PAGE: usize = 500;
+
+/// What is learnt from what.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TrainParameters {
+    /// The inspector, as the path has it.
+    #[serde(default)]
+    #[schema(ignore)]
+    pub(crate) name: String,
+    /// Photos of good parts.
+    pub(crate) good: Photos,
+    /// Photos of bad parts: they change nothing, but say how many would be missed.
+    #[serde(default)]
+    pub(crate) bad: Photos,
+    /// sha256 of an uploaded picture that is white where parts are inspected.
+    #[serde(default)]
+    pub(crate) area: Option<String>,
+    /// Share of good parts that may be stopped by mistake.
+    #[serde(default = "one_percent")]
+    pub(crate) false_alarm: f64,
+    /// Tiles along a side, 1 to 8; left out: by the photos' size.
+    #[serde(default)]
+    pub(crate) tiles: Option<u32>,
+    /// Also learn from what people said in reviews.
+    #[serde(default)]
+    pub(crate) with_reviews: bool,
+    /// The model whose features are compared; left out: the usual one.
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+    /// Whether photos are turned and shifted to lie as a good one does before they are compared.
+    #[serde(default)]
+    pub(crate) align: bool,
+    /// The same photos and the same number give the same inspector.
+    #[serde(default)]
+    pub(crate) seed: u64,
+}
+
+/// Which photos.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub(crate) struct Photos {
+    /// A collection.
+    collection: Option<String>,
+    /// A condition on the metadata of its images.
+    filter: Option<String>,
+    /// Only these of its images.
+    ids: Option<Vec<u64>>,
+    /// sha256 of uploaded images.
+    uploads: Vec<String>,
+}
+
+fn one_percent() -> f64 {
+    0.01
+}
+
+impl TrainParameters {
+    /// Looks whether what it names is there, before it waits for its turn.
+    pub(crate) fn check(&self, app: &App) -> Result<(), ApiError> {
+        if self.good.files(app)?.is_empty() {
+            return Err(ApiError::bad("there is no photo of a good part")
+                .help("give at least one, and better 30 or more"));
+        }
+        self.bad.files(app)?;
+        self.area(app)?;
+        Ok(())
+    }
+
+    fn area(&self, app: &App) -> Result<Option<Mask>, ApiError> {
+        let Some(sha256) = &self.area else {
+            return Ok(None);
+        };
+        let path = app.home.upload(sha256)?.ok_or_else(|| no_upload(sha256))?;
+        let picture = Picture::open(&path, &app.settings.uploads.image);
+        let picture = picture.map_err(|error| ApiError::bad(error.to_string()))?;
+        Ok(Some(Mask::from_picture(&picture)))
+    }
+}
+
+fn no_upload(sha256: &str) -> ApiError {
+    let start: String = sha256.chars().take(12).collect();
+    ApiError::not_found(format!("no upload {start}…")).help("upload it again")
+}
+
+impl Photos {
+    /// Their files, in the order of their paths.
+    fn files(&self, app: &App) -> Result<Vec<PathBuf>, ApiError> {
+        let mut files = Vec::new();
+        for sha256 in &self.uploads {
+            files.push(app.home.upload(sha256)?.ok_or_else(|| no_upload(sha256))?);
+        }
+        if let Some(name) = &self.collection {
+            let collection = app.home.collection(name)?;
+            let selection = match &self.filter {
+                None => None,
+                Some(filter) => {
+                    let condition = Condition::parse(filter);
+                    let condition = condition.map_err(|error| ApiError::bad(error.to_string()))?;
+                    Some(collection.select(&condition)?)
+                }
+            };
+            let mut after = None;
+            loop {
+                let page = match &selection {
+                    Some(selection) => collection.images_in(selection, after, PAGE)?,
+                    None => collection.images(after, PAGE)?,
+                };
+                let Some(last) = page.last() else { break };
+                after = Some(last.id);
+                for image in page.iter().filter(|image| !image.missing) {
+                    if self.ids.as_ref().is_none_or(|ids| ids.contains(&image.id)) {
+                        files.push(app.file_of(image)?);
+                    }
+                }
+            }
+        }
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+}
+
+pub(super) fn run(
+    app: &Arc<App>,
+    handle: &Handle<'_>,
+    parameters: Value,
+) -> Result<Value, JobError> {
+    let parameters: TrainParameters = serde_json::from_value(parameters)?;
+    let training = Training {
+        name: parameters.name.clone(),
+        good: parameters.good.files(app)?,
+        bad: parameters.bad.files(app)?,
+        with_reviews: parameters.with_reviews,
+        options: TrainOptions {
+            false_alarm: parameters.false_alarm,
+            tiles: parameters.tiles,
+            area: parameters.area(app)?,
+            align: parameters.align,
+            seed: parameters.seed,
+            ..TrainOptions::default()
+        },
+    };
+    let encoder = app.encoder_named(parameters.model)?;
+    handle.go_on()?;
+    let on_step = |step: TrainStep| -> ControlFlow<()> {
+        match step {
+            TrainStep::Reading { done, total } => {
+                handle.progress_of("reading", done as u64, Some(total as u64))
+            }
+            TrainStep::Learning { done, total } => {
+                handle.progress_of("learning", done as u64, Some(total as u64))
+            }
+            // They are in the report.
+            TrainStep::Suspicious(_) => ControlFlow::Continue(()),
+        }
+    };
+    match app.home.train_inspector(&encoder, &training, &on_step) {
+        Ok(report) => Ok(json!(report)),
+        Err(TrainingError::Train(TrainError::Stopped)) => Err(JobError::Stopped),
+        Err(error) => Err(error.into()),
+    }
+}

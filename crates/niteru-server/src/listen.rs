@@ -1,0 +1,178 @@
+//! Connections: so many at a time, with limits of time and size, ended cleanly.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::route::Peer;
+
+/// Connections at a time, of all clients and of one.
+const CONNECTIONS: usize = 1024;
+const CONNECTIONS_OF_ONE: usize = 256;
+
+/// Longest that a client takes to agree on TLS, or to send a request's headers.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest that requests which run when the server is stopped are waited for.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Most bytes of a request's headers.
+const HEADER_BYTES: usize = 64 * 1024;
+
+/// Takes connections until it is told to stop, then waits for the requests that run.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let clients = Clients::default();
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = accept(&listener, &connections) => accepted,
+        };
+        let Some((stream, address, permit)) = accepted else {
+            continue;
+        };
+        let Some(client) = clients.enter(address.0.ip()) else {
+            continue;
+        };
+        let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            let _held = (permit, client);
+            // Answers are small and wait for nothing that could join them.
+            let _ = stream.set_nodelay(true);
+            match tls {
+                None => connection(stream, address, router, watcher).await,
+                Some(tls) => {
+                    if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await
+                    {
+                        connection(stream, address, router, watcher).await;
+                    }
+                }
+            }
+        });
+    }
+    drop(listener);
+    // Who does not end by then is cut off with the runtime.
+    let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(connections).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => Some((stream, Peer(address), permit)),
+        Err(_) => {
+            // Out of files, most likely: those that end make room.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    router: Router,
+    watcher: Watcher,
+) {
+    let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(HEADER_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEADER_BYTES as u32)
+        .max_concurrent_streams(64)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(PATIENCE);
+    let service = TowerToHyperService::new(service);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    // A client that goes away is no failure of ours.
+    let _ = watcher.watch(connection).await;
+}
+
+/// How many connections each client has.
+#[derive(Clone, Default)]
+struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// A connection of a client; counts until it is dropped.
+struct Client {
+    clients: Clients,
+    address: IpAddr,
+}
+
+impl Clients {
+    /// `None`: the client has as many as it may.
+    fn enter(&self, address: IpAddr) -> Option<Client> {
+        let mut clients = self.0.lock();
+        let count = clients.entry(address).or_default();
+        if *count >= CONNECTIONS_OF_ONE {
+            return None;
+        }
+        *count += 1;
+        Some(Client {
+            clients: self.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut clients = self.clients.0.lock();
+        if let Some(count) = clients.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                clients.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_has_so_many_connections() {
+        let clients = Clients::default();
+        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let mut held: Vec<_> = (0..CONNECTIONS_OF_ONE)
+            .map(|_| clients.enter(one))
+            .collect();
+        assert!(held.iter().all(Option::is_some));
+        assert!(clients.enter(one).is_none());
+        assert!(clients.enter(other).is_some());
+        held.pop();
+        assert!(clients.enter(one).is_some());
+        drop(held);
+        assert!(clients.0.lock().is_empty(), "nothing is left behind");
+    }
+}

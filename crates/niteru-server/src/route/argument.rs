@@ -1,0 +1,258 @@
+//! What functions take of a request. Whatever is wrong with it ends in our own error, in plain words.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{FromRequest, FromRequestParts, Multipart, Path, Request};
+use axum::http::{HeaderMap, StatusCode, header, request};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+use utoipa::{IntoParams, ToSchema};
+
+use super::describe::Described;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::identity::Caller;
+
+/// The address that a request comes from, which the listener puts into its extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// A request that was let in.
+pub(crate) struct Incoming {
+    pub(crate) app: Arc<App>,
+    pub(crate) parts: request::Parts,
+    /// `None` once it was taken.
+    pub(crate) body: Option<Body>,
+    /// Most bytes of the body.
+    pub(crate) limit: usize,
+    /// `None`: nobody, on a route that is open.
+    pub(crate) caller: Option<Caller>,
+    pub(crate) about: About,
+}
+
+impl Incoming {
+    fn take_body(&mut self) -> Result<Limited<Body>, ApiError> {
+        let body = self.body.take();
+        let body = body.ok_or_else(|| ApiError::internal("a route takes the body twice"))?;
+        Ok(Limited::new(body, self.limit))
+    }
+}
+
+/// Something that a function takes of a request.
+pub(crate) trait Argument: Sized + Send {
+    /// Writes down what it takes; nothing where a client need not know.
+    fn describe(_: &mut Described) {}
+
+    /// Takes it.
+    fn take(incoming: &mut Incoming) -> impl Future<Output = Result<Self, ApiError>> + Send;
+}
+
+/// What the audit log says that a change was made on, where the path does not say it.
+#[derive(Clone, Default)]
+pub(crate) struct About(Arc<Mutex<Option<String>>>);
+
+impl About {
+    pub(crate) fn say(&self, target: impl Into<String>) {
+        *self.0.lock() = Some(target.into());
+    }
+
+    pub(crate) fn said(&self) -> Option<String> {
+        self.0.lock().take()
+    }
+}
+
+impl Argument for About {
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        Ok(incoming.about.clone())
+    }
+}
+
+impl Argument for Arc<App> {
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        Ok(Arc::clone(&incoming.app))
+    }
+}
+
+/// Who asks, on a route that needs a role.
+impl Argument for Caller {
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        incoming.caller.clone().ok_or_else(ApiError::login_needed)
+    }
+}
+
+/// Who asks, if anybody is known to, on a route that is open.
+impl Argument for Option<Caller> {
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        Ok(incoming.caller.clone())
+    }
+}
+
+impl Argument for HeaderMap {
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        Ok(incoming.parts.headers.clone())
+    }
+}
+
+/// The address that the request comes from, where it is known.
+impl Argument for Option<Peer> {
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        Ok(incoming.parts.extensions.get::<Peer>().copied())
+    }
+}
+
+/// The parameters in the path. They are described by the path itself.
+pub(crate) struct InPath<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> Argument for InPath<T> {
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        match Path::from_request_parts(&mut incoming.parts, &()).await {
+            Ok(Path(values)) => Ok(InPath(values)),
+            Err(_) => Err(ApiError::not_found(
+                "there is nothing of this name or number",
+            )),
+        }
+    }
+}
+
+/// What stands behind the `?`.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + IntoParams + Send> Argument for Query<T> {
+    fn describe(described: &mut Described) {
+        described.query::<T>();
+    }
+
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        match axum::extract::Query::try_from_uri(&incoming.parts.uri) {
+            Ok(axum::extract::Query(values)) => Ok(Query(values)),
+            Err(error) => Err(ApiError::bad(error.body_text())),
+        }
+    }
+}
+
+/// A request's JSON.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + ToSchema + Send> Argument for JsonBody<T> {
+    fn describe(described: &mut Described) {
+        described.takes_json::<T>();
+    }
+
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        let kind = incoming.parts.headers.get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        // A form of another site's page cannot send this type without being asked first.
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_json",
+                "this takes JSON",
+            )
+            .help("send Content-Type: application/json"));
+        }
+        let limit = incoming.limit;
+        let bytes = match incoming.take_body()?.collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) => return Err(broken_body(&*error, limit)),
+        };
+        serde_json::from_slice(&bytes)
+            .map(JsonBody)
+            .map_err(|error| ApiError::bad(format!("this JSON cannot be used: {error}")))
+    }
+}
+
+fn broken_body(error: &(dyn std::error::Error + 'static), limit: usize) -> ApiError {
+    let mut cause = Some(error);
+    while let Some(at) = cause {
+        if at.is::<LengthLimitError>() {
+            return ApiError::too_large(format!("this takes at most {limit} bytes"));
+        }
+        cause = at.source();
+    }
+    ApiError::bad("the request was cut off")
+}
+
+/// The parts of a form (`multipart/form-data`): files, and JSON.
+pub(crate) struct Parts {
+    form: Multipart,
+    limit: usize,
+}
+
+/// A part of a form.
+pub(crate) struct Part {
+    /// The field.
+    pub(crate) field: String,
+    /// What the client calls the file; only to be shown.
+    pub(crate) name: Option<String>,
+    pub(crate) bytes: Bytes,
+}
+
+impl Parts {
+    /// The next part, of at most so many bytes.
+    pub(crate) async fn next(&mut self, most: usize) -> Result<Option<Part>, ApiError> {
+        let limit = self.limit;
+        let broken = move |error: MultipartError| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                ApiError::too_large(format!("this takes at most {limit} bytes"))
+            }
+            _ => broken_body(&error, limit),
+        };
+        let Some(mut field) = self.form.next_field().await.map_err(broken)? else {
+            return Ok(None);
+        };
+        let name = field.file_name().map(str::to_owned);
+        let named = field.name().unwrap_or_default().to_owned();
+        let bytes = read_part(&mut field, most, &name).await?.map_err(broken)?;
+        Ok(Some(Part {
+            field: named,
+            name,
+            bytes,
+        }))
+    }
+}
+
+async fn read_part(
+    field: &mut Field<'_>,
+    most: usize,
+    name: &Option<String>,
+) -> Result<Result<Bytes, MultipartError>, ApiError> {
+    let mut bytes = Vec::new();
+    loop {
+        match field.chunk().await {
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > most => {
+                let name = name.as_deref().unwrap_or("a part");
+                let message = format!("{name} is larger than {most} bytes");
+                return Err(ApiError::too_large(message));
+            }
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Ok(Ok(bytes.into())),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}
+
+impl Argument for Parts {
+    fn describe(described: &mut Described) {
+        described.takes_files();
+    }
+
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        let limit = incoming.limit;
+        let body = Body::new(incoming.take_body()?);
+        let request = Request::from_parts(incoming.parts.clone(), body);
+        match Multipart::from_request(request, &()).await {
+            Ok(form) => Ok(Parts { form, limit }),
+            Err(_) => Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_a_form",
+                "this takes files as a form",
+            )
+            .help("send Content-Type: multipart/form-data")),
+        }
+    }
+}

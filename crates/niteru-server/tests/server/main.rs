@@ -1,0 +1,19 @@
+//! The server as clients meet it: most of it without connections, the rest over real ones to this computer.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what helps tests fails them, too"
+)]
+
+mod audit;
+mod events;
+mod forged;
+mod jobs;
+mod login;
+mod pages;
+mod routes;
+mod support;
+mod tokens;
+mod uploads;
+mod whole;
+mod wire;

@@ -1,0 +1,33 @@
+// What can I do here?
+
+import { get } from "../ui/api.js";
+import { h } from "../ui/h.js";
+import { navigation } from "../ui/router.js";
+import { number, t } from "../ui/texts.js";
+
+/** Shows the screen. */
+export async function show(place) {
+  const [{ collections }, { inspectors }] = await Promise.all([get("/api/collections"), get("/api/inspectors")]);
+  const images = collections.reduce((sum, collection) => sum + collection.images, 0);
+  place.append(
+    h("h1", t("start.title")),
+    h("p.lead", t("start.lead")),
+    h("div.cards", choice("find"), choice("inspect")),
+    h("h2", t("start.here")),
+    h("dl.facts",
+      fact(t("nav.collections"), number(collections.length)),
+      fact(t("start.images"), number(images)),
+      fact(t("start.inspectors"), number(inspectors.length))),
+    collections.length === 0 && h("p", t("start.empty")));
+}
+
+/** One of the two things that people come for. */
+function choice(name) {
+  const to = navigation.includes(name) ? `#/${name}` : "#/start";
+  return h("a.card.choice", { href: to },
+    h("strong", t(`start.${name}`)), h("span", t(`start.${name}.more`)));
+}
+
+function fact(name, value) {
+  return h("div", h("dt", name), h("dd", value));
+}

@@ -1,0 +1,38 @@
+// Which screen is shown: the part of the address behind `#`, such as #/settings/users.
+
+/** Screens by the first part of the address. Each module has `show(place, parts)`; see docs/how-to/add-a-screen.md. */
+const screens = {
+  start: () => import("../screens/start.js"),
+  settings: () => import("../screens/settings.js"),
+};
+
+/** The screens that the navigation shows, in its order, with the roles that they are for. */
+export const navigation = ["start", "collections", "find", "inspect", "causes", "map", "settings"]
+  .filter((name) => name in screens);
+
+let leave = null;
+
+/** The parts of the address: `["settings", "users"]`. */
+export function parts() {
+  const all = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+  return all.length ? all : ["start"];
+}
+
+/** Goes to a screen. */
+export function go(...to) {
+  location.hash = "#/" + to.map(encodeURIComponent).join("/");
+}
+
+/** Shows the screen of the address in a place. What the last one left running ends first. */
+export async function show(place) {
+  const [name, ...rest] = parts();
+  leave?.();
+  leave = null;
+  const load = screens[name] ?? screens.start;
+  const screen = await load();
+  // Another screen may have been asked for meanwhile.
+  if (parts()[0] !== name) return;
+  place.replaceChildren();
+  place.dataset.screen = name;
+  leave = (await screen.show(place, rest)) ?? null;
+}

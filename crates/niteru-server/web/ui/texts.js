@@ -1,0 +1,69 @@
+// Texts in the language that the user reads, and numbers and times as it writes them.
+
+import en from "../texts/en.js";
+
+const NAMES = { en: "English", ja: "日本語" };
+const KEY = "niteru-language";
+
+let language = "en";
+let texts = en;
+
+/** The languages by their own names. */
+export const languages = NAMES;
+
+/** The language in use, `en` or `ja`. */
+export function current() {
+  return language;
+}
+
+/** Takes the language that was chosen before, else that of the browser. */
+export async function begin() {
+  const chosen = localStorage.getItem(KEY);
+  const browser = (navigator.language || "en").slice(0, 2);
+  await use(chosen in NAMES ? chosen : browser in NAMES ? browser : "en", false);
+}
+
+/** Changes the language; whoever shows texts draws them again after it. */
+export async function use(name, keep = true) {
+  texts = name === "en" ? en : (await import(`../texts/${name}.js`)).default;
+  language = name;
+  document.documentElement.lang = name;
+  if (keep) localStorage.setItem(KEY, name);
+}
+
+/**
+ * A text by its key: `t("jobs.left", { time: "2 min" })` puts the value in place of `{time}`. A key that a
+ * language lacks is shown in English, and one that is nowhere as itself.
+ */
+export function t(key, values = {}) {
+  const text = texts[key] ?? en[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** A number as the language writes it. */
+export function number(value, digits = 0) {
+  return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** A time (RFC 3339) as the language writes it, here. */
+export function time(text) {
+  return new Date(text).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** Bytes as people read them. */
+export function bytes(value) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  while (value >= 1000 && at < units.length - 1) {
+    value /= 1000;
+    at += 1;
+  }
+  return `${number(value, at > 1 && value < 100 ? 1 : 0)} ${units[at]}`;
+}
+
+/** Seconds as people read them. */
+export function duration(seconds) {
+  if (seconds < 90) return t("time.seconds", { n: number(Math.max(1, Math.round(seconds))) });
+  if (seconds < 5400) return t("time.minutes", { n: number(Math.round(seconds / 60)) });
+  return t("time.hours", { n: number(seconds / 3600, 1) });
+}

@@ -1,0 +1,336 @@
+//! The audit log: who did what. Each entry's hash is over the hash before it, so an entry that was
+//! changed, taken out or put in breaks the chain from there on.
+//!
+//! Who can write the database can also write a whole new chain. Against that, keep the last hash that
+//! an export ends with in another place.
+
+use std::io::{self, Write};
+
+use rusqlite::{Row, Transaction, params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::collection::{hex, sql_id};
+use crate::error::Failure;
+use crate::{Home, StoreError, time};
+
+/// Entries that are read at a time.
+const PAGE: usize = 1000;
+
+/// Longest text of an entry, in characters: what clients send must not fill the disk.
+const MOST_CHARS: usize = 300;
+
+/// Something that was done, or tried.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAuditEntry<'a> {
+    /// Name of the user or token.
+    pub who: &'a str,
+    /// Address that it came from.
+    pub address: &'a str,
+    /// What was done, such as `collection.remove`.
+    pub action: &'a str,
+    /// On what.
+    pub target: &'a str,
+    /// Status that the request was answered with: from 400 on, it was refused or failed.
+    pub status: u16,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AuditEntry {
+    /// 1 for the first, then one more each.
+    pub id: u64,
+    /// When, milliseconds since 1970 (UTC). JSON: RFC 3339.
+    #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
+    pub time: i64,
+    /// Name of the user or token.
+    pub who: String,
+    /// Address that it came from.
+    pub address: String,
+    /// What was done, such as `collection.remove`.
+    pub action: String,
+    /// On what.
+    pub target: String,
+    /// Status that the request was answered with: from 400 on, it was refused or failed.
+    pub status: u16,
+    /// sha256 over the entry before and this one, in hexadecimal.
+    pub hash: String,
+}
+
+/// Whether the log is as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AuditCheck {
+    /// Entries looked at.
+    pub entries: u64,
+    /// The last hash, in hexadecimal: kept elsewhere, it shows later that nothing before it was changed.
+    pub hash: String,
+    /// What is wrong; `null`: nothing.
+    pub problem: Option<String>,
+}
+
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditFormat {
+    /// A table with a heading, UTF-8 with a byte order mark.
+    Csv,
+    /// An entry a line.
+    Jsonl,
+}
+
+impl Home {
+    /// Adds an entry to the audit log.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn audit(&self, new: &NewAuditEntry<'_>) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let sql = "SELECT entries, hash FROM audit_end";
+            let (entries, previous): (i64, [u8; 32]) =
+                tx.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let entry = Chained {
+                id: entries + 1,
+                time: time::now(),
+                texts: [new.who, new.address, new.action, new.target].map(held),
+                status: new.status,
+            };
+            let hash = entry.hash(&previous);
+            let [who, address, action, target] = &entry.texts;
+            tx.prepare_cached(
+                "INSERT INTO audit (id, time, who, address, action, target, status, hash)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                entry.id,
+                entry.time,
+                who,
+                address,
+                action,
+                target,
+                entry.status,
+                hash
+            ])?;
+            let sql = "UPDATE audit_end SET entries = ?, hash = ?";
+            tx.prepare_cached(sql)?.execute(params![entry.id, hash])?;
+            Ok(())
+        })
+    }
+
+    /// Up to `limit` entries before one, the newest first: a page at a time.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn audit_entries(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.read(|tx| {
+            let sql = format!("{SELECT_ENTRY} WHERE id < ? ORDER BY id DESC LIMIT ?");
+            let mut statement = tx.prepare_cached(&sql)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let before = before.map_or(i64::MAX, sql_id);
+            let entries = statement.query_map(params![before, limit], entry)?;
+            Ok(entries.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Looks whether the log is as it was written.
+    ///
+    /// # Errors
+    /// Those of the database. That it was changed is none: see [`AuditCheck::problem`].
+    pub fn check_audit(&self) -> Result<AuditCheck, StoreError> {
+        self.read(check_chain)
+    }
+
+    /// Writes the whole log, the oldest entry first.
+    ///
+    /// # Errors
+    /// Those of the database; what cannot be written ends as [`io::Error`] inside.
+    pub fn export_audit(
+        &self,
+        format: AuditFormat,
+        to: &mut dyn Write,
+    ) -> Result<io::Result<()>, StoreError> {
+        let mut writer = Export::new(format, to);
+        let mut after = 0;
+        loop {
+            let page: Vec<AuditEntry> = self.read(|tx| {
+                let sql = format!("{SELECT_ENTRY} WHERE id > ? ORDER BY id LIMIT ?");
+                let mut statement = tx.prepare_cached(&sql)?;
+                let entries = statement.query_map(params![after, PAGE as i64], entry)?;
+                Ok(entries.collect::<Result<_, _>>()?)
+            })?;
+            let Some(last) = page.last() else {
+                return Ok(writer.finish());
+            };
+            after = sql_id(last.id);
+            for entry in &page {
+                if let Err(error) = writer.write(entry) {
+                    return Ok(Err(error));
+                }
+            }
+        }
+    }
+}
+
+/// What is wrong with the log, for [`check`](crate::check).
+pub(crate) fn audit_problem(tx: &Transaction<'_>) -> Result<(u64, Option<String>), Failure> {
+    let check = check_chain(tx)?;
+    Ok((check.entries, check.problem))
+}
+
+fn check_chain(tx: &Transaction<'_>) -> Result<AuditCheck, Failure> {
+    let mut statement = tx.prepare(&format!("{SELECT_ENTRY} ORDER BY id"))?;
+    let mut rows = statement.query([])?;
+    let mut previous = [0; 32];
+    let mut entries = 0;
+    let mut problem = None;
+    while let Some(row) = rows.next()? {
+        entries += 1;
+        let chained = Chained {
+            id: row.get(0)?,
+            time: row.get(1)?,
+            texts: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?],
+            status: row.get(6)?,
+        };
+        let stored: [u8; 32] = row.get(7)?;
+        if problem.is_none() {
+            problem = match () {
+                () if chained.id != entries => {
+                    Some(format!("entry {entries} of the audit log is gone"))
+                }
+                () if chained.hash(&previous) != stored => Some(format!(
+                    "entry {entries} of the audit log, or the one before it, was changed"
+                )),
+                () => None,
+            };
+        }
+        previous = stored;
+    }
+    let (expected, hash): (i64, [u8; 32]) =
+        tx.query_row("SELECT entries, hash FROM audit_end", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    if problem.is_none() && (expected, hash) != (entries, previous) {
+        problem = Some(format!(
+            "the audit log ends with entry {entries}, but entry {expected} was its last"
+        ));
+    }
+    Ok(AuditCheck {
+        entries: entries.cast_unsigned(),
+        hash: hex(&previous),
+        problem,
+    })
+}
+
+/// What an entry's hash is over.
+struct Chained {
+    id: i64,
+    time: i64,
+    texts: [String; 4],
+    status: u16,
+}
+
+impl Chained {
+    /// Lengths stand before texts, so that no two entries are the same bytes.
+    fn hash(&self, previous: &[u8; 32]) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(previous);
+        hash.update(self.id.to_le_bytes());
+        hash.update(self.time.to_le_bytes());
+        for text in &self.texts {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.update(self.status.to_le_bytes());
+        hash.finalize().into()
+    }
+}
+
+/// A text as it is kept: of a bounded length, on one line.
+fn held(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { '\u{FFFD}' } else { c };
+    text.chars().take(MOST_CHARS).map(plain).collect()
+}
+
+const SELECT_ENTRY: &str = "SELECT id, time, who, address, action, target, status, hash FROM audit";
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        id: row.get::<_, i64>(0)?.cast_unsigned(),
+        time: row.get(1)?,
+        who: row.get(2)?,
+        address: row.get(3)?,
+        action: row.get(4)?,
+        target: row.get(5)?,
+        status: row.get(6)?,
+        hash: hex(row.get_ref(7)?.as_blob()?),
+    })
+}
+
+enum Export<'w> {
+    Csv(Box<csv::Writer<&'w mut dyn Write>>, bool),
+    Lines(&'w mut dyn Write),
+}
+
+impl<'w> Export<'w> {
+    fn new(format: AuditFormat, to: &'w mut dyn Write) -> Self {
+        match format {
+            AuditFormat::Csv => Self::Csv(Box::new(csv::Writer::from_writer(to)), false),
+            AuditFormat::Jsonl => Self::Lines(to),
+        }
+    }
+
+    fn write(&mut self, entry: &AuditEntry) -> io::Result<()> {
+        match self {
+            Self::Csv(csv, begun) => {
+                if !std::mem::replace(begun, true) {
+                    // The mark tells spreadsheets that it is UTF-8.
+                    csv.write_record([
+                        "\u{FEFF}id",
+                        "time",
+                        "who",
+                        "address",
+                        "action",
+                        "target",
+                        "status",
+                        "hash",
+                    ])?;
+                }
+                csv.write_record([
+                    entry.id.to_string(),
+                    time::rfc3339(entry.time),
+                    no_formula(&entry.who),
+                    entry.address.clone(),
+                    entry.action.clone(),
+                    no_formula(&entry.target),
+                    entry.status.to_string(),
+                    entry.hash.clone(),
+                ])?;
+            }
+            Self::Lines(to) => {
+                serde_json::to_writer(&mut **to, entry)?;
+                writeln!(to)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Csv(mut csv, _) => csv.flush(),
+            Self::Lines(to) => to.flush(),
+        }
+    }
+}
+
+/// A spreadsheet must not run what somebody put into a name.
+fn no_formula(text: &str) -> String {
+    match text.starts_with(['=', '+', '-', '@', '\t']) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+use std::path::PathBuf;
+
+use niteru_inspect::{NearestGood, Region, ScoreParts, Verdict};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::run::InspectedFile;
+use crate::paths;
+
+/// What is told of an inspected photo.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ToldInspection {
+    /// Its number in the history.
+    pub id: u64,
+    /// The photo.
+    #[serde(serialize_with = "paths::serialize")]
+    #[schema(value_type = String)]
+    pub path: PathBuf,
+    /// What was decided.
+    #[schema(value_type = String)]
+    pub verdict: Verdict,
+    /// In robust standard deviations of good photos.
+    pub score: f64,
+    /// A score above it is NG.
+    pub threshold: f64,
+    /// Share of good parts that score as high or higher.
+    pub p_value: f64,
+    /// What the score is made of.
+    #[schema(value_type = Object)]
+    pub parts: ScoreParts,
+    /// Places that differ, the worst first.
+    #[schema(value_type = Vec<Object>)]
+    pub regions: Vec<Region>,
+    /// The good photo that is most like it.
+    #[schema(value_type = Option<Object>)]
+    pub nearest_good: Option<NearestGood>,
+    /// Where its heat map is; only where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heatmap: Option<String>,
+}
+
+impl InspectedFile {
+    /// What is told of it, under its number in the history.
+    pub fn told(&self, id: u64, path: PathBuf, heatmap: Option<String>) -> ToldInspection {
+        let found = &self.inspection;
+        ToldInspection {
+            id,
+            path,
+            verdict: found.verdict,
+            score: found.score,
+            threshold: found.threshold,
+            p_value: found.p_value,
+            parts: found.parts,
+            regions: found.regions.clone(),
+            nearest_good: found.nearest_good.clone(),
+            heatmap,
+        }
+    }
+}

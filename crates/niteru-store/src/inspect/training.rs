@@ -1,0 +1,211 @@
+//! Training an inspector and keeping it, with what is told about it.
+
+use std::path::PathBuf;
+
+use niteru_encoder::Encoder;
+use niteru_inspect::{
+    EvaluateError, InspectorError, OnStep, Quality, Skipped, Suspicious, TrainError, TrainOptions,
+    Trained, Trust, evaluate_bad, train,
+};
+use niteru_learn::Promise;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::inspectors::{NewInspector, StoredInspector};
+use crate::{EncoderIdentity, Home, StoreError};
+
+/// What is trained, from which files.
+#[derive(Debug, Clone)]
+pub struct Training {
+    /// The inspector's name.
+    pub name: String,
+    /// Photos of good parts, absolute.
+    pub good: Vec<PathBuf>,
+    /// Photos of bad parts, absolute: they change nothing, but say how many would be missed.
+    pub bad: Vec<PathBuf>,
+    /// Whether what people said in reviews joins the photos.
+    pub with_reviews: bool,
+    /// How.
+    pub options: TrainOptions,
+}
+
+/// What came out of a training.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TrainReport {
+    /// The inspector.
+    pub inspector: String,
+    /// Its version.
+    pub version: u32,
+    /// Name of its model.
+    pub model: String,
+    /// Good photos that it learnt from.
+    pub good: usize,
+    /// How far to trust it.
+    #[schema(value_type = Object)]
+    pub trust: Trust,
+    /// What its threshold holds.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub promise: Promise,
+    /// Patches in its memory.
+    pub patches: usize,
+    /// Bytes of its memory, about.
+    pub memory_bytes: usize,
+    /// Its length.
+    pub bytes: usize,
+    /// Good photos to look at before it is used, the worst first.
+    #[schema(value_type = Vec<Object>)]
+    pub suspicious: Vec<Suspicious>,
+    /// Good photos that it did not learn from, as they are like none of the others.
+    #[schema(value_type = Vec<Object>)]
+    pub left_out: Vec<Suspicious>,
+    /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
+    #[serde(skip)]
+    pub good_scores: Vec<f64>,
+    /// What it says of the bad photos; only where there were some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub bad: Option<Quality>,
+    /// Files that were left out.
+    #[schema(value_type = Vec<Object>)]
+    pub skipped: Vec<Skipped>,
+}
+
+/// Why nothing was trained.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingError {
+    /// A photo is called good and bad.
+    #[error(
+        "{} is among the good photos and among the bad ones; the folder of the good ones must not be \
+         around that of the bad ones",
+        path.display()
+    )]
+    GoodAndBad {
+        /// The photo.
+        path: PathBuf,
+    },
+    /// Nothing could be learnt.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The bad photos could not be judged.
+    #[error("the bad photos cannot be judged")]
+    Evaluate(#[from] EvaluateError),
+    /// The inspector cannot be written.
+    #[error(transparent)]
+    Inspector(#[from] InspectorError),
+    /// The home.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Home {
+    /// Trains the next version of an inspector, and keeps it.
+    ///
+    /// # Errors
+    /// [`TrainingError`]; [`TrainError::Stopped`] when `on_step` stops it.
+    pub fn train_inspector(
+        &self,
+        encoder: &Encoder,
+        training: &Training,
+        on_step: OnStep<'_>,
+    ) -> Result<TrainReport, TrainingError> {
+        let (mut good, mut bad) = (training.good.clone(), training.bad.clone());
+        if training.with_reviews {
+            self.apply_reviews(&training.name, &mut good, &mut bad)?;
+        }
+        if let Some(both) = good.iter().find(|path| bad.contains(path)) {
+            return Err(TrainingError::GoodAndBad { path: both.clone() });
+        }
+        let trained = train(encoder, &good, &training.options, on_step)?;
+        let quality = match bad.is_empty() {
+            true => None,
+            false => Some(evaluate_bad(
+                &trained.inspector,
+                &bad,
+                &training.options.limits,
+                &|| (),
+            )?),
+        };
+        let bytes = trained.inspector.to_bytes()?;
+        let stored = self.keep(encoder, training, &trained, (&bytes, quality.as_ref()))?;
+        let promise = *trained.inspector.promise();
+        Ok(TrainReport {
+            trust: Trust::of(trained.inspector.good().len(), &promise),
+            good_scores: trained.inspector.good_scores().to_vec(),
+            inspector: stored.name,
+            version: stored.version,
+            model: stored.model,
+            good: trained.inspector.good().len(),
+            promise,
+            patches: trained.patches,
+            memory_bytes: trained.memory_bytes,
+            bytes: bytes.len(),
+            suspicious: trained.suspicious,
+            left_out: trained.left_out,
+            bad: quality,
+            skipped: trained.skipped,
+        })
+    }
+
+    fn keep(
+        &self,
+        encoder: &Encoder,
+        training: &Training,
+        trained: &Trained<'_>,
+        (bytes, quality): (&[u8], Option<&Quality>),
+    ) -> Result<StoredInspector, StoreError> {
+        let own = EncoderIdentity::from(encoder);
+        let options = &training.options;
+        let settings = json!({
+            "precision": own.precision,
+            "exact_decode": own.exact_decode,
+            "framing": own.framing,
+            "false_alarm": options.false_alarm,
+            "tiles": options.tiles,
+            "area": options.area.is_some(),
+            "align": options.align,
+            "seed": options.seed,
+        });
+        let summary = json!({
+            "good": trained.inspector.good().len(),
+            "promise": trained.inspector.promise(),
+            "patches": trained.patches,
+            "memory_bytes": trained.memory_bytes,
+            "suspicious": trained.suspicious.len(),
+            "left_out": trained.left_out.len(),
+            "bad": quality.map_or(Value::Null, |quality| json!({
+                "images": quality.bad,
+                "miss": quality.miss,
+            })),
+        });
+        self.save_inspector(
+            &training.name,
+            &NewInspector {
+                model: &own.model,
+                fingerprint: &own.fingerprint,
+                settings: &settings,
+                summary: &summary,
+                bytes,
+            },
+        )
+    }
+}
+
+impl StoredInspector {
+    /// The encoder that it was trained with, as its settings have it.
+    pub fn identity(&self) -> EncoderIdentity {
+        let text = |field: &str, default: &str| {
+            let value = self.settings.get(field).and_then(Value::as_str);
+            value.unwrap_or(default).to_string()
+        };
+        EncoderIdentity {
+            model: self.model.clone(),
+            fingerprint: self.fingerprint.clone(),
+            dimensions: 0,
+            precision: text("precision", "f32"),
+            exact_decode: self.settings.get("exact_decode") == Some(&Value::Bool(true)),
+            framing: text("framing", "centre"),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What the home keeps for the server: users, the audit log, jobs, uploads.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use niteru_imaging::Picture;
+use niteru_store::{
+    BackupOptions, CheckOptions, Home, JobProgress, JobState, NewAuditEntry, NewUpload,
+    RestoreOptions, Role, StoreError, UploadError, UploadLimits, UserChange, check, restore,
+};
+use serde_json::json;
+use support::database;
+
+const LIMITS: UploadLimits = UploadLimits {
+    image: niteru_imaging::Limits {
+        max_file_bytes: 1 << 20,
+        max_side: 1000,
+        max_pixels: 500_000,
+        max_alloc: 1 << 24,
+    },
+    quota: 10_000,
+};
+
+fn home() -> (tempfile::TempDir, Home) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path().join("home")).unwrap();
+    (folder, home)
+}
+
+fn picture(grey: u8) -> Vec<u8> {
+    let picture = Picture::from_rgb(40, 30, vec![grey; 40 * 30 * 3]).unwrap();
+    picture.to_png().unwrap()
+}
+
+fn keep(home: &Home, bytes: &[u8], name: &str) -> Result<String, UploadError> {
+    let owner = "test";
+    let new = NewUpload { bytes, name, owner };
+    home.keep_upload(&new, &LIMITS).map(|upload| upload.sha256)
+}
+
+#[test]
+fn users_have_names_of_their_own() {
+    let (_folder, home) = home();
+    assert!(!home.has_administrator().unwrap());
+    let first = home
+        .add_first_administrator(" Sato ", "hash")
+        .unwrap()
+        .unwrap();
+    assert_eq!((&*first.name, first.role), ("Sato", Role::Administrator));
+    assert!(
+        home.add_first_administrator("other", "hash")
+            .unwrap()
+            .is_none()
+    );
+    for (name, part) in [
+        ("sato", "already"),
+        ("  ", "at least one"),
+        ("a\nb", "control"),
+    ] {
+        let error = home
+            .add_user(name, "hash", Role::Viewer)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(part), "{name:?}: {error}");
+    }
+    let change = UserChange {
+        disabled: Some(true),
+        ..UserChange::default()
+    };
+    let error = home.change_user(first.id, &change).unwrap_err();
+    assert!(matches!(error, StoreError::LastAdministrator), "{error:?}");
+    assert!(!home.users().unwrap()[0].disabled, "nothing of it was kept");
+    let second = home
+        .add_user("second", "hash", Role::Administrator)
+        .unwrap();
+    home.remove_user(first.id).unwrap();
+    assert!(matches!(
+        home.remove_user(first.id),
+        Err(StoreError::NoUser { .. })
+    ));
+    assert!(matches!(
+        home.remove_user(second.id),
+        Err(StoreError::LastAdministrator)
+    ));
+}
+
+#[test]
+fn a_lock_comes_after_so_many_wrong_passwords_and_goes() {
+    let (_folder, home) = home();
+    let user = home.add_user("user", "hash", Role::Viewer).unwrap().id;
+    assert_eq!(home.login_failed(user, 3, 60_000).unwrap(), None);
+    assert_eq!(home.login_failed(user, 3, 60_000).unwrap(), None);
+    assert!(home.login_failed(user, 3, 60_000).unwrap().is_some());
+    assert!(
+        home.credentials("USER")
+            .unwrap()
+            .unwrap()
+            .user
+            .locked_until
+            .is_some()
+    );
+    home.login_succeeded(user).unwrap();
+    let user = home.credentials("user").unwrap().unwrap().user;
+    assert_eq!((user.failed, user.locked_until), (0, None));
+    assert!(user.last_login.is_some());
+}
+
+#[test]
+fn jobs_go_their_way() {
+    let (_folder, home) = home();
+    let first = home.add_job("add", &json!({ "n": 1 }), "test").unwrap();
+    let second = home.add_job("train", &json!({}), "test").unwrap();
+    assert_eq!(first.state, JobState::Queued);
+    assert!(home.start_next_job(&["other"]).unwrap().is_none());
+    let begun = home.start_next_job(&["train", "add"]).unwrap().unwrap();
+    assert_eq!((begun.id, begun.state), (first.id, JobState::Running));
+    let progress = JobProgress {
+        done: 3,
+        total: Some(10),
+        rate: Some(1.5),
+        message: Some("reading".into()),
+    };
+    home.job_progress(first.id, &progress).unwrap();
+    let done = home
+        .end_job(first.id, JobState::Done, None, Some(&json!([1])))
+        .unwrap();
+    assert_eq!((done.done, done.result), (3, Some(json!([1]))));
+    // What is over stays over.
+    let again = home
+        .end_job(first.id, JobState::Failed, Some("late"), None)
+        .unwrap();
+    assert_eq!((again.state, again.message), (JobState::Done, None));
+    assert_eq!(home.open_jobs().unwrap().len(), 1);
+    home.start_next_job(&["train"]).unwrap().unwrap();
+    assert_eq!(
+        home.recover_jobs(&["train"], "ended").unwrap()[0].state,
+        JobState::Queued
+    );
+    home.start_next_job(&["train"]).unwrap().unwrap();
+    assert_eq!(
+        home.recover_jobs(&["add"], "ended").unwrap()[0].state,
+        JobState::Interrupted
+    );
+    assert_eq!(
+        home.job(second.id).unwrap().message.as_deref(),
+        Some("ended")
+    );
+    assert_eq!(home.forget_jobs(1).unwrap(), 1);
+    assert_eq!(home.jobs(None, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn uploads_are_kept_once_and_whole() {
+    let (folder, home) = home();
+    let bytes = picture(7);
+    let sha256 = keep(&home, &bytes, "../../a.png").unwrap();
+    assert_eq!(keep(&home, &bytes, "b.png").unwrap(), sha256);
+    let path = home.upload(&sha256).unwrap().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    assert_eq!(home.uploaded_bytes().unwrap(), bytes.len() as u64);
+    // One that was lost comes back with the next upload of it.
+    std::fs::remove_file(&path).unwrap();
+    let report = check(&folder.path().join("home"), CheckOptions::default()).unwrap();
+    assert!(report.problems[0].what.contains(&sha256), "{report:?}");
+    keep(&home, &bytes, "a.png").unwrap();
+    assert!(path.is_file());
+    for name in ["..", "../../etc/passwd", "zz", &sha256.to_uppercase(), ""] {
+        assert_eq!(home.upload(name).unwrap(), None, "{name}");
+    }
+    let large = Picture::from_rgb(800, 700, vec![9; 800 * 700 * 3])
+        .unwrap()
+        .to_png()
+        .unwrap();
+    assert!(matches!(
+        keep(&home, &large, "x"),
+        Err(UploadError::Picture(_))
+    ));
+    assert!(matches!(keep(&home, b"text", "x"), Err(UploadError::Kind)));
+    let error = (0..=255)
+        .find_map(|grey| keep(&home, &picture(grey), "x").err())
+        .unwrap();
+    assert!(
+        matches!(error, UploadError::Store(StoreError::Quota { .. })),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn uploads_that_nothing_refers_to_go_after_an_hour() {
+    let (folder, home) = home();
+    let (unused, wanted) = (
+        keep(&home, &picture(1), "x").unwrap(),
+        keep(&home, &picture(2), "x").unwrap(),
+    );
+    assert_eq!(
+        home.remove_unused_uploads().unwrap(),
+        0,
+        "what refers to it may be on its way"
+    );
+    home.add_job("add", &json!({ "uploads": [wanted] }), "test")
+        .unwrap();
+    let path = home.upload(&unused).unwrap().unwrap();
+    database(&folder.path().join("home"))
+        .execute_batch("UPDATE uploads SET created = 0")
+        .unwrap();
+    assert!(home.remove_unused_uploads().unwrap() > 0);
+    assert!(!path.exists() && home.upload(&unused).unwrap().is_none());
+    assert!(home.upload(&wanted).unwrap().unwrap().is_file());
+}
+
+#[test]
+fn thumbnails_are_of_the_image_that_was_added() {
+    let (folder, home) = home();
+    let sha256 = keep(&home, &picture(1), "x").unwrap();
+    let path = home.upload(&sha256).unwrap().unwrap();
+    let made = home.thumbnail(&sha256, &path).unwrap();
+    assert!(made.starts_with(b"\xFF\xD8\xFF") && made.len() <= niteru_store::THUMBNAIL_BYTES);
+    // Made once.
+    let kept = home
+        .thumbnails()
+        .join(&sha256[..2])
+        .join(format!("{sha256}.jpg"));
+    assert_eq!(std::fs::read(&kept).unwrap(), made);
+    let other = folder.path().join("other.png");
+    std::fs::write(&other, picture(2)).unwrap();
+    std::fs::remove_file(&kept).unwrap();
+    let error = home.thumbnail(&sha256, &other).unwrap_err();
+    assert!(error.to_string().contains("has changed"), "{error}");
+    assert!(!kept.exists(), "nothing is kept under another image's name");
+}
+
+#[test]
+fn all_of_it_is_in_a_backup() {
+    let (folder, home) = home();
+    home.add_user("user", "hash", Role::Viewer).unwrap();
+    let sha256 = keep(&home, &picture(1), "x").unwrap();
+    home.audit(&NewAuditEntry {
+        who: "user",
+        address: "",
+        action: "test",
+        target: "x",
+        status: 200,
+    })
+    .unwrap();
+    // An image of the upload, as adding it makes one.
+    let path = home.upload(&sha256).unwrap().unwrap();
+    database(&folder.path().join("home"))
+        .execute_batch(&format!(
+            "INSERT INTO encoders VALUES (1, 'f', 'm', 1, 'f32', 1, 'centre');
+             INSERT INTO collections VALUES (1, 'c', 1, 0, NULL);
+             INSERT INTO images VALUES
+                 (1, 1, CAST('{}' AS BLOB), x'{sha256}', 1, NULL, 1, 1, 0, 0, 1, NULL);
+             INSERT INTO embeddings VALUES (1, 1, x'003c', NULL);
+             UPDATE home SET change = 1;",
+            path.display()
+        ))
+        .unwrap();
+    let file = folder.path().join("backup.tar");
+    home.backup(&file, BackupOptions::default()).unwrap();
+    let restored = folder.path().join("restored");
+    restore(&file, &restored, RestoreOptions::default()).unwrap();
+    let report = check(&restored, CheckOptions::default()).unwrap();
+    assert!(report.problems.is_empty(), "{report:?}");
+    assert_eq!((report.checked.audit, report.checked.uploads), (1, 1));
+    let home = Home::open(&restored).unwrap();
+    assert_eq!(home.users().unwrap().len(), 1);
+    let path = home.upload(&sha256).unwrap().unwrap();
+    assert!(path.starts_with(&restored));
+    let image = home.collection("c").unwrap().image(1).unwrap();
+    assert_eq!(image.path, path, "it is where the home is now");
+}

@@ -1,0 +1,105 @@
+//! `serve`, started, asked and stopped as a service manager does.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::Niteru;
+
+/// A server that runs; killed with the value, should a test fail.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts it, and gives what it says on stdout.
+fn start(niteru: &Niteru, arguments: &[&str]) -> (Serving, Value) {
+    let command = ["--json", "serve", "--addr", "127.0.0.1:0"];
+    let mut child = niteru
+        .command(command.iter().chain(arguments))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    (Serving(child), serde_json::from_str(&line).unwrap())
+}
+
+/// Asks for a path, and gives the answer with its headers.
+fn get(serving: &Value, path: &str) -> String {
+    let address = serving["address"].as_str().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let patience = Some(Duration::from_secs(60));
+    stream.set_read_timeout(patience).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn it_answers_until_it_is_told_to_end() {
+    let niteru = Niteru::empty();
+    let (mut serving, said) = start(&niteru, &[]);
+    assert_eq!(said["login"], false);
+    assert_eq!(said["setup_code"], Value::Null);
+    assert!(
+        said["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("http://127.0.0.1:")
+    );
+    for path in ["/", "/api/health", "/api/collections"] {
+        let answer = get(&said, path);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    let pid = libc::pid_t::try_from(serving.0.id()).unwrap();
+    // SAFETY: kill has no preconditions; the process is a child that was not waited for yet.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+    assert_eq!(serving.0.wait().unwrap().code(), Some(0));
+    let mut stderr = String::new();
+    serving
+        .0
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut stderr)
+        .unwrap();
+    assert!(stderr.contains("stopped"), "{stderr}");
+}
+
+#[test]
+fn with_a_login_it_says_how_to_begin() {
+    let niteru = Niteru::empty();
+    let (_serving, said) = start(&niteru, &["--login"]);
+    assert_eq!(said["login"], true);
+    assert_eq!(said["setup_code"].as_str().unwrap().len(), 19);
+    let answer = get(&said, "/api/collections");
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    // One home, one server; and an address that is taken is named.
+    let second = niteru.run(["serve", "--addr", "127.0.0.1:0"]);
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("another server uses"),
+        "{}",
+        second.stderr
+    );
+    let address = said["address"].as_str().unwrap();
+    let third = Niteru::empty().run(["serve", "--addr", address]);
+    assert_eq!(third.code, Some(1), "{}", third.stderr);
+    assert!(third.stderr.contains(address), "{}", third.stderr);
+    let wrong = niteru.run(["serve", "--tls-cert", "cert.pem"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+}
