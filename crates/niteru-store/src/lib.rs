@@ -57,7 +57,7 @@ mod time;
 mod walk;
 mod watch;
 
-pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport, Skipped};
+pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport};
 pub use backup::{BackupError, BackupOptions, BackupReport};
 pub use check::{CheckOptions, CheckReport, Checked, Problem, ProblemKind, check};
 pub use collection::{Collection, CollectionSummary, Image};
@@ -81,6 +81,7 @@ pub use inspect::{
     TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage, Verdict, inspect_file, replay,
 };
 pub use metadata::Metadata;
+pub use niteru_inspect::Skipped;
 pub use notice::Notice;
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use samples::{SAMPLES, Sample, SamplesError, SamplesReport};

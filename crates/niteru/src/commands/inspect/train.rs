@@ -21,6 +21,7 @@ use self::told::told;
 use super::photos;
 use crate::args::{self, InspectTrainArgs, Language};
 use crate::commands::Context;
+use crate::commands::add::described;
 use crate::output::Outcome;
 use crate::report::training::{Training, training, trust};
 
@@ -86,10 +87,9 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
     let of_bad = quality.iter().flat_map(|quality| &quality.skipped);
     for skipped in trained.skipped.iter().chain(of_bad) {
         any_skipped = true;
-        let path = skipped.path.display();
         context
             .output
-            .warn(format!("skipped: {path}: {}", skipped.reason));
+            .warn(format!("skipped: {}", described(skipped)));
     }
     let bytes = trained.inspector.to_bytes()?;
     let made = Made {

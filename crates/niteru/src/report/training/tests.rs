@@ -92,7 +92,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "At most 5 % of good parts are stopped",
             "Good photos to look at",
             "score 12.25",
-            "Of 4 photos bad, 1 is missed:",
+            "Of 4 bad photos, 1 is missed:",
             "That is 25 %",
             "between 0.63 % and 81 %",
             "and higher",
