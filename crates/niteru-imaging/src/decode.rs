@@ -52,23 +52,54 @@ pub(crate) fn decode(
     limits: &Limits,
     least: Option<u32>,
 ) -> Result<Picture, DecodeError> {
+    guarded(bytes, limits, |format| match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits, least),
+        ImageFormat::Tiff => decode_tiff(bytes, limits),
+        _ => decode_other(bytes, format, limits),
+    })
+}
+
+/// Width and height of the upright picture, by the file's header.
+pub(crate) fn size(bytes: &[u8], limits: &Limits) -> Result<(u32, u32), DecodeError> {
+    let of_opened = |bytes: &[u8], format: ImageFormat| {
+        let opened = open_other(bytes, format, limits)?;
+        Ok(orient::upright_size(
+            opened.width,
+            opened.height,
+            opened.orientation,
+        ))
+    };
+    guarded(bytes, limits, |format| match format {
+        ImageFormat::Jpeg => jpeg::size(bytes, limits),
+        ImageFormat::Tiff => match palette(bytes)? {
+            Some(palette) => of_opened(&palette.grey_file, format),
+            None => of_opened(bytes, format),
+        },
+        _ => of_opened(bytes, format),
+    })
+}
+
+/// Reads a file that may be hostile, once its format is known.
+fn guarded<T>(
+    bytes: &[u8],
+    limits: &Limits,
+    read: impl FnOnce(ImageFormat) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
     limits.check_file(bytes.len() as u64)?;
     let format = recognise(bytes)?;
+    // The container says how long it is; the decoder calls a cut one corrupt.
+    if format == ImageFormat::WebP && webp_ends_early(bytes) {
+        return Err(DecodeError::Truncated {
+            format: name(format),
+        });
+    }
     // A bug in a decoder that hostile input reaches must cost one file, not the run of 100 000.
     // The closure only borrows the bytes and builds its own state, so nothing half-changed is
     // seen after a panic.
-    let result = catch_unwind(AssertUnwindSafe(|| match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits, least),
-        ImageFormat::Tiff => decode_tiff(bytes, limits),
-        // The container says how long it is; the decoder calls a cut one corrupt.
-        ImageFormat::WebP if webp_ends_early(bytes) => Err(DecodeError::Truncated {
-            format: name(format),
-        }),
-        _ => decode_other(bytes, format, limits),
-    }));
+    let result = catch_unwind(AssertUnwindSafe(|| read(format)));
     result.unwrap_or_else(|_| {
         Err(DecodeError::corrupt(
             name(format),
@@ -125,21 +156,38 @@ fn name(format: ImageFormat) -> &'static str {
 }
 
 fn decode_tiff(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
-    if let Some(directory) = tiff::Directory::of(bytes) {
-        directory.check()?;
-        if let Some(palette) = directory.palette() {
+    match palette(bytes)? {
+        Some(palette) => {
             let grey = decode_other(&palette.grey_file, ImageFormat::Tiff, limits)?;
-            return Ok(grey.recoloured(&palette.colours));
+            Ok(grey.recoloured(&palette.colours))
         }
+        None => decode_other(bytes, ImageFormat::Tiff, limits),
     }
-    decode_other(bytes, ImageFormat::Tiff, limits)
 }
 
-fn decode_other(
-    bytes: &[u8],
+/// The palette of a TIFF file that has one; an error when its directory is longer than the file.
+fn palette(bytes: &[u8]) -> Result<Option<tiff::Palette>, DecodeError> {
+    let Some(directory) = tiff::Directory::of(bytes) else {
+        return Ok(None);
+    };
+    directory.check()?;
+    Ok(directory.palette())
+}
+
+/// A file of which the header is read and within the limits.
+struct Opened<D> {
+    decoder: D,
+    /// As stored.
+    width: u32,
+    height: u32,
+    orientation: Orientation,
+}
+
+fn open_other<'b>(
+    bytes: &'b [u8],
     format: ImageFormat,
     limits: &Limits,
-) -> Result<Picture, DecodeError> {
+) -> Result<Opened<impl ImageDecoder + 'b>, DecodeError> {
     let failed = |error| explain(error, format, limits);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut strict = image::Limits::no_limits();
@@ -166,10 +214,25 @@ fn decode_other(
         rgb
     };
     limits.check_alloc(decoded.saturating_add(turned))?;
+    Ok(Opened {
+        decoder,
+        width,
+        height,
+        orientation,
+    })
+}
 
-    let decoded = DynamicImage::from_decoder(decoder).map_err(failed)?;
+fn decode_other(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> Result<Picture, DecodeError> {
+    let opened = open_other(bytes, format, limits)?;
+    let decoded = DynamicImage::from_decoder(opened.decoder)
+        .map_err(|error| explain(error, format, limits))?;
     let pixels = to_rgb(decoded)?;
-    let (width, height, pixels) = orient::upright(width, height, pixels, orientation);
+    let (width, height, pixels) =
+        orient::upright(opened.width, opened.height, pixels, opened.orientation);
     Ok(Picture::new(width, height, pixels))
 }
 

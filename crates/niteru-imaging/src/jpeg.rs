@@ -15,13 +15,18 @@ use crate::{DecodeError, Limits, Picture, orient};
 
 const FORMAT: &str = "JPEG";
 
-/// The picture; where `least` is given, it may be reduced as far as resizing its shorter side to that
-/// many pixels allows.
-pub(crate) fn decode(
-    bytes: &[u8],
-    limits: &Limits,
-    least: Option<u32>,
-) -> Result<Picture, DecodeError> {
+/// A file of which the header is read and within the limits.
+struct Opened<'b> {
+    decoder: JpegDecoder<ZCursor<&'b [u8]>>,
+    options: DecoderOptions,
+    scan: Scan,
+    /// As stored.
+    width: u32,
+    height: u32,
+    orientation: Orientation,
+}
+
+fn open<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Opened<'b>, DecodeError> {
     let scan = Scan::of(bytes);
     // The sides are checked below with our own limits and message. Strict only about the picture
     // itself: stray bytes between headers, which some cameras write, harm nothing.
@@ -59,7 +64,45 @@ pub(crate) fn decode(
         0
     };
     limits.check_alloc(pixels * 3 + coefficients.max(turned))?;
+    Ok(Opened {
+        decoder,
+        options,
+        scan,
+        width,
+        height,
+        orientation,
+    })
+}
 
+/// Width and height of the upright picture.
+pub(crate) fn size(bytes: &[u8], limits: &Limits) -> Result<(u32, u32), DecodeError> {
+    let opened = open(bytes, limits)?;
+    match opened.scan.complete {
+        true => Ok(orient::upright_size(
+            opened.width,
+            opened.height,
+            opened.orientation,
+        )),
+        false => Err(DecodeError::Truncated { format: FORMAT }),
+    }
+}
+
+/// The picture; where `least` is given, it may be reduced as far as resizing its shorter side to that
+/// many pixels allows.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    least: Option<u32>,
+) -> Result<Picture, DecodeError> {
+    let Opened {
+        mut decoder,
+        options,
+        scan,
+        width,
+        height,
+        orientation,
+    } = open(bytes, limits)?;
+    let pixels = u64::from(width) * u64::from(height);
     // Checked before decoding: the decoder itself notices a missing end only between rows of
     // blocks, and would fill what is missing of the last one with grey.
     if !scan.complete {

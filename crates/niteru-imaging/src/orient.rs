@@ -19,6 +19,14 @@ pub(crate) fn swaps_sides(orientation: Orientation) -> bool {
     )
 }
 
+/// Width and height once it is upright.
+pub(crate) fn upright_size(width: u32, height: u32, orientation: Orientation) -> (u32, u32) {
+    match swaps_sides(orientation) {
+        true => (height, width),
+        false => (width, height),
+    }
+}
+
 /// Where a window of the upright picture lies in the picture as it is in the file. `size` is that of
 /// the upright picture; the first of the results is that of the other.
 pub(crate) fn lying(

@@ -85,6 +85,15 @@ impl Picture {
         decode::decode(bytes, limits, Some(least))
     }
 
+    /// Width and height of what [`Picture::decode`] makes of a file, by its header: no pixel is decoded.
+    ///
+    /// # Errors
+    /// As for [`Picture::decode`], as far as the header and the file's end tell. A file that is damaged in
+    /// the middle has a size all the same.
+    pub fn size_in_file(bytes: &[u8], limits: &Limits) -> Result<(u32, u32), DecodeError> {
+        decode::size(bytes, limits)
+    }
+
     /// A picture from `width × height × 3` bytes, row by row, red first.
     ///
     /// # Errors

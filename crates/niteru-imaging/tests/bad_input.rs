@@ -63,6 +63,30 @@ fn bad_files_are_refused_with_their_name_and_reason() {
 }
 
 #[test]
+fn a_header_tells_the_size_and_refuses_what_is_too_large() {
+    let mut wrong = vec![];
+    let limits = Limits::default();
+    for entry in std::fs::read_dir(fixture("")).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let size = Picture::size_in_file(&bytes, &limits);
+        match (Picture::decode(&bytes, &limits), &size) {
+            (Ok(picture), Ok(size)) if *size == (picture.width(), picture.height()) => {}
+            (Ok(picture), _) => {
+                wrong.push(format!("{}: {size:?}, not {picture:?}", path.display()))
+            }
+            // What ends early may have a whole header.
+            (Err(DecodeError::Truncated { .. }), _) => {}
+            (Err(_), Err(_)) => {}
+            (Err(error), Ok(size)) => {
+                wrong.push(format!("{}: {size:?}, but {error}", path.display()))
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn limits_hold_before_decoding() {
     let bytes = |name: &str| std::fs::read(fixture(name)).unwrap();
     let all = Limits::default();

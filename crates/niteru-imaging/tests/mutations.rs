@@ -118,8 +118,12 @@ fn damaged_files_cost_an_error_at_most() {
             let before = IN_USE.load(Relaxed);
             MOST.store(before, Relaxed);
             let clock = Instant::now();
+            let size = Picture::size_in_file(&bytes, &limits).ok();
             match Picture::decode(&bytes, &limits) {
                 Ok(picture) => {
+                    if size != Some(picture.full_size()) {
+                        wrong.push(format!("{name} round {round}: {size:?}, not {picture:?}"));
+                    }
                     let pixels = u64::from(picture.width()) * u64::from(picture.height());
                     if pixels > limits.max_pixels || picture.pixels().len() as u64 != 3 * pixels {
                         wrong.push(format!("{name} round {round}: {picture:?}"));

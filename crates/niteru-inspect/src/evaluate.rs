@@ -29,7 +29,7 @@ pub struct Known {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Judged {
     /// Its file.
-    #[serde(serialize_with = "crate::paths::serialize")]
+    #[serde(serialize_with = "crate::paths::serialize_path")]
     pub path: PathBuf,
     /// Whether it is good.
     pub good: bool,

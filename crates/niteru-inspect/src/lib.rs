@@ -30,6 +30,7 @@ pub use difference::{Difference, Group};
 pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate, evaluate_bad};
 pub use fusion::ScoreParts;
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};
+pub use paths::serialize_path;
 pub use regions::{GoodPlace, Region};
 pub use train::{
     MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,

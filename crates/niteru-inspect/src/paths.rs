@@ -12,6 +12,10 @@ pub(crate) fn unicode(path: PathBuf) -> PathBuf {
     }
 }
 
-pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serialises a path as text; what is not Unicode becomes U+FFFD. For serde's `serialize_with`.
+///
+/// # Errors
+/// The serialiser's.
+pub fn serialize_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }

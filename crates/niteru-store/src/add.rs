@@ -17,7 +17,9 @@ use crate::metadata_csv::MetadataFile;
 use crate::sink::{Image, Sink, Write};
 use crate::skip::{DuplicateFilter, SkippedDuplicate};
 use crate::walk::{self, Found};
-use crate::{Candidate, EmbeddedFile, EncoderSeconds, Home, ImageEncoder, StoreError, paths};
+use crate::{
+    Candidate, EmbeddedFile, EncoderSeconds, Home, ImageEncoder, Skipped, StoreError, paths,
+};
 
 /// Total that the counting walk has not found yet.
 const UNKNOWN: u64 = u64::MAX;
@@ -92,16 +94,6 @@ pub struct AddReport {
     pub seconds: f64,
     /// Where the time went.
     pub stages: AddStages,
-}
-
-/// Something that could not be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    /// The file or folder; for a metadata row, the metadata file.
-    #[serde(serialize_with = "paths::serialize")]
-    pub path: PathBuf,
-    /// What is wrong, for a metadata row with its line number.
-    pub reason: String,
 }
 
 /// What was read from a metadata file.

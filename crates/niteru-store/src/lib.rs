@@ -68,7 +68,7 @@ pub use access::{
     ApiToken, AuditCheck, AuditEntry, AuditFormat, Credentials, NewApiToken, NewAuditEntry, Role,
     User, UserChange,
 };
-pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport, Skipped};
+pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport};
 pub use backup::{BackupError, BackupOptions, BackupReport};
 pub use check::{CheckOptions, CheckReport, Checked, Problem, ProblemKind, check};
 pub use collection::{Collection, CollectionSummary, Image};
@@ -96,6 +96,7 @@ pub use jobs::{Job, JobProgress, JobState};
 pub use load::{EncoderChoice, EncoderError, load_encoder};
 pub use metadata::Metadata;
 pub use models::ModelSummary;
+pub use niteru_inspect::Skipped;
 pub use notice::Notice;
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use samples::{SAMPLES, Sample, SamplesError, SamplesReport};

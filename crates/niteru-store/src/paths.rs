@@ -7,6 +7,7 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+pub(crate) use niteru_inspect::serialize_path as serialize;
 use serde::Serializer;
 
 /// The stored form, or `None` for a path that this system cannot store.
@@ -63,12 +64,7 @@ pub(crate) fn below(folder: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (start, end)
 }
 
-/// Serialises a path as text; what is not UTF-8 becomes U+FFFD.
-pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
-}
-
-/// The same for a list.
+/// As [`niteru_inspect::serialize_path`], for a list.
 pub(crate) fn serialize_all<S: Serializer>(
     paths: &[PathBuf],
     serializer: S,

@@ -106,6 +106,16 @@ fn too_little_says_nothing() {
 }
 
 #[test]
+fn lower_scores_are_usual_while_good_pictures_are_few() {
+    let line = Line::new();
+    line.record(&decisions("a", Verdict::Ok, &[-9.0; 50]));
+    for (count, told) in [(9, Direction::None), (10, Direction::Down)] {
+        let drift = drift_of(&line, &normals(1, count), &[], 50);
+        assert_eq!((drift.superiority, drift.direction), (Some(0.0), told));
+    }
+}
+
+#[test]
 fn the_newest_of_each_image_count_whatever_the_verdict() {
     let line = Line::new();
     // 30 old ones that are far off, then 50 as usual: half of them judged twice.

@@ -92,13 +92,13 @@ pub enum TrainStep<'a> {
 /// Is told how far training is, and may stop it. Called from several threads.
 pub type OnStep<'a> = &'a (dyn Fn(TrainStep<'_>) -> ControlFlow<()> + Sync);
 
-/// A file that could not be used.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// Something that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
-    /// The file.
-    #[serde(serialize_with = "paths::serialize")]
+    /// The file or folder; for a row of metadata, the metadata file.
+    #[serde(serialize_with = "paths::serialize_path")]
     pub path: PathBuf,
-    /// Why, for people.
+    /// What is wrong, for people; for a row of metadata with its line number.
     pub reason: String,
 }
 
@@ -115,7 +115,7 @@ impl Skipped {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Suspicious {
     /// Its file.
-    #[serde(serialize_with = "paths::serialize")]
+    #[serde(serialize_with = "paths::serialize_path")]
     pub path: PathBuf,
     /// Its score when it was held out.
     pub score: f64,

@@ -15,7 +15,7 @@ use crate::recipe::Detector;
 use crate::reference::{Framed, framed};
 use crate::view::{TEXTURE_SIDE, View};
 
-/// The magnification: by the median of the shorter sides of the pictures that can be read. Where a
+/// The magnification: by the median of the shorter sides of the pictures, as their headers tell it. Where a
 /// picture is larger than what single pixels are looked at in, `None` tiles become more than one.
 pub(super) fn look(
     good: &[PathBuf],
@@ -25,9 +25,8 @@ pub(super) fn look(
         .par_iter()
         .map(|path| {
             let bytes = Picture::read(path, &options.limits)?;
-            let picture = Picture::decode_at_least(&bytes, &options.limits, 1)
-                .map_err(|error| error.in_file(path))?;
-            let (width, height) = picture.full_size();
+            let size = Picture::size_in_file(&bytes, &options.limits);
+            let (width, height) = size.map_err(|error| error.in_file(path))?;
             Ok(width.min(height))
         })
         .collect();

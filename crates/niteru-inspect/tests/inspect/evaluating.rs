@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use niteru_imaging::{Limits, Picture};
-use niteru_inspect::{Known, evaluate};
+use niteru_inspect::{Known, evaluate, evaluate_bad};
 
 use crate::plates::{self, Defect};
 use crate::{FRESH, shared};
@@ -83,25 +83,45 @@ fn the_figures_are_those_of_the_pictures() {
         ]
     );
 
-    // 24 of 30 pairs at least are in order: only the exchanged two plates are out of it.
+    // The exchanged plates are out of order with each other, and with the rest as it comes: of 30 pairs
+    // 20 to 29 are in order.
     let auroc = quality.auroc.unwrap();
-    assert!((0.6..1.0).contains(&auroc), "{auroc}");
+    assert!((20.0 / 30.0..=29.0 / 30.0).contains(&auroc), "{auroc}");
     let interval = quality.auroc_interval.unwrap();
     assert!(
         interval.low <= auroc && auroc <= interval.high,
         "{interval:?}"
     );
-    for share in [quality.aupr, quality.f1, quality.pixel_auroc, quality.pro] {
-        let share = share.unwrap();
-        assert!((0.5..=1.0).contains(&share), "{quality:?}");
-    }
+    // All large defects are stopped, what nobody sees is not, and of the good ones the scratched one and
+    // another at most.
+    assert_eq!(quality.miss.value, Some(1.0 / 5.0));
+    let stopped = 6.0 * quality.false_alarm.value.unwrap();
+    assert!((0.99..2.01).contains(&stopped), "{:?}", quality.false_alarm);
+    let f1 = 2.0 * 4.0 / (2.0 * 4.0 + 1.0 + stopped);
+    assert!((quality.f1.unwrap() - f1).abs() < 1e-12, "{quality:?}");
     for rate in [quality.false_alarm, quality.miss] {
         let value = rate.value.unwrap();
-        assert!(value > 0.0 && value < 0.5, "{rate:?}");
         assert!(rate.interval.low <= value && value <= rate.interval.high);
     }
+    // Masks are frames around the defects, with much in them that is good.
+    let shares = [
+        (quality.aupr, 0.6),
+        (quality.pixel_auroc, 0.6),
+        (quality.pro, 0.55),
+    ];
+    for (share, least) in shares {
+        assert!((least..1.0).contains(&share.unwrap()), "{quality:?}");
+    }
+    let (first, last) = (quality.trade_off.first(), quality.trade_off.last());
+    assert_eq!(
+        first.map(|point| (point.false_alarm, point.miss)),
+        Some((0.0, 1.0))
+    );
+    assert_eq!(
+        last.map(|point| (point.false_alarm, point.miss)),
+        Some((1.0, 0.0))
+    );
     assert!(quality.milliseconds_per_image.unwrap() > 0.0);
-    assert!(!quality.trade_off.is_empty());
 
     let worst = &quality.mistakes[0];
     assert_eq!(
@@ -131,4 +151,28 @@ fn nothing_to_evaluate_has_no_figures() {
     assert!(quality.auroc.is_none() && quality.pro.is_none());
     assert!(quality.false_alarm.value.is_none() && quality.miss.value.is_none());
     assert!(quality.mistakes.is_empty() && quality.milliseconds_per_image.is_none());
+}
+
+#[test]
+fn bad_pictures_are_set_against_the_good_ones_that_were_held_out() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bad = Defect::LARGE.iter().enumerate().map(|(at, &defect)| {
+        let picture = plates::bad(FRESH + 60 + at as u64, defect);
+        write(folder.path(), &format!("bad-{at}.png"), &picture)
+    });
+    let mut bad: Vec<PathBuf> = bad.collect();
+    bad.push(folder.path().join("missing.png"));
+    let inspector = &shared.trained.inspector;
+    let quality = evaluate_bad(inspector, &bad, &Limits::default(), &|| {}).unwrap();
+    assert_eq!((quality.good, quality.bad), (crate::GOOD as usize, 4));
+    assert_eq!(quality.good_scores, inspector.good_scores());
+    assert!(quality.bad_scores.is_sorted() && quality.bad_scores.len() == 4);
+    assert_eq!(quality.auroc, Some(1.0), "{quality:?}");
+    assert_eq!(
+        (quality.miss.value, quality.false_alarm.value),
+        (Some(0.0), None)
+    );
+    assert_eq!(quality.skipped.len(), 1);
+    assert!(quality.mistakes.is_empty() && !quality.trade_off.is_empty());
 }

@@ -40,7 +40,8 @@ fn good_plates_pass() {
         })
         .collect();
     let passed = verdicts.iter().filter(|verdict| **verdict == Verdict::Ok);
-    assert!(passed.count() >= 10, "{verdicts:?}");
+    // One in 25 is expected to be stopped.
+    assert!(passed.count() >= 11, "{verdicts:?}");
 }
 
 #[test]
@@ -159,8 +160,8 @@ fn the_share_of_good_plates_that_is_stopped_is_as_promised() {
         let found = trained.inspector.inspect(&plates::good(seed)).unwrap();
         found.verdict != Verdict::Ok
     });
-    // 6 are expected. With 30 scores to calibrate on, 15 and more come once in a thousand seeds; these
-    // seeds are fixed.
+    // 6 are expected at most. With 30 scores to calibrate on, 12 and more come once in 25 seeds (beta-binomial)
+    // if the final memory were no larger than those that scored; these seeds are fixed.
     let stopped = stopped.count();
-    assert!(stopped < 15, "{stopped} of 30");
+    assert!(stopped < 12, "{stopped} of 30");
 }

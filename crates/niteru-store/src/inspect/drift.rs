@@ -27,6 +27,9 @@ const RISEN: f64 = 0.8;
 /// (docs/inspection.md has the figures).
 const FALLEN: f64 = 0.1;
 
+/// With fewer good scores than this the memories that gave them held so much less that lower ones are usual.
+const LEAST_FALLEN: usize = 10;
+
 /// What is asked about drift.
 #[derive(Debug, Clone, Copy)]
 pub struct DriftQuery<'a> {
@@ -116,7 +119,7 @@ impl Drift {
         let direction = match shift.superiority {
             _ if shift.p_value > MOST_CHANCE => Direction::None,
             RISEN.. => Direction::Up,
-            ..=FALLEN => Direction::Down,
+            ..=FALLEN if good.len() >= LEAST_FALLEN => Direction::Down,
             _ => Direction::None,
         };
         Self {

@@ -64,14 +64,15 @@ fn score_panel(language: Language, words: &Words, of: &TrainReport) -> Markup {
         .bad
         .as_ref()
         .map_or(&[][..], |quality| &quality.bad_scores);
-    let help = match of.trust.photos {
-        ..=1 => words.scores_of_one,
-        _ => words.scores_help,
+    let count = of.good_scores.len();
+    let (help, name) = match of.trust.photos {
+        ..=1 => (words.scores_of_one, words::copies(language, count)),
+        _ => (words.scores_help, words::good_photos(language, count)),
     };
     html! {
         p { (help) }
         div.panel.short.fit {
-            (scores::distribution(language, words, (&of.good_scores, bad), of.promise.threshold))
+            (scores::distribution(language, words, ((&of.good_scores, &name), bad), of.promise.threshold))
         }
     }
 }

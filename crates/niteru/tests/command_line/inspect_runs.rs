@@ -150,6 +150,11 @@ fn toned(picture: &Picture, tone: impl Fn(u32) -> u32) -> Picture {
     Picture::from_rgb(picture.width(), picture.height(), pixels.collect()).unwrap()
 }
 
+/// A lamp that has lost half of its light: tiles of this set were photographed with more and with less.
+fn dimmed(picture: &Picture) -> Picture {
+    toned(picture, |value| value / 2)
+}
+
 /// A lamp that has almost gone out.
 fn darker(picture: &Picture) -> Picture {
     toned(picture, |value| value / 20)
@@ -246,8 +251,9 @@ fn a_changed_camera_is_told_and_a_few_defects_are_not() {
     let defects = defects.iter().flat_map(|kind| some(&data.join(kind), 1, 2));
     let a_fifth_bad = [&fresh[..40], &defects.collect::<Vec<_>>()].concat();
     // what, the photos, how they are changed, whether it is told
-    let table: [(&str, &[PathBuf], Change, bool); 5] = [
+    let table: [(&str, &[PathBuf], Change, bool); 6] = [
         ("good", &fresh, unchanged, false),
+        ("dimmed", &fresh, dimmed, false),
         ("a fifth NG", &a_fifth_bad, unchanged, false),
         ("dark", &fresh, darker, true),
         ("overexposed", &fresh, overexposed, true),

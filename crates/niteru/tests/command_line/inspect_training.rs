@@ -134,7 +134,7 @@ fn bad_photos_are_set_against_the_good_ones_that_were_held_out() {
     assert!(!quality["trade_off"].as_array().unwrap().is_empty());
     let report = std::fs::read_to_string(report).unwrap();
     for told in [
-        "Of 6 photos bad, none is missed.",
+        "Of 6 bad photos, none is missed.",
         "How far to trust",
         "broken.png",
     ] {

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{open, photos};
 use crate::args::InspectEvalArgs;
 use crate::commands::Context;
+use crate::commands::add::described;
 use crate::output::Outcome;
 
 /// The contract of `--json`.
@@ -59,10 +60,9 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
     bar.finish_and_clear();
     let quality = quality?;
     for skipped in &quality.skipped {
-        let path = skipped.path.display();
         context
             .output
-            .warn(format!("skipped: {path}: {}", skipped.reason));
+            .warn(format!("skipped: {}", described(skipped)));
     }
     if let Some(report) = &args.html {
         let lang = args.report.language();

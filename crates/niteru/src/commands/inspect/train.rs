@@ -16,6 +16,7 @@ use self::told::told;
 use super::photos;
 use crate::args::{self, InspectTrainArgs, Language};
 use crate::commands::Context;
+use crate::commands::add::described;
 use crate::output::Outcome;
 use crate::report::training::{training as write_report, trust};
 
@@ -36,10 +37,9 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
     let of_bad = report.bad.iter().flat_map(|quality| &quality.skipped);
     for skipped in report.skipped.iter().chain(of_bad) {
         any_skipped = true;
-        let path = skipped.path.display();
         context
             .output
-            .warn(format!("skipped: {path}: {}", skipped.reason));
+            .warn(format!("skipped: {}", described(skipped)));
     }
     if let Some(file) = &args.html {
         write_report(args.report.language(), &report, file)?;

@@ -93,7 +93,7 @@ impl Scale {
 pub(super) fn distribution(
     language: Language,
     words: &Words,
-    (good, bad): (&[f64], &[f64]),
+    ((good, good_name), bad): ((&[f64], &str), &[f64]),
     threshold: f64,
 ) -> Markup {
     let scale = Scale::of(good, bad, threshold);
@@ -115,7 +115,7 @@ pub(super) fn distribution(
             text x=(f(at)) y=(TOP - 18.0) text-anchor="middle" font-weight="700" {
                 (words.threshold) " " (format!("{threshold:.2}"))
             }
-            text x=(SIDE) y=(TOP - 2.0) { (words::good_photos(language, good.len())) }
+            text x=(SIDE) y=(TOP - 2.0) { (good_name) }
             @if !bad.is_empty() {
                 text x=(SIDE) y=(axis - 6.0) { (words::bad_photos(language, bad.len())) }
             }

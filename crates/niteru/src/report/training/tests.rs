@@ -2,7 +2,6 @@ use std::path::PathBuf;
 
 use niteru_inspect::{Judged, Quality, Rate, Skipped, Suspicious, Trust, Verdict};
 use niteru_learn::{Calibration, Promise, auroc, clopper_pearson, trade_off};
-use niteru_store::TrainReport;
 
 use super::{training, trust, trust_level};
 use crate::args::Language;
@@ -98,7 +97,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "At most 5 % of good parts are stopped",
             "Good photos to look at",
             "score 12.25",
-            "Of 4 photos bad, 1 is missed:",
+            "Of 4 bad photos, 1 is missed:",
             "That is 25 %",
             "between 0.63 % and 81 %",
             "and higher",

@@ -150,9 +150,14 @@ pub(crate) fn trust(language: Language, trust: &Trust) -> String {
 }
 
 pub(super) fn photos(language: Language, count: usize) -> String {
+    counted(language, count, "photo")
+}
+
+/// A number of something that English has a word for, and Japanese counts in sheets.
+fn counted(language: Language, count: usize, what: &str) -> String {
     match (language, count) {
-        (Language::En, 1) => "1 photo".into(),
-        (Language::En, _) => format!("{count} photos"),
+        (Language::En, 1) => format!("1 {what}"),
+        (Language::En, _) => format!("{count} {what}s"),
         (Language::Ja, _) => format!("{count} 枚"),
     }
 }
@@ -160,16 +165,24 @@ pub(super) fn photos(language: Language, count: usize) -> String {
 /// The name of the bars above the axis.
 pub(super) fn good_photos(language: Language, count: usize) -> String {
     match language {
-        Language::En => format!("good: {}", photos(language, count)),
-        Language::Ja => format!("良品: {}", photos(language, count)),
+        Language::En => counted(language, count, "good photo"),
+        Language::Ja => format!("良品: {count} 枚"),
+    }
+}
+
+/// The name of the bars above the axis, of one good photo alone.
+pub(super) fn copies(language: Language, count: usize) -> String {
+    match language {
+        Language::En => format!("{count} copies of the good photo"),
+        Language::Ja => format!("良品をもとにした画像: {count} 枚"),
     }
 }
 
 /// The name of the bars below the axis.
 pub(super) fn bad_photos(language: Language, count: usize) -> String {
     match language {
-        Language::En => format!("bad: {}", photos(language, count)),
-        Language::Ja => format!("不良: {}", photos(language, count)),
+        Language::En => counted(language, count, "bad photo"),
+        Language::Ja => format!("不良: {count} 枚"),
     }
 }
 
@@ -191,9 +204,9 @@ pub(super) fn more(language: Language, count: usize) -> String {
 /// How many of the bad photos pass.
 pub(super) fn missed(language: Language, missed: usize, bad: usize) -> String {
     match (language, missed) {
-        (Language::En, 0) => format!("Of {} bad, none is missed.", photos(language, bad)),
-        (Language::En, 1) => format!("Of {} bad, 1 is missed:", photos(language, bad)),
-        (Language::En, _) => format!("Of {} bad, {missed} are missed:", photos(language, bad)),
+        (Language::En, 0) => format!("Of {}, none is missed.", bad_photos(language, bad)),
+        (Language::En, 1) => format!("Of {}, 1 is missed:", bad_photos(language, bad)),
+        (Language::En, _) => format!("Of {}, {missed} are missed:", bad_photos(language, bad)),
         (Language::Ja, 0) => format!("不良 {bad} 枚のうち、見逃しはありません。"),
         (Language::Ja, _) => format!("不良 {bad} 枚のうち、{missed} 枚を見逃しました。"),
     }
