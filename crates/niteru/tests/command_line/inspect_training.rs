@@ -13,7 +13,7 @@ fn mixed() -> Option<Niteru> {
     Some(niteru)
 }
 
-fn train<'a>(niteru: &Niteru, more: &[&'a str]) -> Vec<String> {
+fn train(niteru: &Niteru, more: &[&str]) -> Vec<String> {
     let good = niteru.file("good");
     let train = [
         "inspect",
