@@ -38,7 +38,8 @@ const AREA_SIDE: u32 = 1024;
 /// Scores are calibrated by cross-fitting: each picture is scored by a memory that was learnt without it.
 ///
 /// # Errors
-/// When no picture can be read, an option is out of its range, or `on_step` stops it.
+/// When no picture can be read, an option is out of its range, suspicious pictures are to stop it or are too many
+/// to be left out, or `on_step` stops it.
 pub fn train<'e>(
     encoder: &'e Encoder,
     good: &[PathBuf],

@@ -94,7 +94,7 @@ fn too_little_says_nothing() {
             (count, LEAST_DECISIONS - count)
         );
     }
-    let enough = told(&vec![40.0; LEAST_DECISIONS]);
+    let enough = told(&[40.0; LEAST_DECISIONS]);
     assert_eq!((enough.drift, enough.needed), (Some(true), 0));
     let line = Line::new();
     line.record(&decisions("a", Verdict::Ok, &[1.0; 30]));

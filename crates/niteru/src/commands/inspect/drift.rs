@@ -56,8 +56,8 @@ fn told(drift: &Drift) -> String {
     }
     match (drift.superiority, drift.p_value) {
         (Some(superiority), Some(p)) => format!(
-            "{name}: the last {} score as good ones do: {:.0} of 100 comparisons have the new one higher, \
-             50 are usual (p {p:.2})",
+            "{name}: no drift in the last {}: {:.0} of 100 comparisons have the new one higher than a good \
+             one, 50 are usual (p {p:.2})",
             count(drift.decisions, "photo"),
             100.0 * superiority,
         ),
