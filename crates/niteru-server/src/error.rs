@@ -207,6 +207,7 @@ impl From<StoreError> for ApiError {
             | E::NoToken { .. }
             | E::NoJob { .. } => ApiError::not_found(message),
             E::CollectionName { .. }
+            | E::FieldName { .. }
             | E::InspectorName { .. }
             | E::UserName { .. }
             | E::TokenLabel { .. }

@@ -1,5 +1,6 @@
 //! The table of routes, and the functions behind them: one module for each thing that requests are about.
 
+mod alike;
 mod audit;
 mod collections;
 mod history;
@@ -7,6 +8,7 @@ mod images;
 pub(crate) mod inspect;
 mod jobs;
 pub(crate) mod login;
+mod metadata;
 pub(crate) mod models;
 mod search;
 mod system;
@@ -42,6 +44,8 @@ pub(crate) fn routes() -> Vec<Route> {
         collections::routes(),
         images::routes(),
         search::routes(),
+        metadata::routes(),
+        alike::routes(),
         inspect::routes(),
         history::routes(),
     ]
