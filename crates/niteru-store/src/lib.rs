@@ -90,9 +90,10 @@ pub use index::{
     IndexStatus, MoveReport, VerifyReport,
 };
 pub use inspect::{
-    Cause, DefectGroup, Direction, Drift, DriftQuery, HistoryQuery, InspectError, InspectedFile,
-    Inspection, InspectorFile, InspectorSummary, LEAST_DECISIONS, NewInspection, NewInspector,
-    PhotoRow, PhotoRows, Review, ReviewVerdict, ReviewedImage, StoredInspector, TimeCount,
+    Cause, CollectedPhotos, Collecting, DefectGroup, Direction, Drift, DriftQuery, HistoryQuery,
+    InspectError, InspectedFile, Inspection, InspectorCheck, InspectorFile, InspectorSummary,
+    LEAST_DECISIONS, NewInspection, NewInspector, PhotoRow, PhotoRows, Review, ReviewVerdict,
+    ReviewedImage, ScoredPhoto, Shows, StoredInspector, ThresholdChoice, ThresholdError, TimeCount,
     TimeCourse, TimeUnit, ToldInspection, Trace, TraceQuery, TrainReport, Training, TrainingError,
     TypicalImage, Verdict, inspect_bytes, inspect_file, replay,
 };

@@ -2,6 +2,7 @@
 
 mod alike;
 mod audit;
+mod check;
 mod collections;
 mod history;
 mod images;
@@ -10,6 +11,8 @@ mod jobs;
 pub(crate) mod login;
 mod metadata;
 pub(crate) mod models;
+mod photos;
+mod pictures;
 mod search;
 mod system;
 mod tokens;
@@ -47,7 +50,10 @@ pub(crate) fn routes() -> Vec<Route> {
         metadata::routes(),
         alike::routes(),
         inspect::routes(),
+        photos::routes(),
+        check::routes(),
         history::routes(),
+        pictures::routes(),
     ]
     .concat()
 }

@@ -35,11 +35,22 @@ POST /api/collections/{name}/search/upload viewer
 GET /api/health open
 GET /api/history viewer
 GET /api/history/{id} viewer
+GET /api/history/{id}/good viewer
+GET /api/history/{id}/heat viewer
+GET /api/history/{id}/picture viewer
+POST /api/history/{id}/replay viewer
 POST /api/history/{id}/reviews operator
 GET /api/inspectors viewer
 DELETE /api/inspectors/{name} engineer
 GET /api/inspectors/{name} viewer
+GET /api/inspectors/{name}/check viewer
+GET /api/inspectors/{name}/check/{version}/{kind}/{number} viewer
 POST /api/inspectors/{name}/inspect operator
+GET /api/inspectors/{name}/photos viewer
+POST /api/inspectors/{name}/photos engineer
+POST /api/inspectors/{name}/photos/remove engineer
+GET /api/inspectors/{name}/photos/{sha256}/picture viewer
+POST /api/inspectors/{name}/threshold engineer
 POST /api/inspectors/{name}/train engineer
 GET /api/jobs viewer
 GET /api/jobs/events viewer
@@ -112,6 +123,7 @@ async fn every_route_needs_what_the_table_says() {
             continue;
         }
         let path = path.replace("{name}", "nothing").replace("{id}", "999");
+        let path = path.replace("{version}", "1").replace("{number}", "0");
         for (role, client) in &clients {
             let body = (method != "GET").then(|| json!({}));
             let answer = place.ask(client, &method, &path, body).await;

@@ -5,6 +5,7 @@ const screens = {
   start: () => import("../screens/start.js"),
   collections: () => import("../screens/collections.js"),
   find: () => import("../screens/find.js"),
+  inspect: () => import("../screens/inspect.js"),
   settings: () => import("../screens/settings.js"),
 };
 
