@@ -85,6 +85,9 @@ pub struct Quality {
     pub bad_scores: Vec<f64>,
     /// Good pictures that were stopped and bad ones that passed, the worst first.
     pub mistakes: Vec<Judged>,
+    /// All that was said, in the order of the pictures. Not in JSON.
+    #[serde(skip)]
+    pub judged: Vec<Judged>,
     /// Files that could not be used.
     pub skipped: Vec<Skipped>,
 }
@@ -260,7 +263,7 @@ fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
     let pixels = all.pixels.finish();
     let mut times = all.milliseconds;
     times.sort_unstable_by(f64::total_cmp);
-    let mut mistakes = all.judged;
+    let mut mistakes = all.judged.clone();
     mistakes.retain(|judged| judged.good != (judged.verdict == Verdict::Ok));
     let distance = |judged: &Judged| (judged.score - threshold).abs();
     mistakes.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
@@ -281,6 +284,7 @@ fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
         good_scores: good,
         bad_scores: bad,
         mistakes,
+        judged: all.judged,
         skipped: all.skipped,
     }
 }

@@ -16,6 +16,7 @@ use crate::memory::{Measured, Memory, PackedMemory};
 use crate::recipe::{Detector, placing};
 use crate::reference::{Reference, as_it_lay, framed};
 use crate::regions::{Region, meets, regions};
+use crate::train::{TrainOptions, promise};
 use crate::view::View;
 
 /// Cells of a heat map along the shorter side of a usual picture, for each tile.
@@ -301,6 +302,29 @@ impl<'e> Inspector<'e> {
     /// What its threshold holds.
     pub fn promise(&self) -> &Promise {
         &self.learnt.promise
+    }
+
+    /// What the threshold for another share of false alarms would hold, with the confidence that training has.
+    pub fn promise_for(&self, false_alarm: f64) -> Promise {
+        let options = TrainOptions {
+            false_alarm,
+            ..TrainOptions::default()
+        };
+        let of_own = self.learnt.good.len() > 1;
+        promise(&self.learnt.calibration, &options, of_own)
+    }
+
+    /// The same with the threshold for another share of false alarms. Where regions begin stays as it was
+    /// trained: the scores of good places are not kept.
+    ///
+    /// # Errors
+    /// As of any inspector that is made ready.
+    pub fn with_false_alarm(&self, false_alarm: f64) -> Result<Inspector<'e>, InspectorError> {
+        let learnt = Learnt {
+            promise: self.promise_for(false_alarm),
+            ..self.learnt.clone()
+        };
+        Inspector::ready(self.encoder, learnt)
     }
 
     /// The model that it was trained with.

@@ -14,7 +14,8 @@ use niteru_encoder::Encoder;
 use niteru_imaging::{HeatError, Mask};
 use niteru_learn::{Calibration, FitError};
 
-use self::held_out::{held_out, promise};
+use self::held_out::held_out;
+pub(crate) use self::held_out::promise;
 pub use self::options::{
     MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
     WithSuspicious,

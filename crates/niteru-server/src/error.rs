@@ -7,6 +7,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use niteru_store::below::encoder::{LoadError, ModelError};
+use niteru_store::below::imaging::DecodeError;
 use niteru_store::{EncoderError, Role, StoreError, UploadError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -110,6 +111,13 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
+    /// A photo that was noted is not there any more, or no picture any more.
+    pub(crate) fn gone(error: &DecodeError) -> ApiError {
+        let reason = niteru_store::below::encoder::with_causes(error.reason());
+        let message = format!("the photo cannot be read: {reason}");
+        ApiError::new(StatusCode::GONE, "unreadable", message).help("bring the file back")
+    }
+
     /// What is there does not allow it now.
     pub(crate) fn conflict(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::CONFLICT, "conflict", message)
@@ -207,6 +215,7 @@ impl From<StoreError> for ApiError {
             | E::NoToken { .. }
             | E::NoJob { .. } => ApiError::not_found(message),
             E::CollectionName { .. }
+            | E::FieldName { .. }
             | E::InspectorName { .. }
             | E::UserName { .. }
             | E::TokenLabel { .. }

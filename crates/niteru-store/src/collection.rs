@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Failure;
+use crate::image_name::uploaded_as;
 use crate::known::id_at;
 use crate::lookup::sha256;
 use crate::paths;
@@ -59,6 +60,9 @@ pub struct Image {
     #[serde(serialize_with = "paths::serialize")]
     #[schema(value_type = String)]
     pub path: PathBuf,
+    /// What an uploaded file was called where it came from; only of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploaded_as: Option<String>,
     /// Of the file's contents when it was embedded, in hexadecimal.
     pub sha256: String,
     /// Length of the file.
@@ -161,6 +165,15 @@ impl Home {
         crate::home::lock(&self.indexes).remove(&collection.id);
         collection.remove_index_files();
         Ok(())
+    }
+}
+
+impl Image {
+    /// What people know it by: the name that an uploaded file had where it came from, else the file's name.
+    pub fn shown_name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        let of_file = || name.to_string_lossy().into_owned();
+        self.uploaded_as.clone().unwrap_or_else(of_file)
     }
 }
 
@@ -479,13 +492,16 @@ fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
         height: row.get(5)?,
         missing: row.get(6)?,
         added: row.get(7)?,
+        uploaded_as: None,
         metadata: Metadata::default(),
     })
 }
 
 fn with_metadata(tx: &Transaction<'_>, image: Image) -> Result<Image, Failure> {
+    let sha256 = crate::uploads::from_hex(&image.sha256).unwrap_or_default();
     Ok(Image {
         metadata: metadata(tx, image.id)?,
+        uploaded_as: uploaded_as(tx, &image.path, &sha256)?,
         ..image
     })
 }

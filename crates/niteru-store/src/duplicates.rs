@@ -7,8 +7,10 @@ use rayon::prelude::*;
 use rusqlite::{Transaction, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::home::kernels;
+use crate::image_name::uploaded_as;
 use crate::near::{Judge, NearIndex, Node, Rule};
 use crate::{Collection, StoreError, paths};
 
@@ -46,7 +48,7 @@ impl Default for DuplicateOptions<'_> {
 }
 
 /// The duplicates of a collection.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Duplicates {
     /// The exact ones first, then the near ones; each kind with the largest group first.
     pub groups: Vec<DuplicateGroup>,
@@ -58,7 +60,7 @@ pub struct Duplicates {
 }
 
 /// How images of a group are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DuplicateKind {
     /// The files have the same contents.
@@ -68,7 +70,7 @@ pub enum DuplicateKind {
 }
 
 /// Images that are the same.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DuplicateGroup {
     /// How they are.
     pub kind: DuplicateKind,
@@ -78,13 +80,17 @@ pub struct DuplicateGroup {
 }
 
 /// An image that has duplicates.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DuplicateImage {
     /// The image's id.
     pub id: u64,
     /// Its path; in JSON, what is not UTF-8 in it appears as U+FFFD.
     #[serde(serialize_with = "paths::serialize")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
+    /// What an uploaded file was called where it came from; only of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploaded_as: Option<String>,
     /// Cosine with the group's first image; 1 for that itself and for equal contents.
     pub similarity: f32,
     /// Pixels across.
@@ -154,16 +160,19 @@ impl Collection<'_> {
              WHERE i.collection = ? AND i.missing = 0 ORDER BY i.id",
         )?;
         let rows = statement.query_map([self.id], |row| {
+            let path = paths::from_bytes(row.get(1)?);
+            let sha256: [u8; 32] = row.get(5)?;
             Ok(Row {
                 image: DuplicateImage {
+                    uploaded_as: uploaded_as(tx, &path, &sha256)?,
                     id: row.get::<_, i64>(0)?.cast_unsigned(),
-                    path: paths::from_bytes(row.get(1)?),
+                    path,
                     similarity: 1.0,
                     width: row.get(2)?,
                     height: row.get(3)?,
                     bytes: row.get::<_, i64>(4)?.cast_unsigned(),
                 },
-                sha256: row.get(5)?,
+                sha256,
                 likeness: row
                     .get_ref(6)?
                     .as_blob_or_null()?

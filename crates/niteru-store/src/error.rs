@@ -94,6 +94,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A name that no metadata field may have.
+    #[error("{name:?} cannot name a metadata field: {reason}")]
+    FieldName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// There is no such collection.
     #[error(
         "no collection {name:?}: {}",

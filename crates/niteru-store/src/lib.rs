@@ -40,6 +40,7 @@ mod follow;
 mod functions;
 mod group;
 mod home;
+mod image_name;
 mod index;
 mod inspect;
 mod jobs;
@@ -48,6 +49,8 @@ mod load;
 mod lookup;
 mod metadata;
 mod metadata_csv;
+mod metadata_edit;
+mod metadata_import;
 mod models;
 mod near;
 mod notice;
@@ -56,6 +59,7 @@ mod restore;
 mod samples;
 mod schema;
 mod search;
+mod similarities;
 mod sink;
 mod skip;
 mod thumbnails;
@@ -86,15 +90,18 @@ pub use index::{
     IndexStatus, MoveReport, VerifyReport,
 };
 pub use inspect::{
-    Cause, DefectGroup, Direction, Drift, DriftQuery, HistoryQuery, InspectError, InspectedFile,
-    Inspection, InspectorFile, InspectorSummary, LEAST_DECISIONS, NewInspection, NewInspector,
-    PhotoRow, PhotoRows, Review, ReviewVerdict, ReviewedImage, StoredInspector, TimeCount,
+    Cause, CollectedPhotos, Collecting, DefectGroup, Direction, Drift, DriftQuery, HistoryQuery,
+    InspectError, InspectedFile, Inspection, InspectorCheck, InspectorFile, InspectorSummary,
+    LEAST_DECISIONS, NewInspection, NewInspector, PhotoRow, PhotoRows, Review, ReviewVerdict,
+    ReviewedImage, ScoredPhoto, Shows, StoredInspector, ThresholdChoice, ThresholdError, TimeCount,
     TimeCourse, TimeUnit, ToldInspection, Trace, TraceQuery, TrainReport, Training, TrainingError,
     TypicalImage, Verdict, inspect_bytes, inspect_file, replay,
 };
 pub use jobs::{Job, JobProgress, JobState};
 pub use load::{EncoderChoice, EncoderError, load_encoder};
 pub use metadata::Metadata;
+pub use metadata_edit::{FieldValues, ValueCount};
+pub use metadata_import::{ImportProblem, ImportRow, MetadataImport};
 pub use models::ModelSummary;
 pub use niteru_inspect::Skipped;
 pub use notice::Notice;

@@ -16,6 +16,7 @@ use crate::add::{AddOptions, MetadataReport};
 use crate::collection::next_change;
 use crate::error::Failure;
 use crate::known::id_at;
+use crate::metadata_edit::remove_value;
 use crate::paths;
 use crate::sink::Sink;
 
@@ -73,16 +74,26 @@ impl MetadataFile {
                 MAX_BYTES >> 20
             )));
         }
-        let (encoding, text, remark) = decode(&bytes);
+        let above = absolute.ancestors().skip(1).take(2);
+        let folders = above.map(Path::to_path_buf).collect();
+        Ok(Self {
+            path: absolute.clone(),
+            folders,
+            ..Self::of_bytes(path, &bytes)?
+        })
+    }
+
+    /// As [`MetadataFile::open`], of a file that lies in no folder. The path is only told.
+    pub(crate) fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, StoreError> {
+        let unusable = |reason| StoreError::MetadataFile {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let (encoding, text, remark) = decode(bytes);
         let (delimiter, header) = header(&text).map_err(unusable)?;
         let mut this = Self {
-            path: absolute.clone(),
-            folders: absolute
-                .ancestors()
-                .skip(1)
-                .take(2)
-                .map(Path::to_path_buf)
-                .collect(),
+            path: path.to_path_buf(),
+            folders: Vec::new(),
             encoding,
             text,
             delimiter,
@@ -141,6 +152,11 @@ impl MetadataFile {
             encoding: self.encoding.name().to_owned(),
             ..MetadataReport::default()
         }
+    }
+
+    /// The columns that are fields.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().flatten().map(String::as_str)
     }
 
     /// What is wrong with the header, by line.
@@ -359,12 +375,7 @@ fn apply_row(
             continue;
         };
         if value.is_empty() {
-            let sql = "DELETE FROM metadata WHERE image = ? AND field =
-                           (SELECT id FROM fields WHERE collection = ? AND name = ?)";
-            changed |= tx
-                .prepare_cached(sql)?
-                .execute(params![image, collection, name])?
-                > 0;
+            changed |= remove_value(tx, collection, image, name)?;
             continue;
         }
         let field = match fields.get(&column) {
@@ -386,7 +397,12 @@ fn apply_row(
 }
 
 /// Gives an image a value, with what it is beside its text; whether that changed anything.
-fn set_value(tx: &Transaction<'_>, image: i64, field: i64, value: &str) -> rusqlite::Result<bool> {
+pub(crate) fn set_value(
+    tx: &Transaction<'_>,
+    image: i64,
+    field: i64,
+    value: &str,
+) -> rusqlite::Result<bool> {
     let sql = "INSERT INTO metadata (image, field, value, number, instant) VALUES (?, ?, ?, ?, ?)
                ON CONFLICT DO UPDATE
                SET value = excluded.value, number = excluded.number, instant = excluded.instant
@@ -427,7 +443,7 @@ fn find_image(
     ))
 }
 
-fn field_id(tx: &Transaction<'_>, collection: i64, name: &str) -> rusqlite::Result<i64> {
+pub(crate) fn field_id(tx: &Transaction<'_>, collection: i64, name: &str) -> rusqlite::Result<i64> {
     tx.execute(
         "INSERT INTO fields (collection, name) VALUES (?, ?) ON CONFLICT DO NOTHING",
         params![collection, name],

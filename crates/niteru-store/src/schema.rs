@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/7-clusters.sql"),
     include_str!("schema/8-inspections.sql"),
     include_str!("schema/9-server.sql"),
+    include_str!("schema/10-inspector-photos.sql"),
 ];
 
 /// How long a writer waits for another one.

@@ -9,6 +9,7 @@ use crate::collection::{metadata, sql_id};
 use crate::error::Failure;
 use crate::filter::{Selection, select, split};
 use crate::group::Group;
+use crate::image_name::uploaded_as;
 use crate::index::CachedIndex;
 use crate::{Collection, EncoderIdentity, Metadata, StoreError, paths};
 
@@ -42,6 +43,9 @@ pub struct SearchResult {
     #[serde(serialize_with = "paths::serialize")]
     #[schema(value_type = String)]
     pub path: PathBuf,
+    /// What an uploaded file was called where it came from; only of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploaded_as: Option<String>,
     /// The image's metadata.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub metadata: Metadata,
@@ -168,19 +172,23 @@ impl Searcher<'_, '_> {
 
     /// What is known of the hits. `None`: one is not there.
     pub(crate) fn results(&self, hits: &[Hit]) -> Result<Option<Vec<SearchResult>>, Failure> {
-        let sql = "SELECT path FROM images WHERE id = ? AND missing = 0";
+        let sql = "SELECT path, sha256 FROM images WHERE id = ? AND missing = 0";
         let mut statement = self.tx.prepare_cached(sql)?;
         let mut results = Vec::with_capacity(hits.len());
         for hit in hits {
-            let path = statement
-                .query_row([sql_id(hit.id)], |row| row.get(0))
+            let found = statement
+                .query_row([sql_id(hit.id)], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
-            let Some(path) = path else { continue };
+            let Some((path, sha256)) = found else {
+                continue;
+            };
+            let (path, sha256): (_, Vec<u8>) = (paths::from_bytes(path), sha256);
             results.push(SearchResult {
                 rank: results.len() + 1,
                 similarity: hit.similarity,
                 id: hit.id,
-                path: paths::from_bytes(path),
+                uploaded_as: uploaded_as(self.tx, &path, &sha256)?,
+                path,
                 metadata: metadata(self.tx, hit.id)?,
                 group: None,
             });

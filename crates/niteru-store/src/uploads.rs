@@ -164,6 +164,20 @@ impl Home {
         Ok(format.map(|format| self.upload_file(sha256, &format)))
     }
 
+    /// The file at a path that was noted before; where the home has moved since, the upload that it was.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn noted_file(&self, path: &Path) -> Result<PathBuf, StoreError> {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        match stem {
+            Some(stem) if !path.is_file() => {
+                Ok(self.upload(stem)?.unwrap_or_else(|| path.to_path_buf()))
+            }
+            _ => Ok(path.to_path_buf()),
+        }
+    }
+
     /// Bytes that all uploads have together.
     ///
     /// # Errors
@@ -177,8 +191,8 @@ impl Home {
         self.directory().join(UPLOADS)
     }
 
-    /// Removes the uploads that no image, no inspection and no job that is still to be done refers to, and
-    /// that were handed in more than an hour ago: what refers to a newer one may be on its way. Returns how
+    /// Removes the uploads that no image, no inspection, no inspector's photos and no job that is still to be
+    /// done refer to, and that were handed in more than an hour ago: what refers to a newer one may be on its way. Returns how
     /// many bytes that made free.
     ///
     /// # Errors
@@ -188,6 +202,7 @@ impl Home {
             let sql = "DELETE FROM uploads WHERE created < ?
                            AND sha256 NOT IN (SELECT sha256 FROM images)
                            AND sha256 NOT IN (SELECT sha256 FROM inspections)
+                           AND sha256 NOT IN (SELECT sha256 FROM inspector_photos)
                            AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state IN ('queued', 'running')
                                AND instr(j.parameters, lower(hex(uploads.sha256))) > 0)
                        RETURNING lower(hex(sha256)), format, bytes";

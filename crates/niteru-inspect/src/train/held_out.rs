@@ -112,7 +112,7 @@ fn beside(
 
 /// What the threshold holds. Variants of the only picture say nothing of other parts: they count as one
 /// score, the largest, and promise nothing, whatever share may be stopped.
-pub(super) fn promise(calibration: &Calibration, options: &TrainOptions, of_own: bool) -> Promise {
+pub(crate) fn promise(calibration: &Calibration, options: &TrainOptions, of_own: bool) -> Promise {
     let promised = |of: &Calibration| of.promise(options.false_alarm, options.confidence);
     let largest = calibration.scores().last().copied();
     match largest.and_then(|score| Calibration::new(vec![score]).ok()) {

@@ -7,11 +7,11 @@ use std::thread;
 
 use axum::http::{Method, StatusCode};
 use niteru_store::below::encoder::Encoder;
-use niteru_store::below::imaging::DecodeError;
+use niteru_store::below::imaging::{DecodeError, HeatScale};
 use niteru_store::below::inspect::{Inspector, MOST_TILES};
 use niteru_store::{
-    InspectError, InspectedFile, InspectorFile, InspectorSummary, Metadata, Role, StoredInspector,
-    ToldInspection, inspect_file,
+    Collecting, InspectError, InspectedFile, Inspection, InspectorCheck, InspectorFile,
+    InspectorSummary, Metadata, Role, StoredInspector, ToldInspection, inspect_file, replay,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,8 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Serialize, ToSchema)]
 struct InspectorList {
     inspectors: Vec<InspectorSummary>,
+    /// Names that photos are collected under and that nothing was trained under yet.
+    collecting: Vec<Collecting>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -112,8 +114,13 @@ struct InspectQuery {
 }
 
 async fn list(app: Arc<App>) -> Result<Json<InspectorList>, ApiError> {
-    let inspectors = app.quick(|app| Ok(app.home.inspectors()?)).await?;
-    Ok(Json(InspectorList { inspectors }))
+    let list = app.quick(|app| {
+        Ok(InspectorList {
+            inspectors: app.home.inspectors()?,
+            collecting: app.home.collecting()?,
+        })
+    });
+    Ok(Json(list.await?))
 }
 
 async fn versions(app: Arc<App>, InPath(name): InPath<String>) -> Result<Json<Versions>, ApiError> {
@@ -132,6 +139,7 @@ async fn remove(
         .quick(move |app| {
             let inspections = app.home.remove_inspector(&name, with_history)?;
             app.inspectors.forget(&name);
+            app.home.discard_photos(&name, None)?;
             app.home.remove_unused_uploads()?;
             Ok(RemovedInspector {
                 removed: name,
@@ -199,8 +207,16 @@ async fn inspect(
     .await
 }
 
-/// A photo to judge, and where to send what was found.
-type Asked = (PathBuf, SyncSender<Result<InspectedFile, ApiError>>);
+/// What is to be judged.
+enum ToJudge {
+    /// A photo.
+    File(PathBuf),
+    /// The photo of a decision, once more.
+    Again(Box<Inspection>),
+}
+
+/// What is to be judged, and where to send what was found.
+type Asked = (ToJudge, SyncSender<Result<InspectedFile, ApiError>>);
 
 /// An inspector that is ready: threads of its own hold it with its encoder. They end when nobody has this
 /// any more.
@@ -209,6 +225,10 @@ pub(crate) struct ReadyInspector {
     name: String,
     version: u32,
     kernels: &'static str,
+    /// The scale of its heat maps.
+    pub(super) scale: HeatScale,
+    /// What is to be looked at before it is used.
+    pub(super) check: InspectorCheck,
     ask: SyncSender<Asked>,
 }
 
@@ -224,7 +244,7 @@ impl Inspectors {
 
 impl App {
     /// A version of an inspector, the newest where none is asked for, made ready if it is not yet.
-    fn inspector(
+    pub(super) fn inspector(
         self: &Arc<App>,
         name: &str,
         version: Option<u32>,
@@ -267,14 +287,24 @@ impl ReadyInspector {
         let name = file.inspector.name.clone();
         let kernels = encoder.kernels().name();
         let work = move || {
-            let inspector = match Inspector::from_bytes(&file.bytes, &encoder) {
-                Ok(inspector) => inspector,
+            let InspectorFile { inspector, bytes } = file;
+            let ready = Inspector::from_bytes(&bytes, &encoder)
+                .map_err(|error| ApiError::conflict(error.to_string()))
+                .and_then(|ready| {
+                    let scale = ready.heat_scale().map_err(InspectError::from)?;
+                    Ok((scale, InspectorCheck::of(&inspector, &ready), ready))
+                });
+            drop(bytes);
+            let inspector = match ready {
+                Ok((scale, check, inspector)) => {
+                    let _ = tell.send(Ok((scale, check)));
+                    inspector
+                }
                 Err(error) => {
-                    let _ = tell.send(Err(ApiError::conflict(error.to_string())));
+                    let _ = tell.send(Err(error));
                     return;
                 }
             };
-            let _ = tell.send(Ok(()));
             let asked: Mutex<Receiver<Asked>> = Mutex::new(asked);
             // As many as there are cores: each judges one photo at a time.
             let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -283,8 +313,11 @@ impl ReadyInspector {
                     scope.spawn(|| {
                         loop {
                             let next = asked.lock().recv();
-                            let Ok((path, answer)) = next else { return };
-                            let inspected = inspect_file(&inspector, &path, &limits);
+                            let Ok((what, answer)) = next else { return };
+                            let inspected = match what {
+                                ToJudge::File(path) => inspect_file(&inspector, &path, &limits),
+                                ToJudge::Again(was) => replay(&inspector, &was, &limits),
+                            };
                             // Who asked may have gone.
                             let _ = answer.send(inspected.map_err(ApiError::from));
                         }
@@ -297,20 +330,32 @@ impl ReadyInspector {
             .spawn(work);
         started.map_err(|error| ApiError::internal(error.to_string()))?;
         let ready = told.recv();
-        ready.map_err(|_| ApiError::internal("an inspector's thread ended"))??;
+        let (scale, check) =
+            ready.map_err(|_| ApiError::internal("an inspector's thread ended"))??;
         Ok(ReadyInspector {
             id,
             name,
             version,
             kernels,
+            scale,
+            check,
             ask,
         })
     }
 
     fn inspect(&self, path: PathBuf) -> Result<InspectedFile, ApiError> {
+        self.judge(ToJudge::File(path))
+    }
+
+    /// Judges the photo of a decision of its own again.
+    pub(super) fn again(&self, was: Inspection) -> Result<InspectedFile, ApiError> {
+        self.judge(ToJudge::Again(Box::new(was)))
+    }
+
+    fn judge(&self, what: ToJudge) -> Result<InspectedFile, ApiError> {
         let (answer, answered) = mpsc::sync_channel(1);
         let gone = || ApiError::internal("an inspector's thread ended");
-        self.ask.send((path, answer)).map_err(|_| gone())?;
+        self.ask.send((what, answer)).map_err(|_| gone())?;
         answered.recv().map_err(|_| gone())?
     }
 }

@@ -1,13 +1,18 @@
 //! The table of routes, and the functions behind them: one module for each thing that requests are about.
 
+mod alike;
 mod audit;
+mod check;
 mod collections;
 mod history;
 mod images;
 pub(crate) mod inspect;
 mod jobs;
 pub(crate) mod login;
+mod metadata;
 pub(crate) mod models;
+mod photos;
+mod pictures;
 mod search;
 mod system;
 mod tokens;
@@ -42,8 +47,13 @@ pub(crate) fn routes() -> Vec<Route> {
         collections::routes(),
         images::routes(),
         search::routes(),
+        metadata::routes(),
+        alike::routes(),
         inspect::routes(),
+        photos::routes(),
+        check::routes(),
         history::routes(),
+        pictures::routes(),
     ]
     .concat()
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use niteru_store::below::encoder::Encoder;
-use niteru_store::below::imaging::{Picture, Region};
 use niteru_store::below::index::{Condition, mean_direction, rocchio};
 use niteru_store::{Collection, GroupBy, Image, Query, Role, SearchResult, Searched};
 use serde::{Deserialize, Serialize};
@@ -243,12 +242,8 @@ fn embed_file(
     crop: Option<[f64; 4]>,
 ) -> Result<Vec<f32>, ApiError> {
     let bad = |error: &dyn std::fmt::Display| ApiError::bad(error.to_string());
-    let limits = app.settings.uploads.image;
-    if let Some(crop) = crop {
-        let picture = Picture::open(path, &limits).map_err(|error| bad(&error))?;
-        let text = crop.map(|share| share.to_string()).join(",");
-        let region: Region = text.parse().map_err(|error| bad(&error))?;
-        let part = region.crop(&picture).map_err(|error| bad(&error))?;
+    if crop.is_some() {
+        let part = app.picture_of(path, crop)?;
         let mut embedded = encoder.embed_images(std::slice::from_ref(&part));
         return embedded.remove(0).map_err(|error| bad(&error));
     }

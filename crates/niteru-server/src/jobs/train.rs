@@ -1,5 +1,6 @@
 //! Training an inspector from images of collections, or from uploaded ones.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,11 +104,12 @@ fn no_upload(sha256: &str) -> ApiError {
 }
 
 impl Photos {
-    /// Their files, in the order of their paths.
+    /// Their files: uploads in the order in which they are named, as photos that follow each other may be of
+    /// one part, then those of the collection in the order of their paths.
     fn files(&self, app: &App) -> Result<Vec<PathBuf>, ApiError> {
-        let mut files = Vec::new();
+        let (mut uploads, mut files) = (Vec::new(), Vec::new());
         for sha256 in &self.uploads {
-            files.push(app.home.upload(sha256)?.ok_or_else(|| no_upload(sha256))?);
+            uploads.push(app.home.upload(sha256)?.ok_or_else(|| no_upload(sha256))?);
         }
         if let Some(name) = &self.collection {
             let collection = app.home.collection(name)?;
@@ -135,8 +137,10 @@ impl Photos {
             }
         }
         files.sort();
-        files.dedup();
-        Ok(files)
+        uploads.extend(files);
+        let mut seen = HashSet::new();
+        uploads.retain(|file| seen.insert(file.clone()));
+        Ok(uploads)
     }
 }
 

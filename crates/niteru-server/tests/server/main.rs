@@ -11,6 +11,7 @@ mod forged;
 mod jobs;
 mod login;
 mod pages;
+mod photos;
 mod routes;
 mod support;
 mod tokens;

@@ -15,22 +15,42 @@ GET /api/collections viewer
 POST /api/collections engineer
 DELETE /api/collections/{name} engineer
 GET /api/collections/{name} viewer
+GET /api/collections/{name}/duplicates viewer
+POST /api/collections/{name}/explain viewer
+POST /api/collections/{name}/explain/upload viewer
+GET /api/collections/{name}/fields viewer
 GET /api/collections/{name}/images viewer
 POST /api/collections/{name}/images engineer
 POST /api/collections/{name}/images/remove engineer
 GET /api/collections/{name}/images/{id} viewer
 GET /api/collections/{name}/images/{id}/picture viewer
 GET /api/collections/{name}/images/{id}/thumbnail viewer
+GET /api/collections/{name}/matrix viewer
+GET /api/collections/{name}/matrix/picture viewer
+POST /api/collections/{name}/metadata engineer
+POST /api/collections/{name}/metadata/import engineer
+POST /api/collections/{name}/metadata/preview engineer
 POST /api/collections/{name}/search viewer
 POST /api/collections/{name}/search/upload viewer
 GET /api/health open
 GET /api/history viewer
 GET /api/history/{id} viewer
+GET /api/history/{id}/good viewer
+GET /api/history/{id}/heat viewer
+GET /api/history/{id}/picture viewer
+POST /api/history/{id}/replay viewer
 POST /api/history/{id}/reviews operator
 GET /api/inspectors viewer
 DELETE /api/inspectors/{name} engineer
 GET /api/inspectors/{name} viewer
+GET /api/inspectors/{name}/check viewer
+GET /api/inspectors/{name}/check/{version}/{kind}/{number} viewer
 POST /api/inspectors/{name}/inspect operator
+GET /api/inspectors/{name}/photos viewer
+POST /api/inspectors/{name}/photos engineer
+POST /api/inspectors/{name}/photos/remove engineer
+GET /api/inspectors/{name}/photos/{sha256}/picture viewer
+POST /api/inspectors/{name}/threshold engineer
 POST /api/inspectors/{name}/train engineer
 GET /api/jobs viewer
 GET /api/jobs/events viewer
@@ -103,6 +123,7 @@ async fn every_route_needs_what_the_table_says() {
             continue;
         }
         let path = path.replace("{name}", "nothing").replace("{id}", "999");
+        let path = path.replace("{version}", "1").replace("{number}", "0");
         for (role, client) in &clients {
             let body = (method != "GET").then(|| json!({}));
             let answer = place.ask(client, &method, &path, body).await;

@@ -114,6 +114,7 @@ async fn from_photos_to_a_verdict() {
 
     searches(&place, path, id).await;
     inspects(&place).await;
+    checks(&place).await;
 
     // What is looked at is what the command line says of the same home.
     let report =
@@ -227,4 +228,101 @@ async fn inspects(place: &Place) {
         .ask(&here, "DELETE", "/api/inspectors/plates", None)
         .await;
     assert_eq!(kept.status, 409, "{}", kept.text());
+}
+
+/// What is looked at before an inspector is used, and after it has decided.
+async fn checks(place: &Place) {
+    let here = place.here().await;
+    let photos = "/api/inspectors/small%20plates/photos";
+    for (shows, spot) in [("good", false), ("bad", true)] {
+        let files: Vec<(String, Vec<u8>)> = (20..26)
+            .map(|n| (format!("{n}.png"), plate(n, spot)))
+            .collect();
+        let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(n, b)| (&**n, b.clone())).collect();
+        let query = Some(json!({ "shows": shows }));
+        let added = place.upload(&here, photos, &files, query).await;
+        assert_eq!(added.status, 201, "{}", added.text());
+    }
+    let collected = place.get(&here, photos).await.json();
+    let hashes = |kind: &str| -> Vec<Value> {
+        let photos = collected[kind].as_array().unwrap().iter();
+        photos.map(|photo| photo["sha256"].clone()).collect()
+    };
+    let training = json!({
+        "good": { "uploads": hashes("good") }, "bad": { "uploads": hashes("bad") },
+        "false_alarm": 0.2,
+    });
+    let train = "/api/inspectors/small%20plates/train";
+    let job = place.post(&here, train, training).await;
+    let id = job.json()["id"].as_u64().unwrap();
+    let job = place.over_with(&here, id).await;
+    assert_eq!(job["state"], "done", "{job}");
+
+    let path = "/api/inspectors/small%20plates/check";
+    let check = place.get(&here, path).await.json();
+    assert_eq!(check["good_scores"].as_array().unwrap().len(), 6, "{check}");
+    assert_eq!(check["bad"].as_array().unwrap().len(), 6, "{check}");
+    let choices = check["choices"].as_array().unwrap();
+    assert_eq!(choices.len(), 3, "{check}");
+    let threshold = |at: usize| choices[at]["threshold"].as_f64().unwrap();
+    assert!(threshold(0) > threshold(1) && threshold(1) > threshold(2));
+    assert_eq!(choices[0]["threshold"], check["promise"]["threshold"]);
+    let scores = check["bad"].as_array().unwrap().iter();
+    let passed = scores.filter(|photo| {
+        photo["verdict"] != "UNLIKE" && photo["score"].as_f64().unwrap() <= threshold(0)
+    });
+    assert_eq!(choices[0]["missed"], passed.count());
+    for (picture, status) in [("bad/0", 200), ("bad/6", 404), ("good/0", 404)] {
+        let answer = place
+            .get(&here, &format!("{path}/1/{picture}?side=50"))
+            .await;
+        assert_eq!(answer.status, status, "{picture}");
+    }
+
+    // Another threshold is another version, and nothing is learnt anew.
+    let change = "/api/inspectors/small%20plates/threshold";
+    let body = json!({ "false_alarm": choices[2]["false_alarm"] });
+    let changed = place.post(&here, change, body).await;
+    assert_eq!(changed.status, 201, "{}", changed.text());
+    let changed = changed.json();
+    assert_eq!(changed["version"], 2);
+    assert_eq!(
+        changed["summary"]["promise"]["threshold"],
+        choices[2]["threshold"]
+    );
+    let now = place.get(&here, path).await.json();
+    assert_eq!(now["good_scores"], check["good_scores"]);
+    assert_eq!(now["promise"]["threshold"], choices[2]["threshold"]);
+    for share in [0.0, 1.0, -1.0] {
+        let body = json!({ "false_alarm": share });
+        assert_eq!(place.post(&here, change, body).await.status, 400, "{share}");
+    }
+
+    let inspect = "/api/inspectors/small%20plates/inspect";
+    let found = place
+        .upload(&here, inspect, &[("bad.png", plate(22, true))], None)
+        .await
+        .json();
+    assert_eq!(
+        (&found["width"], &found["height"]),
+        (&json!(160), &json!(120))
+    );
+    let of = format!("/api/history/{}", found["id"]);
+    let mut pictures = Vec::new();
+    for what in ["picture", "heat", "good"] {
+        let picture = place.get(&here, &format!("{of}/{what}?side=100")).await;
+        assert_eq!(
+            picture.header("content-type"),
+            "image/jpeg",
+            "{what}: {}",
+            picture.text()
+        );
+        pictures.push(picture.body);
+    }
+    assert!(pictures[0] != pictures[1] && pictures[0] != pictures[2]);
+    let again = place
+        .post(&here, &format!("{of}/replay"), json!({}))
+        .await
+        .json();
+    assert_eq!(again, found);
 }

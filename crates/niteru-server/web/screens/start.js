@@ -1,7 +1,7 @@
 // What can I do here?
 
 import { get } from "../ui/api.js";
-import { h } from "../ui/h.js";
+import { fill, h } from "../ui/h.js";
 import { navigation } from "../ui/router.js";
 import { number, t } from "../ui/texts.js";
 
@@ -9,7 +9,7 @@ import { number, t } from "../ui/texts.js";
 export async function show(place) {
   const [{ collections }, { inspectors }] = await Promise.all([get("/api/collections"), get("/api/inspectors")]);
   const images = collections.reduce((sum, collection) => sum + collection.images, 0);
-  place.append(
+  fill(place,
     h("h1", t("start.title")),
     h("p.lead", t("start.lead")),
     h("div.cards", choice("find"), choice("inspect")),

@@ -3,6 +3,9 @@
 /** Screens by the first part of the address. Each module has `show(place, parts)`; see docs/how-to/add-a-screen.md. */
 const screens = {
   start: () => import("../screens/start.js"),
+  collections: () => import("../screens/collections.js"),
+  find: () => import("../screens/find.js"),
+  inspect: () => import("../screens/inspect.js"),
   settings: () => import("../screens/settings.js"),
 };
 

@@ -8,6 +8,9 @@ const KEY = "niteru-language";
 let language = "en";
 let texts = en;
 
+/** The texts of single screens by their languages: what `load` has brought. */
+const parts = { en: {}, ja: {} };
+
 /** The languages by their own names. */
 export const languages = NAMES;
 
@@ -31,12 +34,19 @@ export async function use(name, keep = true) {
   if (keep) localStorage.setItem(KEY, name);
 }
 
+/** Brings the texts of a screen, `texts/NAME.LANGUAGE.js`; the screen waits for them before it shows anything. */
+export async function load(name) {
+  for (const one of new Set(["en", language])) {
+    Object.assign(parts[one], (await import(`../texts/${name}.${one}.js`)).default);
+  }
+}
+
 /**
  * A text by its key: `t("jobs.left", { time: "2 min" })` puts the value in place of `{time}`. A key that a
  * language lacks is shown in English, and one that is nowhere as itself.
  */
 export function t(key, values = {}) {
-  const text = texts[key] ?? en[key] ?? key;
+  const text = texts[key] ?? parts[language][key] ?? en[key] ?? parts.en[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 

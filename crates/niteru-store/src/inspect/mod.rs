@@ -5,10 +5,12 @@
 //! is enough to repeat it: the image's hash, the inspector's version, the instruction set.
 
 mod check;
+mod collected;
 mod drift;
 mod history;
 mod inspectors;
 mod photos;
+mod quality;
 mod record;
 mod review;
 mod run;
@@ -17,11 +19,13 @@ mod trace;
 mod training;
 mod verdict;
 
+pub use collected::{CollectedPhotos, Collecting, Shows};
 pub use drift::{Direction, Drift, DriftQuery, LEAST_DECISIONS};
 pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
 pub use niteru_inspect::Verdict;
 pub use photos::{PhotoRow, PhotoRows};
+pub use quality::{InspectorCheck, ScoredPhoto, ThresholdChoice, ThresholdError};
 pub use record::NewInspection;
 pub use review::{Review, ReviewedImage};
 pub use run::{InspectError, InspectedFile, inspect_bytes, inspect_file, replay};

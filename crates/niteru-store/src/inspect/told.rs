@@ -16,6 +16,10 @@ pub struct ToldInspection {
     #[serde(serialize_with = "paths::serialize")]
     #[schema(value_type = String)]
     pub path: PathBuf,
+    /// Width of the photo in pixels, as it is upright: what regions are measured in.
+    pub width: u32,
+    /// Its height.
+    pub height: u32,
     /// What was decided.
     #[schema(value_type = String)]
     pub verdict: Verdict,
@@ -46,6 +50,8 @@ impl InspectedFile {
         ToldInspection {
             id,
             path,
+            width: self.picture.width(),
+            height: self.picture.height(),
             verdict: found.verdict,
             score: found.score,
             threshold: found.threshold,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::inspectors::{NewInspector, StoredInspector};
+use super::quality::NotedPhotos;
 use crate::{EncoderIdentity, Home, StoreError};
 
 /// What is trained, from which files.
@@ -167,6 +168,7 @@ impl Home {
             "align": options.align,
             "seed": options.seed,
         });
+        let photos = NotedPhotos::of(trained, quality);
         let summary = json!({
             "good": trained.inspector.good().len(),
             "promise": trained.inspector.promise(),
@@ -174,10 +176,8 @@ impl Home {
             "memory_bytes": trained.memory_bytes,
             "suspicious": trained.suspicious.len(),
             "left_out": trained.left_out.len(),
-            "bad": quality.map_or(Value::Null, |quality| json!({
-                "images": quality.bad,
-                "miss": quality.miss,
-            })),
+            "bad": photos.summary(),
+            "photos": photos,
         });
         self.save_inspector(
             &training.name,

@@ -49,6 +49,7 @@ fn quality(mistakes: Vec<Judged>) -> Quality {
         good_scores: vec![0.0, 1.0, 2.0, 3.0],
         bad_scores: vec![2.9, 4.0, 5.0, 6.0],
         mistakes,
+        judged: Vec::new(),
         skipped: vec![Skipped {
             path: EVIL.into(),
             reason: "it is <no> picture".into(),

@@ -50,6 +50,7 @@ fn quality(good: &[f64], threshold: f64) -> Quality {
         good_scores: good.to_vec(),
         bad_scores: bad,
         mistakes: vec![missed],
+        judged: Vec::new(),
         skipped: Vec::new(),
     }
 }

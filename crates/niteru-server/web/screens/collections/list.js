@@ -1,0 +1,68 @@
+// All collections, and a new one.
+
+import { get, may, post } from "../../ui/api.js";
+import { showError } from "../../ui/errors.js";
+import { fill, h } from "../../ui/h.js";
+import { go } from "../../ui/router.js";
+import { number, t } from "../../ui/texts.js";
+import { at, thumbnail } from "../find/shared.js";
+
+/** Photos that a collection is shown with. */
+const SHOWN = 4;
+
+/** Shows the list. */
+export async function show(place) {
+  const { collections } = await get("/api/collections");
+  const making = may("engineer") && await newCollection(collections.length === 0);
+  fill(place,
+    h("h1", t("nav.collections")),
+    h("p.lead", t("collections.lead")),
+    collections.length === 0 && h("div.empty", h("p", t(may("engineer") ? "collections.empty" : "collections.empty.viewer"))),
+    h("div.cards", collections.map(card)),
+    making);
+}
+
+function card(collection) {
+  const photos = h("span.strip", { "aria-hidden": "true" });
+  if (collection.images > 0) {
+    get(at(collection.name, `images?limit=${SHOWN}`))
+      .then(({ images }) => fill(photos, images.map((image) => thumbnail(collection.name, image))))
+      .catch(() => {});
+  }
+  return h("a.card.choice.collection", { href: `#/collections/${encodeURIComponent(collection.name)}` },
+    h("strong", collection.name),
+    photos,
+    h("span", collection.images === 0 ? t("collections.no_photos") : t("collections.count", { n: number(collection.images) })),
+    collection.missing > 0 && h("span.small", t("collections.missing", { n: number(collection.missing) })));
+}
+
+async function newCollection(open) {
+  const { models } = await get("/api/models");
+  const usable = models.filter((model) => model.state === "installed");
+  const wrong = h("div");
+  const send = async (event) => {
+    event.preventDefault();
+    fill(wrong);
+    const { name, model } = Object.fromEntries(new FormData(event.target));
+    const button = event.target.querySelector("button");
+    button.disabled = true;
+    try {
+      await post("/api/collections", { name: name.trim(), ...(model && { model }) });
+      go("collections", name.trim());
+    } catch (error) {
+      fill(wrong, showError(error));
+      button.disabled = false;
+    }
+  };
+  const form = h("form.card", { onsubmit: send },
+    h("h2", t("collections.new")),
+    h("label.field", h("span", t("collections.name")),
+      h("input", { name: "name", required: true, maxlength: "100", autocomplete: "off", placeholder: t("collections.name.example") })),
+    usable.length > 1 && h("label.field", h("span", t("collections.model")),
+      h("select", { name: "model" }, usable.map((model) => h("option", { value: model.name },
+        model.reads_text ? t("collections.model.words", { name: model.name }) : model.name)))),
+    usable.length === 0 && h("p.error", t("collections.model.none")),
+    wrong,
+    h("button.main", { type: "submit", disabled: usable.length === 0 }, t("collections.make")));
+  return open ? form : h("details.more", h("summary", t("collections.new")), form);
+}

@@ -1,0 +1,82 @@
+// The photos of a collection: looking at them, adding, choosing and removing.
+
+import { may } from "../../ui/api.js";
+import { showError } from "../../ui/errors.js";
+import { fill, h } from "../../ui/h.js";
+import { number, t } from "../../ui/texts.js";
+import { at, nameOf, thumbnail } from "../find/shared.js";
+import { adding } from "./adding.js";
+import { chosenActions } from "./chosen.js";
+import { pages } from "./pages.js";
+import { openPhoto } from "./photo.js";
+
+/** Shows the photos. Gives what ends the camera. */
+export async function show(place, collection) {
+  const grid = h("div.photos");
+  const chosen = new Map();
+  const bar = h("div.chosen", { "aria-live": "polite" });
+  const heading = h("p.count");
+  const draw = () => {
+    chosen.clear();
+    drawBar();
+    fill(grid);
+    return pages(grid, collection.name, (images) => {
+      if (images.length === 0 && !grid.hasChildNodes()) fill(grid, h("p.empty", t(may("engineer") ? "photos.empty" : "photos.empty.viewer")));
+      return images.map(photo);
+    });
+  };
+  const changed = async () => {
+    await collection.reload();
+    fill(heading, t("collections.count", { n: number(collection.images) }));
+    await draw();
+  };
+  const drawBar = () => fill(bar, chosen.size > 0 && chosenActions(collection, [...chosen.values()], changed, () => {
+    chosen.clear();
+    for (const box of grid.querySelectorAll("input:checked")) box.checked = false;
+    drawBar();
+  }));
+  const photo = (image) => {
+    const choose = (event) => {
+      if (event.target.checked) chosen.set(image.id, image);
+      else chosen.delete(image.id);
+      drawBar();
+    };
+    return h("figure.photo",
+      h("button.plain", { onclick: () => openPhoto(collection.name, image, changed), "aria-label": t("photos.open", { name: nameOf(image) }) },
+        thumbnail(collection.name, image)),
+      h("figcaption", h("label.pick", h("input", { type: "checkbox", onchange: choose, "aria-label": t("photos.choose", { name: nameOf(image) }) })),
+        h("span.name", { title: nameOf(image) }, nameOf(image))),
+      image.missing && h("p.small", t("photos.missing")));
+  };
+  collection = { ...collection, reload: reloadOf(collection) };
+  const add = may("engineer") && adding(collection, changed);
+  fill(heading, t("collections.count", { n: number(collection.images) }));
+  place.append(...[add?.element, heading, bar, grid].filter(Boolean));
+  if (may("engineer")) place.append(removal(collection));
+  await draw();
+  return add?.stop;
+}
+
+/** Takes what has changed of a collection over. */
+function reloadOf(collection) {
+  return async function reload() {
+    const { get } = await import("../../ui/api.js");
+    Object.assign(this, await get(at(collection.name)));
+  };
+}
+
+/** Removing the whole collection. */
+function removal(collection) {
+  const wrong = h("div");
+  const go = async () => {
+    if (!confirm(t("collections.remove.sure", { name: collection.name, n: number(collection.images) }))) return;
+    const { remove } = await import("../../ui/api.js");
+    try {
+      await remove(at(collection.name));
+      location.hash = "#/collections";
+    } catch (error) {
+      fill(wrong, showError(error));
+    }
+  };
+  return h("div.danger", wrong, h("button.quiet", { onclick: go }, t("collections.remove")));
+}

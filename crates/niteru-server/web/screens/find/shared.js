@@ -1,0 +1,67 @@
+// What the screens Collections and Find share: their texts and style, and images as both show them.
+
+import { h } from "../../ui/h.js";
+import { load, t } from "../../ui/texts.js";
+
+let styled = null;
+
+/** Waits for the texts and the style sheet of these screens. */
+export function ready() {
+  styled ??= new Promise((resolve) => {
+    const link = h("link", { rel: "stylesheet", href: new URL("../find.css", import.meta.url).href });
+    link.onload = resolve;
+    // Without it the screens are plain, and can be used.
+    link.onerror = resolve;
+    document.head.append(link);
+  });
+  return Promise.all([load("find"), styled]);
+}
+
+/** The address of a collection in the API. */
+export const at = (collection, ...more) => ["/api/collections", encodeURIComponent(collection), ...more].join("/");
+
+/** What people know an image by. */
+export const nameOf = (image) => image.uploaded_as ?? image.path.split(/[\\/]/).at(-1);
+
+/** A small picture of an image. Its place keeps its size while it loads. */
+export function thumbnail(collection, image) {
+  const contents = image.sha256 ? `?sha256=${image.sha256}` : "";
+  const picture = h("img", { loading: "lazy", decoding: "async", alt: "", src: at(collection, "images", image.id, `thumbnail${contents}`) });
+  const frame = h("span.thumb", picture);
+  picture.addEventListener("error", () => frame.replaceChildren(h("span.small", t("find.gone"))));
+  return frame;
+}
+
+/** A similarity as it is shown everywhere. */
+export const similarity = (value) => value.toFixed(3);
+
+/** The first values of an image's metadata, one a line. */
+export function facts(image, most = 3, first = []) {
+  const all = Object.entries(image.metadata);
+  all.sort(([a], [b]) => Number(first.includes(b)) - Number(first.includes(a)));
+  return all.slice(0, most).map(([field, value]) => h("span.fact", { title: `${field}: ${value}` }, value));
+}
+
+/** A window above the page; Escape and its button close it. Gives the element, which is open. */
+export function openDialog(title, ...content) {
+  const dialog = h("dialog.window", { "aria-label": title },
+    h("header", h("h2", title), h("button.quiet", { onclick: () => dialog.close() }, t("find.close"))),
+    ...content);
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/** Gives people text as a file. */
+export function save(name, text, type = "text/csv;charset=utf-8") {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** Rows as a CSV file that spreadsheet programs read as UTF-8. */
+export function csv(rows) {
+  const cell = (value) => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  return "\ufeff" + rows.map((row) => row.map((value) => cell(String(value ?? ""))).join(",")).join("\r\n") + "\r\n";
+}

@@ -1,0 +1,35 @@
+// What the screen asks the server for, and in which words it tells numbers.
+
+import { get } from "../../ui/api.js";
+import { number, t } from "../../ui/texts.js";
+
+/** The steps in their order. */
+export const STEPS = ["photos", "area", "train", "check", "use"];
+
+/** The address of an inspector in the API. */
+export const api = (name, ...rest) => ["/api/inspectors", name, ...rest]
+  .map((part, at) => (at === 0 ? part : encodeURIComponent(part))).join("/");
+
+/** The address of a page of this screen. */
+export const page = (name, ...rest) => `#/inspect/${[name, ...rest].map(encodeURIComponent).join("/")}`;
+
+/** An inspector as the steps need it: its collected photos, and its newest version where there is one. */
+export async function inspector(name) {
+  const [photos, { inspectors }] = await Promise.all([get(api(name, "photos")), get("/api/inspectors")]);
+  return { name, photos, newest: inspectors.find((one) => one.name === name) ?? null };
+}
+
+/** A share of good parts in words: "1 of 50 good parts". */
+export function ofGoodParts(share) {
+  if (!(share > 0)) return t("inspect.share.none");
+  if (share > 0.34) return t("inspect.share.percent", { n: number(share * 100) });
+  return t("inspect.share.one_of", { n: number(Math.round(1 / share)) });
+}
+
+/** The sha256 of an uploaded photo by the path that it was kept under; `null` of other files. */
+export function uploadOf(path) {
+  return /([0-9a-f]{64})\.\w+$/.exec(path)?.[1] ?? null;
+}
+
+/** The last part of a path. */
+export const fileName = (path) => path.split(/[\\/]/).pop();

@@ -1,0 +1,28 @@
+// What was inspected last, the newest first.
+
+import { get } from "../../ui/api.js";
+import { fill, h } from "../../ui/h.js";
+import { number, t, time } from "../../ui/texts.js";
+import { page } from "./data.js";
+import { small } from "./verdict.js";
+
+/** A list that is drawn by `draw`, of those inspections that `which` asks for. */
+export function historyList(name, { which = {}, empty, limit = 20 } = {}) {
+  const element = h("div");
+  let last = limit;
+  const draw = async () => {
+    const query = new URLSearchParams({ inspector: name, limit: last, ...which });
+    const { inspections } = await get(`/api/history?${query}`);
+    fill(element, inspections.length === 0 ? h("p.empty", empty) : h("ul.history", inspections.map((one) => row(name, one))),
+      inspections.length === last && h("button", { onclick: () => { last += limit; draw(); } }, t("inspect.history.more")));
+  };
+  return { element, draw };
+}
+
+function row(name, one) {
+  const reviewed = one.reviews.length > 0 && h("span.small", t("inspect.history.reviewed", { verdict: t(`inspect.verdict.${one.final_verdict}`) }));
+  return h("li", h("a", { href: page(name, "use", one.id) },
+    h("img", { src: `/api/history/${one.id}/picture?side=160`, alt: "", loading: "lazy", width: 72, height: 72 }),
+    small(one.verdict),
+    h("span.when", time(one.time), h("span.small", t("inspect.score", { n: number(one.score, 1) })), reviewed)));
+}

@@ -1,0 +1,113 @@
+// Step 3: learn from the photos. A job does it, so the page may be closed meanwhile.
+
+import { may, post } from "../../ui/api.js";
+import { showError } from "../../ui/errors.js";
+import { fill, h } from "../../ui/h.js";
+import { watch } from "../../ui/jobs.js";
+import { duration, number, t } from "../../ui/texts.js";
+import { api, ofGoodParts, page } from "./data.js";
+
+/** Shares of good parts that may be stopped by mistake. */
+const SHARES = [0.002, 0.01, 0.02, 0.05, 0.1];
+
+/** Shows the step until it is left. */
+export function show(place, found) {
+  const wrong = h("div");
+  const job = h("div", { "aria-live": "polite" });
+  const choice = form(found, wrong);
+  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong, may("engineer") && choice);
+  return watch((jobs) => {
+    const newest = jobs.find((one) => one.kind === "train" && one.parameters.name === found.name);
+    // There is a version that the frame does not know of: all is drawn again, with the steps that are open now.
+    if (newest?.state === "done" && newest.result.version > (found.newest?.version ?? 0)) {
+      queueMicrotask(() => dispatchEvent(new HashChangeEvent("hashchange")));
+    }
+    const busy = newest && ["queued", "running"].includes(newest.state);
+    choice.hidden = Boolean(busy);
+    fill(job, newest && card(newest, found.name, wrong));
+  });
+}
+
+function form({ name, photos, newest }, wrong) {
+  const before = newest?.settings.false_alarm;
+  const first = SHARES.includes(before) ? before : usual(photos.good.length);
+  const send = async (event) => {
+    event.preventDefault();
+    const chosen = new FormData(event.target);
+    const hashes = (kind) => ({ uploads: photos[kind].map((photo) => photo.sha256) });
+    fill(wrong);
+    try {
+      await post(api(name, "train"), {
+        good: hashes("good"), bad: hashes("bad"), area: photos.area?.sha256 ?? null,
+        false_alarm: Number(chosen.get("share")), align: chosen.has("align"), with_reviews: chosen.has("reviews"),
+      });
+    } catch (error) {
+      fill(wrong, showError(error));
+    }
+  };
+  return h("form.card.training", { onsubmit: send },
+    h("dl.facts",
+      fact(t("inspect.photos.good"), number(photos.good.length)),
+      fact(t("inspect.photos.bad"), number(photos.bad.length)),
+      fact(t("inspect.step.area"), t(photos.area ? "inspect.train.area" : "inspect.train.whole"))),
+    h("fieldset", h("legend", t("inspect.train.share")), h("p.small", t("inspect.train.share.more")),
+      SHARES.map((share) => option(share, share === first, photos.good.length))),
+    h("label.check", h("input", { type: "checkbox", name: "align", checked: Boolean(newest?.settings.align) }),
+      h("span", t("inspect.train.align"), h("span.small", t("inspect.train.align.more")))),
+    newest && newest.all_inspections > 0 && h("label.check", h("input", { type: "checkbox", name: "reviews", checked: true }),
+      h("span", t("inspect.train.reviews"), h("span.small", t("inspect.train.reviews.more")))),
+    h("button.main", { type: "submit" }, t(newest ? "inspect.train.again" : "inspect.train.go")));
+}
+
+/** The strictest share that so many photos can promise, but none that stops more than needed. */
+function usual(photos) {
+  return SHARES.find((share) => share >= 0.01 && photos >= needed(share)) ?? 0.05;
+}
+
+/** Good photos that it takes to promise a share on average. */
+const needed = (share) => Math.ceil(1 / share - 1e-9) - 1;
+
+function option(share, checked, photos) {
+  const enough = photos >= needed(share);
+  return h("label.choice-of",
+    h("input", { type: "radio", name: "share", value: share, checked, required: true }),
+    h("span", ofGoodParts(share), " ",
+      h("span.small", enough ? t("inspect.train.enough") : t("inspect.train.needs", { n: number(needed(share)) }))));
+}
+
+const fact = (name, value) => h("div", h("dt", name), h("dd", value));
+
+/** How training goes, or went. */
+function card(job, name, wrong) {
+  const open = job.state === "queued" || job.state === "running";
+  return h("article.card.job", { "data-state": job.state },
+    h("header", h("strong", t("job.train")), h("span.state", t(`state.${job.state}`))),
+    open && progress(job),
+    open && h("p.small", t("inspect.train.may_leave")),
+    open && may("operator") && h("button", {
+      onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
+    }, t("cancel")),
+    job.state === "done" && result(job.result, name),
+    !open && job.state !== "done" && h("p", job.message));
+}
+
+function progress(job) {
+  const label = [
+    job.message && t(`stage.${job.message}`),
+    job.total && `${number(job.done)} / ${number(job.total)}`,
+    job.rate && t("jobs.rate", { n: number(job.rate, 1) }),
+    job.seconds_left !== null && t("jobs.left", { time: duration(job.seconds_left) }),
+  ].filter(Boolean).join(" · ");
+  return h("div.progress", h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("jobs.progress") }),
+    h("span.small", label));
+}
+
+function result(report, name) {
+  return [
+    h("p", t("inspect.train.done", { version: number(report.version), n: number(report.good) })),
+    report.suspicious.length > 0 && h("p", t("inspect.train.suspicious", { n: number(report.suspicious.length) })),
+    report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
+      h("ul", report.skipped.map((file) => h("li", file.path, ": ", file.reason)))),
+    h("p.onward", h("a.button.main", { href: page(name, "check") }, t("inspect.train.next"), " →")),
+  ];
+}

@@ -1,0 +1,52 @@
+// Step 5: a photo of a part in, a verdict out.
+
+import { get, may, post, upload } from "../../ui/api.js";
+import { showError } from "../../ui/errors.js";
+import { fill, h } from "../../ui/h.js";
+import { t, time } from "../../ui/texts.js";
+import { cameraBox } from "./camera.js";
+import { api, page } from "./data.js";
+import { dropZone } from "./files.js";
+import { historyList } from "./history.js";
+import { result } from "./result.js";
+
+/** Shows the step; of a decision that was made before, where its number is given. */
+export async function show(place, { name, newest }, [id]) {
+  if (newest === null) return void place.append(h("p.empty", t("inspect.check.untrained")));
+  if (id !== undefined) return showOld(place, name, id);
+  const answer = h("div.answer");
+  const list = historyList(name, { empty: t("inspect.history.empty") });
+  const judge = async ([file]) => {
+    if (!file) return;
+    fill(answer, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
+    try {
+      const found = await upload(api(name, "inspect"), [file]);
+      fill(answer, result(found, { said: list.draw }));
+      answer.scrollIntoView({ block: "start" });
+      await list.draw();
+    } catch (error) {
+      fill(answer, showError(error));
+    }
+  };
+  const eye = cameraBox((file) => judge([file]));
+  fill(place,
+    h("h2", t("inspect.use.title")),
+    may("operator") && h("div.card.adding", dropZone(t("inspect.use.drop"), judge, { folders: false, many: false }), eye.element),
+    may("operator") && h("p", h("a.button", { href: page(name, "live") }, t("inspect.live.go"), " →")),
+    answer, h("h2", t("inspect.history")), list.element);
+  await list.draw();
+  return eye.stop;
+}
+
+/** A decision that was made before, as it was then. */
+async function showOld(place, name, id) {
+  const was = await get(`/api/history/${encodeURIComponent(id)}`);
+  const back = h("p", h("a", { href: page(name, "use") }, "← ", t("inspect.history")));
+  const about = h("p.small", t("inspect.history.about", { time: time(was.time), version: was.version, who: was.operator ?? "–" }));
+  place.append(back, about);
+  try {
+    place.append(result(await post(`/api/history/${was.id}/replay`), { reviews: was.reviews }));
+  } catch (error) {
+    place.append(showError(error));
+  }
+}

@@ -1,0 +1,233 @@
+//! A metadata file that was handed in: what it would change, and changing it.
+//!
+//! Its rows name images by the names that people know them by. A file that was handed in lies in no folder, so
+//! paths in it are compared from their ends: `photos\a.jpg` is the image that was uploaded as `a.jpg`, or whose
+//! path ends so.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde::Serialize;
+use unicode_normalization::UnicodeNormalization;
+use utoipa::ToSchema;
+
+use crate::collection::sql_id;
+use crate::metadata_csv::MetadataFile;
+use crate::metadata_edit::set_values;
+use crate::{Collection, StoreError};
+
+/// Rows applied in one transaction.
+const BATCH: usize = 256;
+
+/// What a metadata file says, and of how much of it use can be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MetadataImport {
+    /// The encoding that it was read in.
+    pub encoding: String,
+    /// Its columns that are fields.
+    pub fields: Vec<String>,
+    /// Rows after the header.
+    pub rows: u64,
+    /// Rows whose image was found.
+    pub matched: u64,
+    /// Images that were changed; 0 where nothing was to be changed yet.
+    pub changed: u64,
+    /// The first rows.
+    pub first: Vec<ImportRow>,
+    /// What is wrong with the header and with rows, the first of it.
+    pub problems: Vec<ImportProblem>,
+    /// How much is wrong in all.
+    pub wrong: u64,
+}
+
+/// A row of a metadata file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ImportRow {
+    /// Its line.
+    pub line: u64,
+    /// How it names its image.
+    pub path: String,
+    /// The image; `None`: none, or not only one.
+    pub image: Option<u64>,
+    /// Field by field.
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub values: BTreeMap<String, String>,
+}
+
+/// Something in a metadata file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ImportProblem {
+    /// The line.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Collection<'_> {
+    /// What a metadata file that was handed in would change, with up to `shown` rows and problems.
+    ///
+    /// # Errors
+    /// [`StoreError::MetadataFile`] for a file without a column `path`, and those of the database.
+    pub fn preview_metadata(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        shown: usize,
+    ) -> Result<MetadataImport, StoreError> {
+        Ok(self.read_metadata(name, bytes, shown)?.0)
+    }
+
+    /// Gives images the values of a metadata file that was handed in. An empty value removes what the image had
+    /// in that field.
+    ///
+    /// # Errors
+    /// As of [`Collection::preview_metadata`].
+    pub fn import_metadata(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        shown: usize,
+    ) -> Result<MetadataImport, StoreError> {
+        let (mut import, rows) = self.read_metadata(name, bytes, shown)?;
+        for batch in rows.chunks(BATCH) {
+            import.changed += self.home.write(|tx| {
+                let mut changed = 0;
+                for (image, values) in batch {
+                    changed += u64::from(set_values(tx, self.id, sql_id(*image), values)?);
+                }
+                Ok(changed)
+            })?;
+        }
+        Ok(import)
+    }
+
+    fn read_metadata(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        shown: usize,
+    ) -> Result<(MetadataImport, Vec<Matched>), StoreError> {
+        let file = MetadataFile::of_bytes(Path::new(name), bytes)?;
+        let images = self.images_by_name()?;
+        let mut import = MetadataImport {
+            encoding: file.report().encoding,
+            fields: file.fields().map(str::to_owned).collect(),
+            rows: 0,
+            matched: 0,
+            changed: 0,
+            first: Vec::new(),
+            problems: Vec::new(),
+            wrong: 0,
+        };
+        let mut matched = Vec::new();
+        for (line, reason) in file.remarks() {
+            import.wrong(*line, reason.clone(), shown);
+        }
+        for row in file.rows() {
+            import.rows += 1;
+            let row = match row {
+                Ok(row) => row,
+                Err((line, reason)) => {
+                    import.wrong(line, reason, shown);
+                    continue;
+                }
+            };
+            let values: BTreeMap<String, String> = file
+                .values(&row)
+                .map(|(field, value)| (field.to_owned(), value.to_owned()))
+                .collect();
+            let written = file.written_path(&row);
+            let image = written.clone().and_then(|written| images.find(written));
+            if import.first.len() < shown {
+                import.first.push(ImportRow {
+                    line: row.line,
+                    path: written.unwrap_or_default().to_owned(),
+                    image: image.as_ref().ok().copied(),
+                    values: values.clone(),
+                });
+            }
+            match image {
+                Ok(image) => {
+                    import.matched += 1;
+                    matched.push((image, values));
+                }
+                Err(reason) => import.wrong(row.line, reason, shown),
+            }
+        }
+        Ok((import, matched))
+    }
+
+    fn images_by_name(&self) -> Result<Names, StoreError> {
+        let mut names = Names::default();
+        let mut after = None;
+        loop {
+            let page = self.images(after, 1000)?;
+            let Some(last) = page.last() else {
+                return Ok(names);
+            };
+            after = Some(last.id);
+            for image in &page {
+                let name = match &image.uploaded_as {
+                    Some(name) => parts(name),
+                    None => parts(&image.path.to_string_lossy()),
+                };
+                names.add(image.id, name);
+            }
+        }
+    }
+}
+
+/// An image, and the values that a row has for it.
+type Matched = (u64, BTreeMap<String, String>);
+
+impl MetadataImport {
+    fn wrong(&mut self, line: u64, reason: String, shown: usize) {
+        self.wrong += 1;
+        if self.problems.len() < shown {
+            self.problems.push(ImportProblem { line, reason });
+        }
+    }
+}
+
+/// Images by the parts of their paths, the last part first.
+#[derive(Default)]
+struct Names(HashMap<String, Vec<(u64, Vec<String>)>>);
+
+impl Names {
+    fn add(&mut self, id: u64, parts: Vec<String>) {
+        if let Some(last) = parts.first() {
+            self.0.entry(last.clone()).or_default().push((id, parts));
+        }
+    }
+
+    /// The image whose path ends most like the written one, or why it is none.
+    fn find(&self, written: &str) -> Result<u64, String> {
+        let wanted = parts(written);
+        let same = wanted.first().and_then(|last| self.0.get(last));
+        let Some(same) = same else {
+            return Err(format!("{written} is not in the collection"));
+        };
+        let common = |parts: &[String]| {
+            let pairs = parts.iter().zip(&wanted);
+            pairs.take_while(|(a, b)| a == b).count()
+        };
+        let most = same.iter().map(|(_, parts)| common(parts)).max();
+        let mut best = same.iter().filter(|(_, parts)| Some(common(parts)) == most);
+        match (best.next(), best.next()) {
+            (Some((id, _)), None) => Ok(*id),
+            _ => Err(format!(
+                "{written} is more than one image of the collection"
+            )),
+        }
+    }
+}
+
+/// The parts of a path, the last one first, written in one way.
+fn parts(path: &str) -> Vec<String> {
+    let parts = path.split(['/', '\\']).rev();
+    parts
+        .map(str::trim)
+        .filter(|part| !part.is_empty() && *part != ".")
+        .map(|part| part.nfc().collect::<String>().to_lowercase())
+        .collect()
+}
