@@ -15,8 +15,8 @@ impl Alignment {
     /// Whether the alignment is certain is not looked at.
     pub fn apply(&self, moving: &Picture, width: u32, height: u32) -> (Picture, Mask) {
         let (width, height) = (width.max(1), height.max(1));
-        let shorter = |width: u32, height: u32| f64::from(width.min(height));
-        let scale = shorter(moving.width(), moving.height()) / shorter(width, height);
+        let (from, size) = ((width, height), (moving.width(), moving.height()));
+        let scale = shorter(size) / shorter(from);
         let side = |side: u32| (f64::from(side) / scale).round().max(1.0) as u32;
         let source = match scale > SHRUNK_FROM {
             true => Cow::Owned(moving.resize(
@@ -30,17 +30,13 @@ impl Alignment {
             f64::from(source.width()) / f64::from(moving.width()),
             f64::from(source.height()) / f64::from(moving.height()),
         ];
-        let angle = self.rotation.to_radians();
         let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
         let mut cells = Vec::with_capacity(width as usize * height as usize);
         for row in 0..height {
             for column in 0..width {
-                let from_centre =
-                    |at: u32, side: u32| (f64::from(at) + 0.5 - f64::from(side) / 2.0) * scale;
-                let (x, y) = (from_centre(column, width), from_centre(row, height));
-                let (x, y) = Motion::turn(angle, x, y);
-                let x = (x + self.dx) * across + f64::from(source.width()) / 2.0 - 0.5;
-                let y = (y + self.dy) * down + f64::from(source.height()) / 2.0 - 0.5;
+                let centre = (f64::from(column) + 0.5, f64::from(row) + 0.5);
+                let (x, y) = self.to_moving(centre, from, size);
+                let (x, y) = (x * across - 0.5, y * down - 0.5);
                 cells.push(lies_on(x, source.width()) && lies_on(y, source.height()));
                 pixels.extend(cubic(&source, x, y));
             }
@@ -50,6 +46,45 @@ impl Alignment {
             Mask::of(width, height, cells),
         )
     }
+
+    /// Where the moving picture shows what lies at a point of the reference. Points are in pixels from a
+    /// picture's upper left corner, sizes are width and height.
+    pub fn to_moving(
+        &self,
+        (x, y): (f64, f64),
+        reference: (u32, u32),
+        moving: (u32, u32),
+    ) -> (f64, f64) {
+        let scale = shorter(moving) / shorter(reference);
+        let (from, to) = (centre(reference), centre(moving));
+        let angle = self.rotation.to_radians();
+        let (x, y) = Motion::turn(angle, (x - from.0) * scale, (y - from.1) * scale);
+        (x + self.dx + to.0, y + self.dy + to.1)
+    }
+
+    /// Where the reference shows what lies at a point of the moving picture: the way back of
+    /// [`Alignment::to_moving`].
+    pub fn to_reference(
+        &self,
+        (x, y): (f64, f64),
+        reference: (u32, u32),
+        moving: (u32, u32),
+    ) -> (f64, f64) {
+        let scale = shorter(reference) / shorter(moving);
+        let (from, to) = (centre(moving), centre(reference));
+        let angle = -self.rotation.to_radians();
+        let (x, y) = Motion::turn(angle, x - from.0 - self.dx, y - from.1 - self.dy);
+        (x * scale + to.0, y * scale + to.1)
+    }
+}
+
+/// Shorter side of a size; a side of 0 counts as 1.
+fn shorter((width, height): (u32, u32)) -> f64 {
+    f64::from(width.min(height).max(1))
+}
+
+fn centre((width, height): (u32, u32)) -> (f64, f64) {
+    (f64::from(width) / 2.0, f64::from(height) / 2.0)
 }
 
 fn lies_on(at: f64, side: u32) -> bool {

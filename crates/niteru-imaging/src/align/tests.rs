@@ -86,6 +86,35 @@ fn what_was_moved_is_moved_back() {
 }
 
 #[test]
+fn points_go_where_pixels_go() {
+    let motion = Alignment {
+        dx: 21.0,
+        dy: -13.0,
+        rotation: 8.0,
+        ..Alignment::UNKNOWN
+    };
+    let (reference, size) = ((320, 240), (WIDTH, HEIGHT));
+    let mut pixels = vec![0; (WIDTH * HEIGHT * 3) as usize];
+    let (x, y) = (400, 150);
+    for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+        let at = ((y + dy) * WIDTH + x + dx) as usize * 3;
+        pixels[at..at + 3].fill(255);
+    }
+    // The middle of the four bright pixels.
+    let spot = (f64::from(x) + 1.0, f64::from(y) + 1.0);
+    let moving = Picture::from_rgb(WIDTH, HEIGHT, pixels).unwrap();
+    let (back, _) = motion.apply(&moving, reference.0, reference.1);
+    let brightest = back.luminance().into_iter().enumerate();
+    let (at, _) = brightest.max_by_key(|(_, value)| *value).unwrap();
+    let got = (at as f64 % 320.0 + 0.5, (at / 320) as f64 + 0.5);
+    let expected = motion.to_reference(spot, reference, size);
+    let off = (got.0 - expected.0).hypot(got.1 - expected.1);
+    assert!(off < 0.8, "{got:?} instead of {expected:?}");
+    let (x, y) = motion.to_moving(expected, reference, size);
+    assert!((x - spot.0).hypot(y - spot.1) < 1e-9, "{x}, {y}");
+}
+
+#[test]
 fn no_motion_changes_no_byte() {
     let moving = photo((64, 48), [0.0; 3], plain);
     let (same, inside) = Alignment::UNKNOWN.apply(&moving, 64, 48);
