@@ -2,9 +2,11 @@
 //! they differ and by how much.
 //!
 //! [`train`] makes an [`Inspector`] of good pictures alone; [`Inspector::inspect`] judges a picture.
+//! [`compare`] needs no inspector: it tells where two pictures of the same thing differ.
 //! Nothing here knows of databases.
 
 mod bank;
+mod compare;
 mod evaluate;
 mod features;
 mod file;
@@ -20,6 +22,7 @@ mod train;
 mod variants;
 mod view;
 
+pub use compare::{CompareError, CompareOptions, Comparison, Difference, OtherPlace, compare};
 pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate};
 pub use fusion::ScoreParts;
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};

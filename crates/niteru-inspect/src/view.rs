@@ -1,5 +1,7 @@
 //! From a picture to what the network reads, at several magnifications.
 
+use std::borrow::Cow;
+
 use niteru_encoder::{Encoder, FeatureMap, InputSize};
 use niteru_imaging::{Filter, Picture};
 use serde::{Deserialize, Serialize};
@@ -95,19 +97,30 @@ impl View {
         stitched(&rows.collect::<Vec<_>>(), depths.len())
     }
 
-    /// The picture's luminance where single pixels are looked at: `[height][width]`, 0…255.
-    pub(crate) fn luminance(&self, picture: &Picture) -> Luminance {
+    /// The tiles that pictures are cut into if nobody says how many: more than one where they are larger
+    /// than what single pixels are looked at in.
+    pub(crate) fn tiles_for(usual: f64) -> u32 {
+        (usual / (2.0 * TEXTURE_SIDE)).round().clamp(1.0, 4.0) as u32
+    }
+
+    /// The picture as large as where single pixels are looked at.
+    pub(crate) fn shown<'p>(&self, picture: &'p Picture) -> Cow<'p, Picture> {
         let usual = TEXTURE_SIDE * f64::from(self.tiles);
         let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
         let scale = (usual / self.usual).min(1.0);
         let scale = scale.min(usual * MOST_LENGTH / width.max(height));
-        let shown = match scale < 1.0 {
+        match scale < 1.0 {
             true => {
                 let side = |pixels: f64| (pixels * scale).round().max(1.0) as u32;
-                &picture.resize(side(width), side(height), Filter::Bicubic)
+                Cow::Owned(picture.resize(side(width), side(height), Filter::Bicubic))
             }
-            false => picture,
-        };
+            false => Cow::Borrowed(picture),
+        }
+    }
+
+    /// The picture's luminance where single pixels are looked at: `[height][width]`, 0…255.
+    pub(crate) fn luminance(&self, picture: &Picture) -> Luminance {
+        let shown = self.shown(picture);
         Luminance {
             width: shown.width() as usize,
             height: shown.height() as usize,
