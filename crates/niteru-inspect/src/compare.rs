@@ -102,6 +102,9 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// A place differs where the heat is above this: so many times as far as is usual.
+    pub const THRESHOLD: f32 = places::THRESHOLD;
+
     /// The scale of all heat maps of comparisons.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The places of a heat map that differ, in both pictures.
 
-use niteru_imaging::{HeatMap, regions};
+use niteru_imaging::{HeatMap, Rect, regions};
 use serde::Serialize;
 
 use super::frame::Frame;
@@ -45,6 +45,18 @@ pub struct OtherPlace {
     pub y: u32,
     pub w: u32,
     pub h: u32,
+}
+
+impl OtherPlace {
+    /// Its rectangle.
+    pub fn rect(&self) -> Rect {
+        Rect {
+            x: i64::from(self.x),
+            y: i64::from(self.y),
+            width: self.w,
+            height: self.h,
+        }
+    }
 }
 
 /// A rectangle of the heat map: from the first column and row to the ones behind the last.

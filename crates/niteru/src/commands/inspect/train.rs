@@ -102,7 +102,8 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
     Ok(Outcome::skipped(any_skipped))
 }
 
-fn area(path: &Path) -> Result<Mask> {
+/// A mask that is painted in a picture.
+pub(super) fn area(path: &Path) -> Result<Mask> {
     let picture = Picture::open(path, &Limits::default())?;
     Ok(Mask::from_picture(&picture))
 }
