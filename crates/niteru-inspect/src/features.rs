@@ -71,7 +71,7 @@ impl Features {
     pub(crate) fn look(&mut self, view: &View, detectors: &[Detector], picture: &Picture) {
         if let Some(at) = placing(detectors) {
             let map = &self.maps[at];
-            self.looks = looks::of(&view.pixels(picture), map.rows, map.columns);
+            self.looks = looks::of(&view.shown(picture), map.rows, map.columns);
         }
     }
 
@@ -87,7 +87,7 @@ impl Features {
 }
 
 /// Which cells of a map count. If no cell is at least half inside the area, all those with any of it do.
-fn counting(map: &FeatureMap, area: Option<&Mask>) -> Vec<bool> {
+pub(crate) fn counting(map: &FeatureMap, area: Option<&Mask>) -> Vec<bool> {
     let cells = map.rows * map.columns;
     let Some(area) = area else {
         return vec![true; cells];
@@ -115,7 +115,7 @@ fn touched(area: &Mask, columns: usize, rows: usize) -> Vec<bool> {
 }
 
 /// Means and standard deviations over the cells that count.
-fn summary(map: &FeatureMap, counts: &[bool]) -> Vec<f32> {
+pub(crate) fn summary(map: &FeatureMap, counts: &[bool]) -> Vec<f32> {
     let d = map.dimensions;
     let (mut mean, mut square) = (vec![0.0f64; d], vec![0.0f64; d]);
     let mut cells = 0.0f64;

@@ -2,9 +2,11 @@
 //! they differ and by how much.
 //!
 //! [`train`] makes an [`Inspector`] of good pictures alone; [`Inspector::inspect`] judges a picture.
+//! [`compare`] needs no inspector: it tells where two pictures of the same thing differ.
 //! Nothing here knows of databases.
 
 mod bank;
+mod compare;
 mod difference;
 mod evaluate;
 mod features;
@@ -26,6 +28,7 @@ mod trust;
 mod variants;
 mod view;
 
+pub use compare::{CompareError, CompareOptions, Comparison, DifferentPlace, OtherPlace, compare};
 pub use difference::{Difference, Group};
 pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate, evaluate_bad};
 pub use fusion::ScoreParts;

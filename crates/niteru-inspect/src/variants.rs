@@ -38,7 +38,8 @@ fn shifted(picture: &Picture, (x, y): (f64, f64)) -> Picture {
     part.resize(width, height, Filter::Bicubic)
 }
 
-fn lit(picture: &Picture, factor: f64) -> Picture {
+/// All values by a factor.
+pub(crate) fn lit(picture: &Picture, factor: f64) -> Picture {
     let table: Vec<u8> = (0..=255u32)
         .map(|value| (f64::from(value) * factor).round().min(255.0) as u8)
         .collect();

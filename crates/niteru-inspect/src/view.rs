@@ -97,8 +97,14 @@ impl View {
         stitched(&rows.collect::<Vec<_>>(), depths.len())
     }
 
-    /// The picture as single pixels are looked at.
-    pub(crate) fn pixels<'p>(&self, picture: &'p Picture) -> Cow<'p, Picture> {
+    /// The tiles that pictures are cut into if nobody says how many: more than one where they are larger
+    /// than what single pixels are looked at in.
+    pub(crate) fn tiles_for(usual: f64) -> u32 {
+        (usual / (2.0 * TEXTURE_SIDE)).round().clamp(1.0, 4.0) as u32
+    }
+
+    /// The picture as large as where single pixels are looked at.
+    pub(crate) fn shown<'p>(&self, picture: &'p Picture) -> Cow<'p, Picture> {
         let usual = TEXTURE_SIDE * f64::from(self.tiles);
         let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
         let scale = (usual / self.usual).min(1.0);
@@ -112,9 +118,9 @@ impl View {
         }
     }
 
-    /// The luminance of [`View::pixels`]: `[height][width]`, 0…255.
+    /// The luminance of [`View::shown`]: `[height][width]`, 0…255.
     pub(crate) fn luminance(&self, picture: &Picture) -> Luminance {
-        let shown = self.pixels(picture);
+        let shown = self.shown(picture);
         Luminance {
             width: shown.width() as usize,
             height: shown.height() as usize,

@@ -20,8 +20,8 @@ use niteru_store::IndexPlace;
 pub(crate) use adding::AddArgs;
 pub(crate) use indexing::IndexCommand;
 pub(crate) use inspecting::{
-    DecidedAs, InspectCommand, InspectDriftArgs, InspectEvalArgs, InspectHistoryArgs,
-    InspectRunArgs, InspectTraceArgs, InspectTrainArgs, ReviewedAs, Suspicious,
+    DecidedAs, InspectCommand, InspectCompareArgs, InspectDriftArgs, InspectEvalArgs,
+    InspectHistoryArgs, InspectRunArgs, InspectTraceArgs, InspectTrainArgs, ReviewedAs, Suspicious,
 };
 pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, RestoreArgs};
 pub(crate) use measuring::{BenchCommand, BenchEmbedArgs, BenchSearchArgs, EvalCommand};
@@ -164,7 +164,8 @@ pub(crate) enum Command {
         subcommand,
         after_help = "Examples:\n  niteru inspect train tiles --good photos/good\n  \
                       niteru inspect run tiles today/ --html today.html\n  \
-                      niteru inspect trace tiles --fields lot,machine"
+                      niteru inspect trace tiles --fields lot,machine\n  \
+                      niteru inspect compare template.jpg board.jpg --html difference.html"
     )]
     Inspect(InspectCommand),
     /// Find images that a collection holds more than once

@@ -1,5 +1,6 @@
 //! Self-contained HTML reports: no scripts, no links out, pictures inside.
 
+pub(crate) mod comparison;
 pub(crate) mod evaluation;
 pub(crate) mod inspection;
 mod marks;

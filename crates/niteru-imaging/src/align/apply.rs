@@ -15,36 +15,9 @@ impl Alignment {
     /// Whether the alignment is certain is not looked at.
     pub fn apply(&self, moving: &Picture, width: u32, height: u32) -> (Picture, Mask) {
         let (width, height) = (width.max(1), height.max(1));
-        let (from, size) = ((width, height), (moving.width(), moving.height()));
-        let scale = shorter(size) / shorter(from);
-        let side = |side: u32| (f64::from(side) / scale).round().max(1.0) as u32;
-        let source = match scale > SHRUNK_FROM {
-            true => Cow::Owned(moving.resize(
-                side(moving.width()),
-                side(moving.height()),
-                Filter::Bilinear,
-            )),
-            false => Cow::Borrowed(moving),
-        };
-        let [across, down] = [
-            f64::from(source.width()) / f64::from(moving.width()),
-            f64::from(source.height()) / f64::from(moving.height()),
-        ];
-        let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
-        let mut cells = Vec::with_capacity(width as usize * height as usize);
-        for row in 0..height {
-            for column in 0..width {
-                let centre = (f64::from(column) + 0.5, f64::from(row) + 0.5);
-                let (x, y) = self.to_moving(centre, from, size);
-                let (x, y) = (x * across - 0.5, y * down - 0.5);
-                cells.push(lies_on(x, source.width()) && lies_on(y, source.height()));
-                pixels.extend(cubic(&source, x, y));
-            }
-        }
-        (
-            Picture::new(width, height, pixels),
-            Mask::of(width, height, cells),
-        )
+        let size = (moving.width(), moving.height());
+        let place = |point| self.to_moving(point, (width, height), size);
+        moving.resampled(width, height, place)
     }
 
     /// Where the moving picture shows what lies at a point of the reference. Points are in pixels from a
@@ -75,6 +48,48 @@ impl Alignment {
         let angle = -self.rotation.to_radians();
         let (x, y) = Motion::turn(angle, x - from.0 - self.dx, y - from.1 - self.dy);
         (x * scale + to.0, y * scale + to.1)
+    }
+}
+
+impl Picture {
+    /// A picture of `width × height` pixels (a side of 0 counts as 1) that shows at each point what this
+    /// one shows at `place(point)`, by cubic convolution (R. Keys, 1981, a = -0.5), and which of its pixels
+    /// lie in this one. The others repeat its edge. Points are in pixels from the upper left corner.
+    ///
+    /// Where this picture is clearly larger, by its shorter side, it is shrunk first.
+    pub fn resampled(
+        &self,
+        width: u32,
+        height: u32,
+        place: impl Fn((f64, f64)) -> (f64, f64),
+    ) -> (Picture, Mask) {
+        let (width, height) = (width.max(1), height.max(1));
+        let scale = shorter((self.width(), self.height())) / shorter((width, height));
+        let side = |side: u32| (f64::from(side) / scale).round().max(1.0) as u32;
+        let source = match scale > SHRUNK_FROM {
+            true => {
+                Cow::Owned(self.resize(side(self.width()), side(self.height()), Filter::Bilinear))
+            }
+            false => Cow::Borrowed(self),
+        };
+        let [across, down] = [
+            f64::from(source.width()) / f64::from(self.width()),
+            f64::from(source.height()) / f64::from(self.height()),
+        ];
+        let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
+        let mut cells = Vec::with_capacity(width as usize * height as usize);
+        for row in 0..height {
+            for column in 0..width {
+                let (x, y) = place((f64::from(column) + 0.5, f64::from(row) + 0.5));
+                let (x, y) = (x * across - 0.5, y * down - 0.5);
+                cells.push(lies_on(x, source.width()) && lies_on(y, source.height()));
+                pixels.extend(cubic(&source, x, y));
+            }
+        }
+        (
+            Picture::new(width, height, pixels),
+            Mask::of(width, height, cells),
+        )
     }
 }
 

@@ -13,7 +13,7 @@ use super::step;
 use crate::features::Features;
 use crate::recipe::Detector;
 use crate::reference::{Framed, framed};
-use crate::view::{TEXTURE_SIDE, View};
+use crate::view::View;
 
 /// The magnification: by the median of the shorter sides of the pictures, as their headers tell it. Where a
 /// picture is larger than what single pixels are looked at in, `None` tiles become more than one.
@@ -47,8 +47,7 @@ pub(super) fn look(
         });
     };
     let usual = f64::from(usual);
-    let chosen = (usual / (2.0 * TEXTURE_SIDE)).round().clamp(1.0, 4.0) as u32;
-    let tiles = options.tiles.unwrap_or(chosen);
+    let tiles = options.tiles.unwrap_or_else(|| View::tiles_for(usual));
     Ok((View { usual, tiles }, skipped))
 }
 

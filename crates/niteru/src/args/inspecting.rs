@@ -36,6 +36,16 @@ pub(crate) enum InspectCommand {
                       A mask has the name of its photo, whatever the ending, and the defect in white."
     )]
     Eval(InspectEvalArgs),
+    /// Compare two photos of the same thing: template and part, or before and after
+    #[command(
+        after_help = "Examples:\n  niteru inspect compare template.jpg board.jpg\n  \
+                      niteru inspect compare before.jpg after.jpg --html difference.html\n  \
+                      niteru inspect compare template.jpg board.jpg --area mask.png --heatmaps heat/\n\n\
+                      No inspector and no training is needed, and nothing is written into the home. Places are\n\
+                      are told in pixels of the second photo. docs/inspection.md tells what is seen and what\n\
+                      is not."
+    )]
+    Compare(InspectCompareArgs),
     /// List the inspectors of the home
     List,
     /// Remove an inspector with all its versions
@@ -215,6 +225,43 @@ pub(crate) struct InspectDriftArgs {
     /// Another version than the newest
     #[arg(long = "inspector-version", value_name = "N")]
     pub(crate) version: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectCompareArgs {
+    /// The first photo: the template, or how it was before
+    #[arg(value_name = "A")]
+    pub(crate) first: PathBuf,
+
+    /// The second photo: the part, or how it is now
+    #[arg(value_name = "B")]
+    pub(crate) second: PathBuf,
+
+    /// A picture that is white where the first photo is compared, and black where not
+    #[arg(long, value_name = "FILE")]
+    pub(crate) area: Option<PathBuf>,
+
+    /// Compare the photos as they lie, without laying the second on the first
+    #[arg(long)]
+    pub(crate) no_align: bool,
+
+    /// Cut each photo into N × N tiles, for small differences on large photos: auto, or 1 to 8
+    #[arg(long, value_name = "N", default_value = "auto", value_parser = tiles)]
+    pub(crate) tiles: Tiles,
+
+    /// Write the heat map to this folder: as a picture over the second photo, and as 16-bit numbers
+    #[arg(long, value_name = "DIR")]
+    pub(crate) heatmaps: Option<PathBuf>,
+
+    /// Write a report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
 }
 
 #[derive(Args, Debug)]

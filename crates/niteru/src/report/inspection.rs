@@ -11,7 +11,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use maud::{Markup, html};
-use niteru_imaging::{HeatMap, HeatScale, Picture};
+use niteru_imaging::{HeatScale, Picture};
 use niteru_inspect::{Inspection, Verdict};
 use niteru_learn::Promise;
 use niteru_store::Drift;
@@ -20,12 +20,9 @@ use self::card::Card;
 pub(crate) use self::drift::{DriftTold, told_of_drift};
 use self::pictures::Maker;
 pub(super) use self::words::promise;
-use super::marks::{Jpeg, badge};
+use super::marks::{badge, colours};
 use super::page::Page;
 use crate::args::Language;
-
-/// Width of the heat scale's picture, in pixels.
-const LEGEND: u32 = 400;
 
 /// A report under construction. It holds small encoded pictures: some tens of megabytes of 1 000 images.
 pub(crate) struct InspectionReport {
@@ -123,7 +120,7 @@ impl InspectionReport {
         }
     }
 
-    /// The colours of the heat maps, painted by what paints these.
+    /// What the colours of the heat maps mean.
     fn legend(&self, scale: HeatScale) -> Markup {
         let words = words::words(self.language);
         html! {
@@ -152,17 +149,4 @@ fn order(verdict: Verdict) -> u8 {
         Verdict::Unlike => 1,
         Verdict::Ok => 2,
     }
-}
-
-/// All values of a scale over a grey picture, from the left.
-fn colours(scale: HeatScale) -> Option<Jpeg> {
-    let height = LEGEND / 16;
-    let value = |at: u32| {
-        let share = at as f32 / (LEGEND - 1) as f32;
-        scale.low() + (scale.high() - scale.low()) * share
-    };
-    let grey = vec![110; (LEGEND * height * 3) as usize];
-    let picture = Picture::from_rgb(LEGEND, height, grey).ok()?;
-    let heat = HeatMap::new(LEGEND, 1, (0..LEGEND).map(value).collect()).ok()?;
-    Jpeg::of(&heat.overlay(&picture, scale), LEGEND)
 }

@@ -4,13 +4,16 @@ use std::path::Path;
 
 use base64::Engine as _;
 use maud::{Markup, html};
-use niteru_imaging::{Limits, Picture};
+use niteru_imaging::{HeatMap, HeatScale, Limits, Picture, Rect};
 use niteru_inspect::Verdict;
 
 use crate::args::Language;
 
 /// JPEG quality: a heat map's colours stay, noise is not paid for.
 const QUALITY: u8 = 78;
+
+/// Width of a heat scale's picture, in pixels.
+const LEGEND: u32 = 400;
 
 /// A picture as a JPEG file.
 pub(super) struct Jpeg(Vec<u8>);
@@ -79,6 +82,86 @@ pub(super) fn shot(picture: Option<&Jpeg>, absent: &str, alt: &str, caption: &Ma
             figcaption { (caption) }
         }
     }
+}
+
+/// A picture of this size in its box, with numbered frames over it; `absent` stands where there is none.
+pub(super) fn framed(
+    picture: Option<&Jpeg>,
+    size: (u32, u32),
+    frames: impl Iterator<Item = (usize, Rect)>,
+    [absent, alt]: [&str; 2],
+    caption: &Markup,
+) -> Markup {
+    let ratio = f64::from(size.0) / f64::from(size.1.max(1));
+    let style = format!("aspect-ratio:{ratio:.4};width:min(100cqw,100cqh*{ratio:.4})");
+    html! {
+        figure {
+            div.box {
+                @match picture {
+                    None => { span { (absent) } }
+                    Some(picture) => {
+                        div.shot style=(style) {
+                            img src=(picture.uri()) alt=(alt) loading="lazy";
+                            @for (number, place) in frames { (frame(number, place, size)) }
+                        }
+                    }
+                }
+            }
+            figcaption { (caption) }
+        }
+    }
+}
+
+/// A numbered frame over a picture of this size; its number stands where there is room.
+fn frame(number: usize, place: Rect, (width, height): (u32, u32)) -> Markup {
+    let share = |pixels: f64, side: u32| pixels / f64::from(side.max(1)) * 100.0;
+    let (left, top) = (share(place.x as f64, width), share(place.y as f64, height));
+    let (w, h) = (
+        share(f64::from(place.width), width),
+        share(f64::from(place.height), height),
+    );
+    let style = format!("left:{left:.2}%;top:{top:.2}%;width:{w:.2}%;height:{h:.2}%");
+    let class = match (top < 10.0, top + h > 90.0) {
+        (false, _) => "above",
+        (true, false) => "below",
+        (true, true) => "inside",
+    };
+    html! { i class=(class) style=(style) { b { (number) } } }
+}
+
+/// Two lines under a picture: what it is, and what to see.
+pub(super) fn caption(name: &str, help: &str) -> Markup {
+    html! { (name) br; span { (help) } }
+}
+
+/// The part of this size around a place of a picture, moved so that it lies inside where it can; no larger
+/// than the picture.
+pub(super) fn around(place: Rect, (width, height): (u32, u32), picture: &Picture) -> Rect {
+    let (width, height) = (width.min(picture.width()), height.min(picture.height()));
+    let first = |start: i64, length: u32, part: u32, side: u32| {
+        let centred = start + (i64::from(length) - i64::from(part)) / 2;
+        centred.clamp(0, i64::from(side - part))
+    };
+    Rect {
+        x: first(place.x, place.width, width, picture.width()),
+        y: first(place.y, place.height, height, picture.height()),
+        width,
+        height,
+    }
+}
+
+/// All values of a scale over a grey picture, from the left: the colours of heat maps, painted by what
+/// paints these.
+pub(super) fn colours(scale: HeatScale) -> Option<Jpeg> {
+    let height = LEGEND / 16;
+    let value = |at: u32| {
+        let share = at as f32 / (LEGEND - 1) as f32;
+        scale.low() + (scale.high() - scale.low()) * share
+    };
+    let grey = vec![110; (LEGEND * height * 3) as usize];
+    let picture = Picture::from_rgb(LEGEND, height, grey).ok()?;
+    let heat = HeatMap::new(LEGEND, 1, (0..LEGEND).map(value).collect()).ok()?;
+    Jpeg::of(&heat.overlay(&picture, scale), LEGEND)
 }
 
 /// A bar that is filled up to `share` (0…1), with a mark where one is given.

@@ -49,7 +49,7 @@ figure { margin: 0; min-width: 0; }
 figure > .box { height: 14rem; background: var(--sunk); border-radius: 8px; display: grid; place-items: center;
                 color: var(--faint); text-align: center; padding: 4px; overflow: hidden;
                 container-type: size; }
-.shots.small .box { height: 11rem; }
+.shots.small .box { height: 11rem; } .shots.tall .box { height: 19rem; }
 figure .box > img { width: 100%; height: 100%; min-height: 0; object-fit: contain; border-radius: 4px; }
 .shot { position: relative; max-width: 100%; max-height: 100%; }
 .shot img { position: absolute; inset: 0; width: 100%; height: 100%; border-radius: 4px; }
@@ -98,6 +98,7 @@ ul.found { margin: .3rem 0 .8rem; padding-left: 1.2rem; } ul.found li { margin: 
   .shots.small { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .shots.large > :nth-child(-n+2) .box { height: 17rem; }
   figure > .box, .shots.small .box { height: 10rem; }
+  .shots.tall > * { grid-column: span 6; } .shots.tall .box { height: 15rem; }
   .counts td.big { font-size: 1rem; }
   .figures thead { display: none; } .figures tr { display: block; border-bottom: 1px solid var(--line); padding: .4rem 0; }
   .figures th, .figures td { display: inline-block; border: 0; padding: .1rem .6rem .1rem 0; } .figures td.meaning { display: block; }

@@ -1,5 +1,6 @@
 //! `niteru inspect`: learn from good parts, judge others, and follow defects to their causes.
 
+mod compare;
 mod drift;
 mod eval;
 mod history;
@@ -9,22 +10,25 @@ mod trace;
 mod train;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use niteru_encoder::Encoder;
+use niteru_imaging::{HeatMap, HeatScale, Picture};
 use niteru_store::{Home, InspectorFile, image_files};
 
 use super::Context;
 use super::add::described;
 use crate::args::{InspectCommand, ModelArgs};
 use crate::output::Outcome;
+use crate::report::write_whole;
 
 pub(super) fn run(context: &Context, command: &InspectCommand) -> Result<Outcome> {
     match command {
         InspectCommand::Train(args) => train::run(context, args),
         InspectCommand::Run(args) => run::run(context, args),
         InspectCommand::Eval(args) => eval::run(context, args),
+        InspectCommand::Compare(args) => compare::run(context, args),
         InspectCommand::List => history::inspectors(context),
         InspectCommand::Remove { name, with_history } => {
             history::remove(context, name, *with_history)
@@ -80,7 +84,24 @@ fn photos(context: &Context, paths: &[PathBuf]) -> (Vec<PathBuf>, bool) {
 }
 
 /// Makes a folder for results.
-fn make_folder(folder: &std::path::Path) -> Result<()> {
+fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))
+}
+
+/// Writes a heat map over its photo and, beside it, as 16-bit grey numbers; returns the former's path.
+fn write_heat(
+    folder: &Path,
+    name: &str,
+    heat: &HeatMap,
+    photo: &Picture,
+    scale: HeatScale,
+) -> Result<PathBuf> {
+    let overlay = folder.join(format!("{name}.heat.png"));
+    let raw = folder.join(format!("{name}.heat16.png"));
+    let picture = heat.overlay(photo, scale).to_png()?;
+    for (file, bytes) in [(&overlay, picture), (&raw, heat.to_png16(scale)?)] {
+        write_whole(file, &bytes)?;
+    }
+    Ok(overlay)
 }

@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use niteru_encoder::with_causes;
-use niteru_imaging::{HeatScale, Limits};
+use niteru_imaging::Limits;
 use niteru_inspect::Inspector;
 use niteru_store::{InspectError, InspectedFile, NewInspection, inspect_file};
 use rayon::prelude::*;
 
 use self::origin::Origin;
-use super::{drift, make_folder, open, photos};
+use super::{drift, make_folder, open, photos, write_heat};
 use crate::args::{InspectRunArgs, Language};
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
 use crate::report::inspection::{InspectionReport, told_of_drift};
-use crate::report::write_whole;
 
 /// Photos that are judged before their decisions are written down and told.
 const PART: usize = 16;
@@ -76,7 +75,11 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
         let ids = home.record_inspections(file.inspector.id, &records)?;
         for (id, (path, inspected)) in ids.into_iter().zip(&done) {
             let heatmap = match &args.heatmaps {
-                Some(folder) => Some(write_heat(folder, names.of(path), inspected, scale)?),
+                Some(folder) => {
+                    let heat = &inspected.inspection.heat;
+                    let name = names.of(path);
+                    Some(write_heat(folder, &name, heat, &inspected.picture, scale)?)
+                }
                 None => None,
             };
             if let Some(report) = &mut report {
@@ -139,21 +142,4 @@ impl Names {
         let free = names.find(|name| self.0.insert(name.clone()));
         free.unwrap_or(stem)
     }
-}
-
-/// Writes the map over the photo and, beside it, as 16-bit grey numbers; returns the former.
-fn write_heat(
-    folder: &Path,
-    name: String,
-    inspected: &InspectedFile,
-    scale: HeatScale,
-) -> Result<PathBuf> {
-    let heat = &inspected.inspection.heat;
-    let overlay = folder.join(format!("{name}.heat.png"));
-    let raw = folder.join(format!("{name}.heat16.png"));
-    let picture = heat.overlay(&inspected.picture, scale).to_png()?;
-    for (file, bytes) in [(&overlay, picture), (&raw, heat.to_png16(scale)?)] {
-        write_whole(file, &bytes)?;
-    }
-    Ok(overlay)
 }

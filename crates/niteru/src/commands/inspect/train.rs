@@ -101,7 +101,8 @@ fn warn(context: &Context, found: &[Suspicious]) {
     }
 }
 
-fn area(path: &Path) -> Result<Mask> {
+/// A mask that is painted in a picture.
+pub(super) fn area(path: &Path) -> Result<Mask> {
     let picture = Picture::open(path, &Limits::default())?;
     Ok(Mask::from_picture(&picture))
 }

@@ -8,7 +8,7 @@ use niteru_inspect::{Difference, Inspection, NearestGood, Region, ScoreParts, Ve
 use super::pictures::{Pictures, Places};
 use super::words::{self, Words};
 use crate::args::Language;
-use crate::report::marks::{Jpeg, badge, file_name, shot, track};
+use crate::report::marks::{Jpeg, badge, caption, file_name, framed, shot, track};
 
 /// Places whose difference is told, of the worst.
 const MOST_TOLD: usize = 3;
@@ -79,30 +79,19 @@ impl Card {
     }
 
     fn photo(&self, words: &Words) -> Markup {
-        let (width, height) = self.pictures.size;
-        let ratio = f64::from(width) / f64::from(height.max(1));
-        let style = format!("aspect-ratio:{ratio:.4};width:min(100cqw,100cqh*{ratio:.4})");
-        html! {
-            figure {
-                div.box {
-                    @match &self.pictures.photo {
-                        None => { span { (words.no_picture) } }
-                        Some(photo) => {
-                            div.shot style=(style) {
-                                img src=(photo.uri()) alt=(self.name) loading="lazy";
-                                @for (index, region) in self.regions.iter().enumerate() {
-                                    (frame(index + 1, region, (width, height)))
-                                }
-                            }
-                        }
-                    }
-                }
-                figcaption {
-                    @if self.regions.is_empty() { (words.photo) }
-                    @else { (caption(words.photo, words.photo_frames)) }
-                }
-            }
-        }
+        let told = match self.regions.is_empty() {
+            true => html! { (words.photo) },
+            false => caption(words.photo, words.photo_frames),
+        };
+        let frames = (1..).zip(self.regions.iter().map(Region::rect));
+        let photo = self.pictures.photo.as_ref();
+        framed(
+            photo,
+            self.pictures.size,
+            frames,
+            [words.no_picture, &self.name],
+            &told,
+        )
     }
 
     fn nearest(&self, words: &Words) -> Markup {
@@ -252,22 +241,4 @@ fn pair(words: &Words, places: &Places) -> Markup {
         (show(places.own.as_ref(), words.no_picture, words.own_place, &html! { (words.own_place) }))
         (show(places.good.as_ref(), words.no_good_picture, words.good_place, &good))
     }
-}
-
-fn caption(name: &str, help: &str) -> Markup {
-    html! { (name) br; span { (help) } }
-}
-
-/// A numbered frame over a picture of this size; its number stands where there is room.
-fn frame(number: usize, region: &Region, (width, height): (u32, u32)) -> Markup {
-    let share = |pixels: u32, side: u32| f64::from(pixels) / f64::from(side.max(1)) * 100.0;
-    let (left, top) = (share(region.x, width), share(region.y, height));
-    let (w, h) = (share(region.w, width), share(region.h, height));
-    let style = format!("left:{left:.2}%;top:{top:.2}%;width:{w:.2}%;height:{h:.2}%");
-    let class = match (top < 10.0, top + h > 90.0) {
-        (false, _) => "above",
-        (true, false) => "below",
-        (true, true) => "inside",
-    };
-    html! { i class=(class) style=(style) { b { (number) } } }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use niteru_imaging::{HeatMap, HeatScale, Limits, Picture};
+use niteru_imaging::{HeatMap, HeatScale, Limits, Picture, Rect};
 use niteru_inspect::{GoodPlace, Inspection, Region, Verdict};
 
-use crate::report::marks::Jpeg;
+use crate::report::marks::{Jpeg, around};
 
 /// Longest side of an image that is not OK, in pixels, while there is room.
 const LARGE: u32 = 480;
@@ -106,30 +106,27 @@ impl Places {
             side(region.w.max(place.w)).max(LEAST),
             side(region.h.max(place.h)).max(LEAST),
         );
-        let own = around(picture, (region.x, region.y, region.w, region.h), size);
         let GoodPlace { path, x, y, w, h } = place;
+        let rect = Rect {
+            x: i64::from(*x),
+            y: i64::from(*y),
+            width: *w,
+            height: *h,
+        };
         let good = Picture::open(path, &Limits::default()).ok();
-        let good = good.and_then(|good| around(&good, (*x, *y, *w, *h), size));
         Some(Places {
-            own,
-            good,
+            own: detail(picture, region.rect(), size),
+            good: good.and_then(|good| detail(&good, rect, size)),
             path: path.clone(),
         })
     }
 }
 
-/// The part of a picture of this size around a place, moved so that it lies inside where it can.
-fn around(
-    picture: &Picture,
-    (x, y, w, h): (u32, u32, u32, u32),
-    (width, height): (u32, u32),
-) -> Option<Jpeg> {
-    let (width, height) = (width.min(picture.width()), height.min(picture.height()));
-    let first = |start: u32, length: u32, part: u32, side: u32| {
-        let centred = i64::from(start) + (i64::from(length) - i64::from(part)) / 2;
-        centred.clamp(0, i64::from(side - part))
-    };
-    let left = first(x, w, width, picture.width());
-    let top = first(y, h, height, picture.height());
-    Jpeg::of(&picture.crop(left, top, width, height), DETAIL)
+/// The part of a picture of this size around a place.
+fn detail(picture: &Picture, place: Rect, size: (u32, u32)) -> Option<Jpeg> {
+    let part = around(place, size, picture);
+    Jpeg::of(
+        &picture.crop(part.x, part.y, part.width, part.height),
+        DETAIL,
+    )
 }

@@ -1,0 +1,162 @@
+//! How far two pictures of one size differ, pixel by pixel, with some tolerance for where things lie.
+
+use niteru_imaging::Picture;
+
+use super::plane::{Plane, luma, planes};
+
+/// Halves of a pixel that a thing may lie off either way and still be the same.
+const REACH: isize = 2;
+
+/// Passes of smoothing over the pictures: the grain of single pixels says nothing.
+const SMOOTHED: usize = 1;
+
+/// The same for colour, which cameras and JPEG files know more coarsely.
+const COLOUR_SMOOTHED: usize = 5;
+
+/// What differences of colour weigh beside those of brightness.
+const COLOUR: f32 = 0.8;
+
+/// Passes of smoothing that make up for what one picture is sharper, at most.
+const MOST_SMOOTHED: usize = 4;
+
+/// Grey levels beyond which a difference says nothing of sharpness.
+const FAR: f32 = 20.0;
+
+/// Passes of smoothing over squared differences: so small patches are compared, not pixels, which are
+/// like some neighbour nearly everywhere.
+const PATCH: usize = 2;
+
+/// For each pixel, how far its surroundings are in the two pictures: the root of the mean squared
+/// difference of a patch of some five pixels, channels added up, at the shift within a pixel, in steps of
+/// a half, at which it is smallest. In grey levels.
+pub(super) fn distances(a: &Picture, b: &Picture) -> Plane {
+    let (mut a, mut b) = (seen(a), seen(b));
+    alike_in_sharpness(&mut a[0], &mut b[0]);
+    let b = b.map(|plane| Halves::of(&plane));
+    let (width, height) = (a[0].width, a[0].height);
+    let mut least = Plane {
+        data: vec![f32::INFINITY; width * height],
+        ..a[0]
+    };
+    for down in -REACH..=REACH {
+        for right in -REACH..=REACH {
+            let mut squares = Plane {
+                data: vec![0.0; width * height],
+                ..a[0]
+            };
+            for (a, b) in a.iter().zip(&b) {
+                b.add_squares(a, (right, down), &mut squares.data);
+            }
+            let squares = squares.smoothed(PATCH);
+            let pairs = least.data.iter_mut().zip(&squares.data);
+            pairs.for_each(|(least, &square)| *least = least.min(square));
+        }
+    }
+    for value in &mut least.data {
+        *value = value.max(0.0).sqrt();
+    }
+    least
+}
+
+/// Brightness, and how much more of red and of blue there is, so that their squares add up.
+fn seen(picture: &Picture) -> [Plane; 3] {
+    let [mut red, green, mut blue] = planes(picture);
+    let mut bright = green;
+    for at in 0..bright.data.len() {
+        let (r, g, b) = (red.data[at], bright.data[at], blue.data[at]);
+        let luma = luma(r, g, b);
+        bright.data[at] = luma;
+        red.data[at] = COLOUR * (r - luma);
+        blue.data[at] = COLOUR * (b - luma);
+    }
+    [
+        bright.smoothed(SMOOTHED),
+        red.smoothed(COLOUR_SMOOTHED),
+        blue.smoothed(COLOUR_SMOOTHED),
+    ]
+}
+
+/// Smooths the sharper of two planes until they differ least.
+fn alike_in_sharpness(a: &mut Plane, b: &mut Plane) {
+    let far = |a: &Plane, b: &Plane| -> f64 {
+        let pairs = a.data.iter().zip(&b.data);
+        pairs.map(|(a, b)| f64::from((a - b).abs().min(FAR))).sum()
+    };
+    let smoother = |plane: &Plane| {
+        let all =
+            std::iter::successors(Some(plane.clone()), |plane| Some(plane.clone().smoothed(1)));
+        all.skip(1).take(MOST_SMOOTHED)
+    };
+    let mut least = far(a, b);
+    let (mut best_a, mut best_b) = (None, None);
+    for candidate in smoother(a) {
+        let far = far(&candidate, b);
+        if far < least {
+            (least, best_a) = (far, Some(candidate));
+        }
+    }
+    for candidate in smoother(b) {
+        let far = far(a, &candidate);
+        if far < least {
+            (least, best_a, best_b) = (far, None, Some(candidate));
+        }
+    }
+    if let Some(best) = best_a {
+        *a = best;
+    }
+    if let Some(best) = best_b {
+        *b = best;
+    }
+}
+
+/// A plane, and the same between its pixels: right, below, and both. Each has a margin of repeated edges.
+struct Halves {
+    /// Numbers a row, with the margins.
+    stride: usize,
+    planes: [Vec<f32>; 4],
+}
+
+/// Pixels on each side that a shift reaches.
+const MARGIN: usize = 2;
+
+impl Halves {
+    fn of(plane: &Plane) -> Halves {
+        let (width, height) = (plane.width, plane.height);
+        let stride = width + 2 * MARGIN;
+        let rows = height + 2 * MARGIN;
+        let inside = |at: usize, side: usize| at.saturating_sub(MARGIN).min(side - 1);
+        let padded: Vec<f32> = (0..rows * stride)
+            .map(|at| {
+                let (x, y) = (inside(at % stride, width), inside(at / stride, height));
+                plane.data[y * width + x]
+            })
+            .collect();
+        // What lies beyond the last number is never looked at.
+        let between = |of: &[f32], step: usize| -> Vec<f32> {
+            let next = |at: usize| of[(at + step).min(of.len() - 1)];
+            (0..of.len()).map(|at| 0.5 * (of[at] + next(at))).collect()
+        };
+        let right = between(&padded, 1);
+        let below = between(&padded, stride);
+        let both = between(&right, stride);
+        Halves {
+            stride,
+            planes: [padded, right, below, both],
+        }
+    }
+
+    /// Adds the squares of its differences from `other`, shifted by so many halves of a pixel.
+    fn add_squares(&self, other: &Plane, (right, down): (isize, isize), sums: &mut [f32]) {
+        let plane = &self.planes[(right.rem_euclid(2) + 2 * down.rem_euclid(2)) as usize];
+        let first = |halves: isize| MARGIN.saturating_add_signed(halves.div_euclid(2));
+        let (x, y) = (first(right), first(down));
+        let rows = other.data.chunks_exact(other.width);
+        let rows = rows.zip(sums.chunks_exact_mut(other.width));
+        for ((row, sums), y) in rows.zip(y..) {
+            let shifted = &plane[y * self.stride + x..][..other.width];
+            for ((sum, a), b) in sums.iter_mut().zip(row).zip(shifted) {
+                *sum += (a - b) * (a - b);
+            }
+        }
+    }
+}

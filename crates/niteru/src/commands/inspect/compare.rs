@@ -1,0 +1,127 @@
+//! `niteru inspect compare`.
+
+use std::path::Path;
+
+use anyhow::{Error, Result};
+use niteru_imaging::{Alignment, Limits, Picture};
+use niteru_inspect::{CompareError, CompareOptions, Comparison, DifferentPlace, compare};
+use serde::Serialize;
+
+use super::train::area;
+use super::{make_folder, write_heat};
+use crate::args::InspectCompareArgs;
+use crate::commands::{Context, shown};
+use crate::output::Outcome;
+use crate::report::comparison::{Compared, comparison};
+
+/// The contract of `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    a: String,
+    b: String,
+    alignment: Option<Aligned>,
+    similarity: f32,
+    /// Width and height of the second photo.
+    size: [u32; 2],
+    regions: &'a [DifferentPlace],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heatmap: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Aligned {
+    dx: f64,
+    dy: f64,
+    rotation: f64,
+    correlation: f64,
+    certain: bool,
+}
+
+impl From<Alignment> for Aligned {
+    fn from(found: Alignment) -> Aligned {
+        Aligned {
+            dx: found.dx,
+            dy: found.dy,
+            rotation: found.rotation,
+            correlation: found.correlation,
+            certain: found.certain,
+        }
+    }
+}
+
+pub(super) fn run(context: &Context, args: &InspectCompareArgs) -> Result<Outcome> {
+    let open = |path: &Path| Picture::open(path, &Limits::default());
+    let (first, second) = (open(&args.first)?, open(&args.second)?);
+    let options = CompareOptions {
+        align: !args.no_align,
+        tiles: args.tiles.0,
+        area: args.area.as_deref().map(area).transpose()?,
+    };
+    let encoder = context.encoder(None, &args.model)?;
+    let found = compare(&encoder, &first, &second, &options).map_err(|error| named(error, args))?;
+    if found.alignment.is_some_and(|found| !found.certain) {
+        context.output.warn(
+            "it is not certain how the second photo lies relative to the first; they are compared as they lie",
+        );
+    }
+    let scale = Comparison::heat_scale()?;
+    let heatmap = match &args.heatmaps {
+        None => None,
+        Some(folder) => {
+            make_folder(folder)?;
+            let stem = args.second.file_stem().unwrap_or(args.second.as_os_str());
+            let heat = found.heat_of_second()?;
+            let name = stem.to_string_lossy();
+            Some(write_heat(folder, &name, &heat, &second, scale)?)
+        }
+    };
+    if let Some(file) = &args.html {
+        let compared = Compared {
+            paths: [&args.first, &args.second],
+            first: &first,
+            second: &second,
+            found: &found,
+            scale,
+        };
+        comparison(args.report.language(), encoder.model(), &compared, file)?;
+        context.output.note(format!("wrote {}", file.display()));
+    }
+    if context.output.is_json() {
+        context.output.json(&Report {
+            a: shown(&args.first),
+            b: shown(&args.second),
+            alignment: found.alignment.map(Aligned::from),
+            similarity: found.similarity,
+            size: [second.width(), second.height()],
+            regions: &found.differences,
+            heatmap: heatmap.as_deref().map(shown),
+        })?;
+    } else {
+        context.output.text(told(&found.differences))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The error with the file that it is about.
+fn named(error: CompareError, args: &InspectCompareArgs) -> Error {
+    let about = match (&error, &args.area) {
+        (CompareError::EmptyArea, Some(area)) => area.display().to_string(),
+        _ => format!("{} and {}", args.first.display(), args.second.display()),
+    };
+    Error::new(error).context(about)
+}
+
+/// One line for each place.
+fn told(differences: &[DifferentPlace]) -> String {
+    let line = |place: &DifferentPlace| {
+        let other = place.other;
+        format!(
+            "{:>7.2}  at {}, {} ({} × {}), in the first photo at {}, {} ({} × {})",
+            place.score, place.x, place.y, place.w, place.h, other.x, other.y, other.w, other.h
+        )
+    };
+    match differences.is_empty() {
+        true => "no difference found".to_string(),
+        false => differences.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
+}
