@@ -50,7 +50,6 @@ pub struct ImportRow {
     /// The image; `None`: none, or not only one.
     pub image: Option<u64>,
     /// Field by field.
-    #[schema(value_type = BTreeMap<String, String>)]
     pub values: BTreeMap<String, String>,
 }
 
@@ -93,7 +92,7 @@ impl Collection<'_> {
             import.changed += self.home.write(|tx| {
                 let mut changed = 0;
                 for (image, values) in batch {
-                    changed += u64::from(set_values(tx, self.id, sql_id(*image), values)?);
+                    changed += u64::from(set_values(tx, self.id, sql_id(*image), pairs(values))?);
                 }
                 Ok(changed)
             })?;
@@ -132,7 +131,7 @@ impl Collection<'_> {
                     continue;
                 }
             };
-            let values: BTreeMap<String, String> = file
+            let values: Vec<(String, String)> = file
                 .values(&row)
                 .map(|(field, value)| (field.to_owned(), value.to_owned()))
                 .collect();
@@ -143,7 +142,7 @@ impl Collection<'_> {
                     line: row.line,
                     path: written.unwrap_or_default().to_owned(),
                     image: image.as_ref().ok().copied(),
-                    values: values.clone(),
+                    values: values.iter().cloned().collect(),
                 });
             }
             match image {
@@ -177,8 +176,12 @@ impl Collection<'_> {
     }
 }
 
-/// An image, and the values that a row has for it.
-type Matched = (u64, BTreeMap<String, String>);
+fn pairs(values: &[(String, String)]) -> impl Iterator<Item = (&String, &String)> {
+    values.iter().map(|(field, value)| (field, value))
+}
+
+/// An image, and the values that a row has for it, in the order of the columns.
+type Matched = (u64, Vec<(String, String)>);
 
 impl MetadataImport {
     fn wrong(&mut self, line: u64, reason: String, shown: usize) {

@@ -5,6 +5,7 @@
     reason = "what helps tests fails them, too"
 )]
 
+mod alike;
 mod audit;
 mod events;
 mod forged;

@@ -15,10 +15,10 @@ export async function show(place) {
     h("div.cards", choice("find"), choice("inspect")),
     h("h2", t("start.here")),
     h("dl.facts",
-      fact(t("nav.collections"), number(collections.length)),
+      fact(t("nav.collections"), h("a", { href: "#/collections" }, number(collections.length))),
       fact(t("start.images"), number(images)),
       fact(t("start.inspectors"), number(inspectors.length))),
-    collections.length === 0 && h("p", t("start.empty")));
+    images === 0 && h("p", t("start.empty"), " ", h("a", { href: "#/collections" }, t("nav.collections"))));
 }
 
 /** One of the two things that people come for. */

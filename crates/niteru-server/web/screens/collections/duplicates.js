@@ -12,25 +12,25 @@ const SHOWN = 30;
 /** Shows the groups. */
 export async function show(place, collection) {
   const body = h("div");
-  const place_ = h("div", { "aria-live": "polite" });
+  const said = h("div", { "aria-live": "polite" });
   const strict = h("select", { "aria-label": t("twice.strict"), onchange: () => look() },
     [["0.99", "twice.strict.high"], ["0.97", "twice.strict.usual"], ["0.93", "twice.strict.low"]].map(([value, key]) =>
       h("option", { value, selected: value === "0.97" }, t(key))));
-  place.append(h("p", t("twice.about")), h("label.field", h("span", t("twice.strict")), strict), place_, body);
+  place.append(h("p", t("twice.about")), h("label.field", h("span", t("twice.strict")), strict), said, body);
   await look();
 
   async function look() {
-    fill(place_, h("p", t("twice.looking")));
+    fill(said, h("p", t("twice.looking")));
     fill(body);
     try {
       const found = await get(at(collection.name, `duplicates?threshold=${strict.value}`));
-      fill(place_, found.groups.length === 0
+      fill(said, found.groups.length === 0
         ? h("p.empty", t("twice.none", { n: number(found.images) }))
         : h("p", t("twice.found", { n: number(found.groups.length) })),
       found.unavailable > 0 && h("p.small", t("twice.unavailable", { n: number(found.unavailable) })));
       draw(found.groups, 0);
     } catch (error) {
-      fill(place_, showError(error));
+      fill(said, showError(error));
     }
   }
 
@@ -46,7 +46,8 @@ export async function show(place, collection) {
 
 function groupOf(collection, group) {
   const wrong = h("div");
-  const boxes = group.images.map((image, at) => h("input", { type: "checkbox", checked: at > 0, disabled: !may("engineer") }));
+  // Of equal files one is enough. What only looks the same may be another part: people decide.
+  const boxes = group.images.map((image, index) => h("input", { type: "checkbox", checked: group.kind === "exact" && index > 0 }));
   const label = h("span");
   const count = () => boxes.filter((box) => box.checked).length;
   const button = h("button", { onclick: remove }, label);
@@ -59,18 +60,18 @@ function groupOf(collection, group) {
   update();
   const card = h("article.card.twice",
     h("h2", t(group.kind === "exact" ? "twice.exact" : "twice.near", { n: number(group.images.length) })),
-    h("div.photos", group.images.map((image, at) => h("figure.photo",
-      h("a.plain", { href: `/api/collections/${encodeURIComponent(collection)}/images/${image.id}/picture?side=1600`, target: "_blank", "aria-label": t("photos.open", { name: nameOf(image) }) }, thumbnail(collection, image)),
+    h("div.photos", group.images.map((image, index) => h("figure.photo",
+      h("a.plain", { href: at(collection, "images", image.id, "picture?side=1600"), target: "_blank", "aria-label": t("photos.open", { name: nameOf(image) }) }, thumbnail(collection, image)),
       h("figcaption.stack",
         h("span.name", { title: nameOf(image) }, nameOf(image)),
         h("span.small", `${number(image.width)} × ${number(image.height)} · ${bytes(image.bytes)}`),
-        h("span.small", at === 0 ? t("twice.first") : `${t("find.similarity")} ${similarity(image.similarity)}`),
-        may("engineer") && h("label.check", boxes[at], h("span", t("twice.choose"))))))),
+        h("span.small", index === 0 ? t("twice.first") : `${t("find.similarity")} ${similarity(image.similarity)}`),
+        may("engineer") && h("label.check", boxes[index], h("span", t("twice.choose"))))))),
     wrong, may("engineer") && h("p.buttons", button, h("button.quiet", { onclick: () => card.remove() }, t("twice.keep"))));
   return card;
 
   async function remove() {
-    const ids = group.images.filter((_, at) => boxes[at].checked).map((image) => image.id);
+    const ids = group.images.filter((_, index) => boxes[index].checked).map((image) => image.id);
     try {
       await post(at(collection, "images/remove"), { ids });
       fill(card, h("p.done", t("twice.removed", { n: number(ids.length) })));

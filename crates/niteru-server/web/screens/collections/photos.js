@@ -1,6 +1,6 @@
 // The photos of a collection: looking at them, adding, choosing and removing.
 
-import { may } from "../../ui/api.js";
+import { get, may, remove } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
@@ -26,7 +26,7 @@ export async function show(place, collection) {
     });
   };
   const changed = async () => {
-    await collection.reload();
+    Object.assign(collection, await get(at(collection.name)));
     fill(heading, t("collections.count", { n: number(collection.images) }));
     await draw();
   };
@@ -48,7 +48,6 @@ export async function show(place, collection) {
         h("span.name", { title: nameOf(image) }, nameOf(image))),
       image.missing && h("p.small", t("photos.missing")));
   };
-  collection = { ...collection, reload: reloadOf(collection) };
   const add = may("engineer") && adding(collection, changed);
   fill(heading, t("collections.count", { n: number(collection.images) }));
   place.append(...[add?.element, heading, bar, grid].filter(Boolean));
@@ -57,20 +56,11 @@ export async function show(place, collection) {
   return add?.stop;
 }
 
-/** Takes what has changed of a collection over. */
-function reloadOf(collection) {
-  return async function reload() {
-    const { get } = await import("../../ui/api.js");
-    Object.assign(this, await get(at(collection.name)));
-  };
-}
-
 /** Removing the whole collection. */
 function removal(collection) {
   const wrong = h("div");
   const go = async () => {
     if (!confirm(t("collections.remove.sure", { name: collection.name, n: number(collection.images) }))) return;
-    const { remove } = await import("../../ui/api.js");
     try {
       await remove(at(collection.name));
       location.hash = "#/collections";

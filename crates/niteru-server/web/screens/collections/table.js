@@ -1,6 +1,6 @@
 // The data of a collection as a table: a cell is changed where it stands, many rows through their boxes.
 
-import { may, post } from "../../ui/api.js";
+import { get, may, post } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { t } from "../../ui/texts.js";
@@ -17,7 +17,11 @@ export async function show(place, collection) {
   const bar = h("div.chosen", { "aria-live": "polite" });
   const said = h("div", { "aria-live": "polite" });
   const table = h("table.data-table");
-  const reload = async () => { place.replaceChildren(); const { get } = await import("../../ui/api.js"); await show(place, await get(at(collection.name))); };
+  const reload = async () => {
+    const now = await get(at(collection.name));
+    place.replaceChildren();
+    await show(place, now);
+  };
   const drawBar = () => fill(bar, chosen.size > 0 && chosenActions(collection, [...chosen.values()], reload, () => {
     chosen.clear();
     for (const box of table.querySelectorAll("input[type=checkbox]:checked")) box.checked = false;

@@ -29,7 +29,7 @@ export async function openMatrix(collection, ids) {
         h("a.button", { href: picture, download: "similarities.png" }, t("matrix.save.picture")),
         h("button", { onclick: () => save("similarities.csv", csv(rows)) }, t("find.csv"))),
       h("details.more", h("summary", t("matrix.numbers")),
-        h("div.scroll", h("table",
+        h("div.scroll", h("table.nowrap",
           h("thead", h("tr", h("td"), names.map((name) => h("th", { scope: "col" }, name)))),
           h("tbody", matrix.map((row, at) => h("tr", h("th", { scope: "row" }, names[at]), row.map((value) => h("td", similarity(value))))))))));
   } catch (error) {

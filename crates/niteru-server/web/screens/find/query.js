@@ -16,6 +16,7 @@ export function query(state, readsText, look) {
     state.crop = null;
     state.like = [];
     state.unlike = [];
+    state.picked.clear();
     draw();
     await look();
   };

@@ -55,8 +55,9 @@ function card(state, result, look, drawBar) {
       h("label.pick", h("input", { type: "checkbox", checked: state.picked.has(result.id), onchange: pick, "aria-label": t("photos.choose", { name }) })),
       h("div.stack",
         h("span.similarity", similarity(result.similarity)),
-        result.group && h("span.group", `${result.group.value} · ${t("results.group", { n: number(result.group.images) })}`),
-        facts(result, 3, ["part_number", "品番"]),
+        result.group && [h("span.group", { title: result.group.value }, result.group.value),
+          h("span.small", t("results.group", { n: number(result.group.images) }))],
+        facts(result, 3, state.groupBy),
         h("span.name.small", { title: name }, name))));
 }
 

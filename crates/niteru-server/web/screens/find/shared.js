@@ -35,10 +35,9 @@ export function thumbnail(collection, image) {
 /** A similarity as it is shown everywhere. */
 export const similarity = (value) => value.toFixed(3);
 
-/** The first values of an image's metadata, one a line. */
-export function facts(image, most = 3, first = []) {
-  const all = Object.entries(image.metadata);
-  all.sort(([a], [b]) => Number(first.includes(b)) - Number(first.includes(a)));
+/** The first values of an image's metadata, one a line, without that of a field. */
+export function facts(image, most, without) {
+  const all = Object.entries(image.metadata).filter(([field]) => field !== without);
   return all.slice(0, most).map(([field, value]) => h("span.fact", { title: `${field}: ${value}` }, value));
 }
 
