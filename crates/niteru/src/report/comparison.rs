@@ -1,7 +1,5 @@
 //! The report on how two pictures of the same thing differ.
 
-#[cfg(test)]
-mod tests;
 mod words;
 
 use std::path::Path;

@@ -9,6 +9,7 @@ mod collections;
 mod filters;
 mod index;
 mod inspect;
+mod inspect_compare;
 mod inspect_runs;
 mod inspect_training;
 mod keeping;
