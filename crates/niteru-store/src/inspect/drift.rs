@@ -85,7 +85,9 @@ impl Home {
     /// # Errors
     /// [`StoreError::NoInspector`], and those of the database.
     pub fn drift(&self, query: &DriftQuery<'_>) -> Result<Drift, StoreError> {
-        let learnt: HashSet<&Path> = query.learnt.iter().copied().collect();
+        // As decisions have them: a file that was learnt over `..` has one path there.
+        let as_stored = |path: &&Path| paths::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let learnt: HashSet<PathBuf> = query.learnt.iter().map(as_stored).collect();
         self.read(|tx| {
             let id = sql_id(query.inspector);
             let sql = "SELECT name, version FROM inspectors WHERE id = ?";
@@ -137,7 +139,7 @@ fn recent_scores(
     tx: &Transaction<'_>,
     inspector: i64,
     last: usize,
-    learnt: &HashSet<&Path>,
+    learnt: &HashSet<PathBuf>,
 ) -> Result<Vec<f64>, Failure> {
     // The index gives them in order; no more are read than are needed.
     let sql = "SELECT sha256, path, score FROM inspections WHERE inspector = ?
@@ -150,7 +152,7 @@ fn recent_scores(
         && let Some(row) = rows.next()?
     {
         let path: PathBuf = paths::from_bytes(row.get(1)?);
-        if !learnt.contains(path.as_path()) && seen.insert(row.get(0)?) {
+        if !learnt.contains(&path) && seen.insert(row.get(0)?) {
             scores.push(row.get(2)?);
         }
     }
