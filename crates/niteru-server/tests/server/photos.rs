@@ -100,7 +100,7 @@ async fn photos_that_say_nothing_are_refused() {
         ("two areas", PHOTOS, &two, Some(json!({ "shows": "area" }))),
         (
             "a name that none has",
-            "/api/inspectors/a%2Fb/photos",
+            "/api/inspectors/a%01b/photos",
             &photo,
             Some(json!({ "shows": "good" })),
         ),
