@@ -94,9 +94,11 @@ fn askew(plate: &Picture, turn: f64, (dx, dy): (f64, f64)) -> Picture {
                 (u * sin + v * cos + height as f64 / 2.0).round() as i64,
             );
             let inside = (0..width).contains(&x) && (0..height).contains(&y);
-            let at = 3 * (y * width + x) as usize;
             match inside {
-                true => pixels.extend(&plate.pixels()[at..at + 3]),
+                true => {
+                    let at = 3 * (y * width + x) as usize;
+                    pixels.extend(&plate.pixels()[at..at + 3]);
+                }
                 false => pixels.extend([90; 3]),
             }
         }
