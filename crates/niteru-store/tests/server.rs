@@ -6,7 +6,8 @@ mod support;
 use niteru_imaging::Picture;
 use niteru_store::{
     BackupOptions, CheckOptions, Home, JobProgress, JobState, NewAuditEntry, NewUpload,
-    RestoreOptions, Role, StoreError, UploadError, UploadLimits, UserChange, check, restore,
+    RestoreOptions, Role, Shows, StoreError, Upload, UploadError, UploadLimits, UserChange, check,
+    restore,
 };
 use serde_json::json;
 use support::database;
@@ -206,6 +207,35 @@ fn uploads_that_nothing_refers_to_go_after_an_hour() {
     assert!(home.remove_unused_uploads().unwrap() > 0);
     assert!(!path.exists() && home.upload(&unused).unwrap().is_none());
     assert!(home.upload(&wanted).unwrap().unwrap().is_file());
+}
+
+#[test]
+fn photos_that_are_collected_keep_their_uploads() {
+    let (folder, home) = home();
+    let sha256 = keep(&home, &picture(1), "x").unwrap();
+    let photo = Upload {
+        sha256: sha256.clone(),
+        name: "x".into(),
+        bytes: 1,
+        width: 1,
+        height: 1,
+    };
+    home.collect_photos("ねじ", Shows::Good, &[photo]).unwrap();
+    let old = || {
+        let sql = "UPDATE uploads SET created = 0";
+        database(&folder.path().join("home"))
+            .execute_batch(sql)
+            .unwrap();
+    };
+    old();
+    assert_eq!(home.remove_unused_uploads().unwrap(), 0);
+    assert_eq!(
+        home.collected_photos("ねじ").unwrap().good[0].sha256,
+        sha256
+    );
+    assert_eq!(home.discard_photos("ねじ", None).unwrap(), 1);
+    assert!(home.remove_unused_uploads().unwrap() > 0);
+    assert!(home.upload(&sha256).unwrap().is_none());
 }
 
 #[test]

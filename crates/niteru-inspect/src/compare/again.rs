@@ -130,3 +130,70 @@ fn with_noise(picture: &Picture, deviation: f64, seed: u64) -> Picture {
     let pixels = pixels.collect();
     Picture::from_rgb(picture.width(), picture.height(), pixels).unwrap_or_else(|_| picture.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_taken_again_is_as_large_and_nearly_the_same() {
+        let pixels = (0..90 * 60).flat_map(|at| {
+            let (x, y) = ((at % 90) as f32, (at / 90) as f32);
+            let wave = 120.0 + 60.0 * (x * 0.15).sin() * (y * 0.11).cos();
+            [wave as u8, (wave * 0.8) as u8, 90]
+        });
+        let picture = Picture::from_rgb(90, 60, pixels.collect()).unwrap();
+        let again = all(&picture);
+        assert_eq!(again.len(), TAKES.len());
+        for (at, take) in again.iter().enumerate() {
+            assert_eq!((take.width(), take.height()), (90, 60));
+            let apart = picture.pixels().iter().zip(take.pixels());
+            let apart: f64 = apart.map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
+            let mean = apart / picture.pixels().len() as f64;
+            assert!((0.3..15.0).contains(&mean), "{at}: {mean}");
+        }
+        assert_eq!(again, all(&picture));
+        assert_eq!(
+            all(&Picture::from_rgb(1, 1, vec![9; 3]).unwrap()).len(),
+            TAKES.len()
+        );
+    }
+
+    #[test]
+    fn coarse_colour_keeps_brightness() {
+        let pixels = [
+            [200, 0, 0],
+            [0, 200, 0],
+            [100, 100, 100],
+            [0, 0, 200],
+            [10, 20, 30],
+            [9, 9, 9],
+        ];
+        let picture = Picture::from_rgb(3, 2, pixels.concat()).unwrap();
+        let coarse = with_coarse_colour(&picture);
+        let colour = |at: usize| {
+            let pixel = &coarse.pixels()[3 * at..][..3];
+            i32::from(pixel[0]) - i32::from(pixel[2])
+        };
+        // Two by two pixels share their colour where nothing is cut off.
+        assert!(
+            (colour(0) - colour(4)).abs() <= 60,
+            "{} {}",
+            colour(0),
+            colour(4)
+        );
+        assert_eq!(colour(2), colour(5));
+    }
+
+    #[test]
+    fn noise_is_as_strong_as_asked() {
+        let grey = Picture::from_rgb(100, 100, vec![128; 30_000]).unwrap();
+        let noisy = with_noise(&grey, 4.0, 1);
+        let squares = noisy
+            .pixels()
+            .iter()
+            .map(|&value| (f64::from(value) - 128.0).powi(2));
+        let deviation = (squares.sum::<f64>() / 30_000.0).sqrt();
+        assert!((3.8..4.2).contains(&deviation), "{deviation}");
+    }
+}

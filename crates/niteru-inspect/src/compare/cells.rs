@@ -37,3 +37,40 @@ fn cell(map: &FeatureMap, row: usize, column: usize) -> &[f32] {
 fn square(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One number a cell.
+    fn map(rows: usize, columns: usize, special: &[(usize, f32)]) -> FeatureMap {
+        let mut data = vec![0.0; rows * columns];
+        special.iter().for_each(|&(at, value)| data[at] = value);
+        FeatureMap {
+            rows,
+            columns,
+            dimensions: 1,
+            data,
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_seen_from_either_side_and_near_is_the_same() {
+        let (ground, thing) = (map(4, 5, &[]), map(4, 5, &[(7, 3.0)]));
+        let near = map(4, 5, &[(13, 3.0)]);
+        let far = map(4, 5, &[(9, 3.0)]);
+        for (a, b, told) in [
+            (&ground, &thing, vec![7]),
+            (&thing, &ground, vec![7]),
+            (&thing, &near, vec![]),
+            (&thing, &far, vec![7, 9]),
+        ] {
+            let got = distances(a, b);
+            assert_eq!((got.width, got.height), (5, 4));
+            let expected: Vec<f32> = (0..20)
+                .map(|at| if told.contains(&at) { 3.0 } else { 0.0 })
+                .collect();
+            assert_eq!(got.data, expected);
+        }
+    }
+}

@@ -129,3 +129,61 @@ pub(super) fn fused(
     }
     HeatMap::new(width, height, heat)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plane(value: f32, special: &[(usize, f32)]) -> Plane {
+        let mut data = vec![value; 40 * 30];
+        special.iter().for_each(|&(at, value)| data[at] = value);
+        Plane::of(40, 30, data)
+    }
+
+    fn all() -> Mask {
+        Mask::new(40, 30, vec![true; 40 * 30]).unwrap()
+    }
+
+    fn cells(pair: f32) -> Distances {
+        let plane = |value: f32| Plane::of(4, 3, vec![value; 12]);
+        Distances::of(vec![plane(pair), plane(1.0)])
+    }
+
+    #[test]
+    fn heat_is_in_what_is_usual() {
+        let at = 15 * 40 + 20;
+        let pixels = |usual: f32| Distances::of(vec![plane(0.0, &[(at, 20.0)]), plane(usual, &[])]);
+        let neutral = cells(1.0);
+        let heat = |usual: f32, cells: &[Distances], counts: &Mask| {
+            fused(&pixels(usual), cells, counts).unwrap().into_data()[at]
+        };
+        // The square root of 3 and 4 squared is 5.
+        let plain = heat(3.0, std::slice::from_ref(&neutral), &all());
+        assert!((3.0..=4.5).contains(&plain), "{plain}");
+        assert!(heat(12.0, std::slice::from_ref(&neutral), &all()) < 0.6 * plain);
+        // Features say more, or less, but never nothing.
+        let more = heat(3.0, &[cells(9.0)], &all());
+        let less = heat(3.0, &[cells(0.0)], &all());
+        assert!(
+            less < plain && plain < more && more < 2.0 * less,
+            "{less} {plain} {more}"
+        );
+        let mut counts = all().cells().to_vec();
+        counts[at] = false;
+        assert_eq!(
+            heat(3.0, &[neutral], &Mask::new(40, 30, counts).unwrap()),
+            0.0
+        );
+    }
+
+    #[test]
+    fn what_most_of_a_pair_has_is_usual_but_not_without_end() {
+        let most = |value: f32| {
+            let pixels = Distances::of(vec![plane(value, &[]), plane(0.0, &[])]);
+            fused(&pixels, &[], &all()).unwrap().into_data()[0]
+        };
+        assert!(most(3.0) < 1.0, "{}", most(3.0));
+        assert!(most(60.0) > 6.0, "{}", most(60.0));
+        assert_eq!(most(0.0), 0.0);
+    }
+}

@@ -31,8 +31,9 @@ const FITS_LEVELS: f64 = 1.5;
 /// Robust standard deviations of gains' logarithms are at least this.
 const LEAST_DEVIATION: f64 = 0.01;
 
-/// What holds local gains near 1, as a share of what tells most.
-const HELD: f64 = 1e-4;
+/// What holds local gains near 1, as a share of what tells most: where nothing is known, little is taken
+/// from elsewhere.
+const HELD: f64 = 3e-3;
 
 /// Pixels that are looked at, at most and at least.
 const SAMPLES: usize = 40_000;
@@ -125,37 +126,39 @@ impl Light {
             local: [0.0; TERMS + 2],
         };
         for _ in 0..PASSES {
-            let missing = |sample: &Sample| {
-                let (lit, by) = light.seen(sample);
-                let now: f64 = light.local.iter().zip(by).map(|(n, by)| n * by).sum();
-                ((sample.reference + DARK) / (lit + DARK)).ln() - now
-            };
+            let missing = |sample: &Sample| light.wanted(sample) - light.given(light.seen(sample));
             let far = FAR * deviation(samples.iter().map(missing)).max(LEAST_DEVIATION);
             let mut equations = Equations::new();
             for sample in samples {
-                let missing = missing(sample);
-                equations.add(weight(missing, far), light.seen(sample).1, missing);
+                let weight = weight(missing(sample), far);
+                equations.add(weight, light.seen(sample), light.wanted(sample));
             }
-            let Some(step) = equations.solved(HELD) else {
+            let Some(local) = equations.solved(HELD) else {
                 break;
             };
-            light
-                .local
-                .iter_mut()
-                .zip(step)
-                .for_each(|(n, step)| *n += step);
+            light.local = local;
         }
         light
     }
 
-    /// A sample's value under the common gain, and its terms. Brightness is the mean of both pictures',
-    /// which takes neither for the truth.
-    fn seen(&self, sample: &Sample) -> (f64, [f64; TERMS + 2]) {
+    /// A sample's terms. Brightness is the mean of both pictures', which takes neither for the truth.
+    fn seen(&self, sample: &Sample) -> [f64; TERMS + 2] {
         let lit = self.common(sample.other);
-        (
-            lit,
-            with_brightness(sample.place, (lit + sample.reference) / 2.0),
-        )
+        with_brightness(sample.place, (lit + sample.reference) / 2.0)
+    }
+
+    /// The logarithm of the gain that a sample wants beyond the common one.
+    fn wanted(&self, sample: &Sample) -> f64 {
+        ((sample.reference + DARK) / (self.common(sample.other) + DARK)).ln()
+    }
+
+    /// The logarithm of the gain that terms have.
+    fn given(&self, by: [f64; TERMS + 2]) -> f64 {
+        self.local
+            .iter()
+            .zip(by)
+            .map(|(number, by)| number * by)
+            .sum()
     }
 
     fn common(&self, value: f64) -> f64 {
@@ -164,8 +167,7 @@ impl Light {
 
     fn of(&self, value: f64, place: [f64; TERMS]) -> f64 {
         let lit = self.gain * value + self.offset;
-        let by = with_brightness(place, lit.clamp(0.0, 255.0));
-        let local: f64 = self.local.iter().zip(by).map(|(n, by)| n * by).sum();
+        let local = self.given(with_brightness(place, lit.clamp(0.0, 255.0)));
         let most = MOST_LOCAL_GAIN.ln();
         (lit + DARK) * local.clamp(-most, most).exp() - DARK
     }
@@ -208,4 +210,107 @@ fn contrast(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let mean = values.clone().sum::<f64>() / count;
     let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
     (squares / count).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: u32 = 120;
+    const HEIGHT: u32 = 80;
+
+    fn picture(value: impl Fn(f64, f64) -> [f64; 3]) -> Picture {
+        let pixels = (0..WIDTH * HEIGHT).flat_map(|at| {
+            value(f64::from(at % WIDTH), f64::from(at / WIDTH))
+                .map(|value| value.round().clamp(0.0, 255.0) as u8)
+        });
+        Picture::from_rgb(WIDTH, HEIGHT, pixels.collect()).unwrap()
+    }
+
+    fn thing(x: f64, y: f64) -> [f64; 3] {
+        let wave = 120.0 + 70.0 * (x * 0.11).sin() * (y * 0.13).cos();
+        [wave, 0.8 * wave + 20.0, 0.6 * wave]
+    }
+
+    /// Grey levels apart, on average, of what lies where.
+    fn apart(a: &Picture, b: &Picture, counts: impl Fn(u32, u32) -> bool) -> f64 {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (at, (a, b)) in a.pixels().iter().zip(b.pixels()).enumerate() {
+            let at = at as u32 / 3;
+            if counts(at % WIDTH, at / WIDTH) {
+                sum += f64::from(a.abs_diff(*b));
+                count += 1.0;
+            }
+        }
+        sum / count
+    }
+
+    #[test]
+    fn light_is_taken_out() {
+        type Light = fn(f64, f64, f64) -> f64;
+        let table: [(&str, Light); 6] = [
+            ("brighter", |value, _, _| 1.2 * value),
+            ("darker", |value, _, _| 0.7 * value),
+            ("less contrast", |value, _, _| 0.8 * value + 25.0),
+            ("a lamp from the side", |value, x, _| {
+                value * (0.85 + 0.3 * x / f64::from(WIDTH))
+            }),
+            ("darker corners", |value, x, y| {
+                value * (1.05 - (x - 60.0).hypot(y - 40.0) / 500.0)
+            }),
+            ("another curve", |value, _, _| {
+                255.0 * (value / 255.0).powf(0.85)
+            }),
+        ];
+        let reference = picture(thing);
+        let all = vec![true; (WIDTH * HEIGHT) as usize];
+        for (what, light) in table {
+            let other = picture(|x, y| thing(x, y).map(|value| light(value, x, y)));
+            let before = apart(&reference, &other, |_, _| true);
+            let after = apart(&reference, &matched(&reference, &other, &all), |_, _| true);
+            assert!(before > 3.0 && after < 1.5, "{what}: {before} to {after}");
+        }
+    }
+
+    #[test]
+    fn a_thing_is_no_light() {
+        let reference = picture(thing);
+        let inside = |x: u32, y: u32| (50..66).contains(&x) && (30..46).contains(&y);
+        let darker = picture(|x, y| {
+            let factor = if inside(x as u32, y as u32) { 0.6 } else { 1.1 };
+            thing(x, y).map(|value| factor * value)
+        });
+        let all = vec![true; (WIDTH * HEIGHT) as usize];
+        let lit = matched(&reference, &darker, &all);
+        assert!(apart(&reference, &lit, |x, y| !inside(x, y)) < 1.0);
+        assert!(apart(&reference, &lit, inside) > 30.0);
+    }
+
+    #[test]
+    fn what_is_cut_off_is_as_likely_the_references() {
+        let reference = picture(|x, _| [if x < 60.0 { 240.0 } else { 90.0 + 0.2 * x }; 3]);
+        let brighter = picture(|x, _| [1.15 * if x < 60.0 { 240.0 } else { 90.0 + 0.2 * x }; 3]);
+        let all = vec![true; (WIDTH * HEIGHT) as usize];
+        let lit = matched(&reference, &brighter, &all);
+        assert!(apart(&reference, &lit, |x, _| x < 55) < 1.0);
+        // A thing that is bright in one alone stays different.
+        let without = picture(|x, _| [if x < 20.0 { 60.0 } else { reference_value(x) }; 3]);
+        let lit = matched(&without, &brighter, &all);
+        assert!(apart(&without, &lit, |x, _| x < 18) > 100.0);
+    }
+
+    fn reference_value(x: f64) -> f64 {
+        if x < 60.0 { 240.0 } else { 90.0 + 0.2 * x }
+    }
+
+    #[test]
+    fn little_that_tells_changes_nothing() {
+        let reference = picture(thing);
+        let none = vec![false; (WIDTH * HEIGHT) as usize];
+        let other = picture(|x, y| thing(x, y).map(|value| 0.9 * value));
+        assert_eq!(matched(&reference, &other, &none), other);
+        let dot = Picture::from_rgb(1, 1, vec![7, 8, 9]).unwrap();
+        let white = Picture::from_rgb(1, 1, vec![200; 3]).unwrap();
+        assert_eq!(matched(&white, &dot, &[true]), dot);
+    }
 }

@@ -160,3 +160,88 @@ impl Halves {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: u32 = 60;
+    const HEIGHT: u32 = 40;
+
+    /// Waves with an edge, seen so many pixels further right; `spot` is a square of another brightness.
+    fn picture(shift: f32, spot: Option<(u32, u32)>) -> Picture {
+        let pixels = (0..WIDTH * HEIGHT).flat_map(|at| {
+            let (x, y) = (at % WIDTH, at / WIDTH);
+            let along = x as f32 - shift;
+            let wave = 110.0 + 50.0 * (along * 0.35).sin() * (y as f32 * 0.2).cos();
+            let edge = 60.0 * (along - 30.0 + 0.5).clamp(0.0, 1.0);
+            let on = spot.is_some_and(|(left, top)| {
+                (left..left + 3).contains(&x) && (top..top + 3).contains(&y)
+            });
+            [(wave + edge) as u8 + if on { 40 } else { 0 }; 3]
+        });
+        Picture::from_rgb(WIDTH, HEIGHT, pixels.collect()).unwrap()
+    }
+
+    fn largest(distances: &Plane) -> (f32, usize, usize) {
+        let all = distances.data.iter().copied().enumerate();
+        let (at, value) = all.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+        (value, at % distances.width, at / distances.width)
+    }
+
+    #[test]
+    fn a_pixel_off_is_nearly_no_difference_and_a_spot_is_one() {
+        let plain = picture(0.0, None);
+        assert_eq!(largest(&distances(&plain, &plain)).0, 0.0);
+        for shift in [0.5, 1.0, -0.7] {
+            let (off, ..) = largest(&distances(&plain, &picture(shift, None)));
+            assert!(off < 8.0, "{shift}: {off}");
+        }
+        let (far, ..) = largest(&distances(&plain, &picture(4.0, None)));
+        assert!(far > 15.0, "{far}");
+        let spotted = picture(0.6, Some((15, 20)));
+        for (a, b) in [(&plain, &spotted), (&spotted, &plain)] {
+            let (spot, x, y) = largest(&distances(a, b));
+            assert!(spot > 15.0, "{spot}");
+            assert!((14..19).contains(&x) && (19..24).contains(&y), "{x}, {y}");
+        }
+    }
+
+    #[test]
+    fn colour_alone_is_a_difference() {
+        let grey = Picture::from_rgb(20, 20, vec![100; 1200]).unwrap();
+        let mut pixels = vec![100; 1200];
+        for y in 6..14 {
+            for x in 6..14 {
+                // As bright as before.
+                pixels[3 * (20 * y + x)..][..3].copy_from_slice(&[170, 68, 89]);
+            }
+        }
+        let red = Picture::from_rgb(20, 20, pixels).unwrap();
+        assert!(largest(&distances(&grey, &red)).0 > 20.0);
+    }
+
+    #[test]
+    fn another_sharpness_is_nearly_no_difference() {
+        let sharp = picture(0.0, None);
+        let [red, ..] = planes(&sharp).map(|plane| plane.smoothed(3));
+        let blurred = red.data.iter().flat_map(|&value| [value.round() as u8; 3]);
+        let blurred = Picture::from_rgb(WIDTH, HEIGHT, blurred.collect()).unwrap();
+        for (a, b) in [(&sharp, &blurred), (&blurred, &sharp)] {
+            let (off, ..) = largest(&distances(a, b));
+            assert!(off < 3.0, "{off}");
+        }
+    }
+
+    #[test]
+    fn any_size_can_be_compared() {
+        for (width, height) in [(1, 1), (1, 9), (7, 1), (2, 3)] {
+            let flat = |value: u8| {
+                let bytes = vec![value; (width * height * 3) as usize];
+                Picture::from_rgb(width, height, bytes).unwrap()
+            };
+            let got = distances(&flat(10), &flat(30));
+            assert!(got.data.iter().all(|d| (d - 20.0).abs() < 1e-3), "{got:?}");
+        }
+    }
+}

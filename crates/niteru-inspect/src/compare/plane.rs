@@ -148,3 +148,54 @@ impl Plane {
 fn mixed(before: f32, here: f32, after: f32) -> f32 {
     0.25 * (before + after) + 0.5 * here
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoothing_keeps_the_sum_and_repeats_edges() {
+        let mut data = vec![0.0; 7 * 5];
+        data[2 * 7 + 3] = 16.0;
+        let smooth = Plane::of(7, 5, data).smoothed(1);
+        let row = |y: usize| &smooth.data[7 * y..][2..5];
+        assert_eq!(
+            (row(1), row(2)),
+            (&[1.0, 2.0, 1.0][..], &[2.0, 4.0, 2.0][..])
+        );
+        assert_eq!(smooth.data.iter().sum::<f32>(), 16.0);
+        for (width, height) in [(1, 1), (1, 6), (6, 1), (2, 2), (9, 4)] {
+            let flat = Plane::of(width, height, vec![3.0; width * height]);
+            assert_eq!(flat.clone().smoothed(5), flat, "{width} x {height}");
+        }
+    }
+
+    #[test]
+    fn widening_is_a_maximum_in_a_square() {
+        let mut data = vec![0.0; 6 * 5];
+        data[6 + 1] = 2.0;
+        data[4 * 6 + 5] = 1.0;
+        let wide = Plane::of(6, 5, data).widened(1);
+        let expected = [
+            [2.0, 2.0, 2.0, 0.0, 0.0, 0.0],
+            [2.0, 2.0, 2.0, 0.0, 0.0, 0.0],
+            [2.0, 2.0, 2.0, 0.0, 0.0, 0.0],
+            [0.0, 0.0, 0.0, 0.0, 1.0, 1.0],
+            [0.0, 0.0, 0.0, 0.0, 1.0, 1.0],
+        ];
+        assert_eq!(wide.data, expected.concat());
+    }
+
+    #[test]
+    fn values_between_pixels() {
+        let plane = Plane::of(3, 2, vec![0.0, 2.0, 4.0, 10.0, 12.0, 14.0]);
+        assert_eq!(plane.sample(0.5, 0.5), Some((6.0, [2.0, 10.0])));
+        assert_eq!(plane.near(0.5, 0.5), Some(6.0));
+        assert_eq!(plane.near(-0.5, 1.4), Some(10.0));
+        for (x, y) in [(-0.6, 0.0), (2.6, 0.0), (0.0, 1.6), (f64::NAN, 0.0)] {
+            assert_eq!(plane.near(x, y), None, "{x}, {y}");
+            assert_eq!(plane.sample(x, y), None, "{x}, {y}");
+        }
+        assert_eq!(Plane::of(1, 1, vec![7.0]).near(0.2, -0.3), Some(7.0));
+    }
+}

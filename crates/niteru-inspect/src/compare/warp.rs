@@ -193,3 +193,58 @@ impl Pair {
         Some(Warp { numbers })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: (u32, u32) = (240, 160);
+
+    fn picture() -> Picture {
+        let pixels = (0..SIZE.0 * SIZE.1).flat_map(|at| {
+            let (x, y) = (f64::from(at % SIZE.0), f64::from(at / SIZE.0));
+            let wave = (x * 0.21).sin() * (y * 0.17 + x * 0.03).cos() + (x * 0.07 - y * 0.11).sin();
+            [(120.0 + 50.0 * wave) as u8; 3]
+        });
+        Picture::from_rgb(SIZE.0, SIZE.1, pixels.collect()).unwrap()
+    }
+
+    #[test]
+    fn a_known_warp_is_found() {
+        let reference = picture();
+        let known = Warp::of([
+            0.004, 0.012, -0.006, 0.005, 0.0, -0.003, -0.003, 0.004, -0.01, 0.0, 0.006, 0.002,
+        ]);
+        // What the other shows is the reference, moved back.
+        let (other, inside) = reference.resampled(SIZE.0, SIZE.1, |point| {
+            let there = known.place(point, SIZE);
+            (2.0 * point.0 - there.0, 2.0 * point.1 - there.1)
+        });
+        let found = Warp::fit(&reference, &other, inside.cells()).unwrap();
+        for point in [(10.0, 10.0), (120.0, 80.0), (230.0, 20.0), (60.0, 150.0)] {
+            let (expected, got) = (known.place(point, SIZE), found.place(point, SIZE));
+            let off = (expected.0 - got.0).hypot(expected.1 - got.1);
+            assert!(off < 0.3, "{point:?}: {got:?} instead of {expected:?}");
+        }
+        // The same of a picture twice as large.
+        let (small, large) = (found.place((50.0, 40.0), SIZE), (SIZE.0 * 2, SIZE.1 * 2));
+        let twice = found.place((100.0, 80.0), large);
+        assert!((twice.0 - 2.0 * small.0).hypot(twice.1 - 2.0 * small.1) < 1e-9);
+    }
+
+    #[test]
+    fn what_is_straight_is_not_bent() {
+        let all = vec![true; (SIZE.0 * SIZE.1) as usize];
+        let flat = Picture::from_rgb(SIZE.0, SIZE.1, vec![90; all.len() * 3]).unwrap();
+        let small = Picture::from_rgb(9, 9, vec![90; 243]).unwrap();
+        assert_eq!(Warp::fit(&picture(), &picture(), &all), None);
+        assert_eq!(Warp::fit(&flat, &flat, &all), None);
+        assert_eq!(Warp::fit(&picture(), &flat, &all), None);
+        assert_eq!(Warp::fit(&flat, &picture(), &all), None);
+        assert_eq!(Warp::fit(&small, &small, &[true; 81]), None);
+        assert_eq!(
+            Warp::fit(&picture(), &picture(), &vec![false; all.len()]),
+            None
+        );
+    }
+}

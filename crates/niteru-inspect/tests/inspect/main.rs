@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod comparing;
 mod evaluating;
 mod formats;
 mod options;

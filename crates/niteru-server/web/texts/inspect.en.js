@@ -8,7 +8,6 @@ export default {
   "inspect.new": "A new inspector",
   "inspect.new.first": "Your first inspector",
   "inspect.new.name": "What is inspected?",
-  "inspect.new.rule": "A name without slashes",
   "inspect.new.example": "for example: Cover A12, top side",
   "inspect.new.known": "There is an inspector of this name. Choose another name, or go on with it below.",
   "inspect.new.go": "Begin",

@@ -8,7 +8,6 @@ export default {
   "inspect.new": "新しい検査器",
   "inspect.new.first": "最初の検査器",
   "inspect.new.name": "何を検査しますか？",
-  "inspect.new.rule": "斜線（/ \\）を含まない名前",
   "inspect.new.example": "例：カバーA12 上面",
   "inspect.new.known": "同じ名前の検査器があります。別の名前にするか、下の一覧から続けてください。",
   "inspect.new.go": "始める",

@@ -53,7 +53,8 @@ pub(crate) fn comparison(
         body: html! {
             section.panel.short {
                 p { b { (words::count(language, differences.len())) } }
-                p { (words::alignment(language, compared.found.alignment)) }
+                @let told = words::alignment(language, compared.found.alignment);
+                @if shown.is_doubtful { p { strong { (told) } } } @else { p { (told) } }
                 p.facts {
                     (words.similarity) " " (format!("{:.3}", compared.found.similarity)) br;
                     (words.first) ": " (compared.paths[0].to_string_lossy()) br;
@@ -81,15 +82,22 @@ struct Shown<'a> {
     first: &'a Picture,
     second: Picture,
     heat: Picture,
+    /// Whether the second was to be laid on the first, but lies uncertain.
+    is_doubtful: bool,
+    /// Whether it was.
+    is_laid: bool,
 }
 
 impl<'a> Shown<'a> {
     fn of(compared: &Compared<'a>) -> Shown<'a> {
         let second = compared.found.laid_on_first(compared.second);
+        let certain = compared.found.alignment.map(|found| found.certain);
         Shown {
             first: compared.first,
             heat: compared.found.heat.overlay(&second, compared.scale),
             second,
+            is_doubtful: certain == Some(false),
+            is_laid: certain == Some(true),
         }
     }
 
@@ -108,10 +116,14 @@ impl<'a> Shown<'a> {
                 told,
             )
         };
+        let second = match self.is_laid {
+            true => format!("{}{}", names[1], words.laid),
+            false => names[1].clone(),
+        };
         html! {
             div.shots.tall {
                 (shot(self.first, true, &names[0], &caption(words.first, &names[0])))
-                (shot(&self.second, true, &names[1], &caption(words.second, &names[1])))
+                (shot(&self.second, true, &names[1], &caption(words.second, &second)))
                 (shot(&self.heat, false, words.heat, &caption(words.heat, words.heat_help)))
             }
         }

@@ -20,7 +20,7 @@ export function distribution(good, bad, threshold) {
     x: at * WIDTH / BARS + 1, width: WIDTH / BARS - 2,
     y: sign > 0 ? MIDDLE - n / most[0] * height : MIDDLE + 1, height: Math.max(3, n / (sign > 0 ? most[0] : most[1]) * height),
   }));
-  const picture = svg("svg.chart", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("inspect.chart.title") },
+  const picture = svg("svg.chart", { viewBox: `0 -10 ${WIDTH} ${HEIGHT + 10}`, role: "img", "aria-label": t("inspect.chart.title") },
     stripes(),
     bars(bins[0], "good", 135, 1), bars(bins[1], "bad", 95, -1),
     svg("line.axis", { x1: 0, x2: WIDTH, y1: MIDDLE, y2: MIDDLE }),

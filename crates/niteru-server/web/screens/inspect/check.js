@@ -43,7 +43,7 @@ function strictness(name, check, chart) {
   const missed = h("div");
   const wrong = h("div");
   const apply = h("button.main", { onclick: use }, t("inspect.check.apply"));
-  const slider = h("input", { type: "range", min: 0, max: choices.length - 1, step: 1, value: current,
+  const slider = h("input", { type: "range", min: 0, max: choices.length - 1, step: 1, value: current, disabled: choices.length < 2,
     "aria-label": t("inspect.check.slider"), oninput: draw });
   async function use() {
     apply.disabled = true;

@@ -22,7 +22,7 @@ function link(found, step, current, at) {
   const here = current === step || (current === "live" && step === "use");
   const inside = [h("span.number", { "aria-hidden": "true" }, done ? "✓" : at + 1),
     h("span", t(`inspect.step.${step}`), done && h("span.hidden", ` (${t("inspect.done")})`))];
-  if (!isOpen(found, step)) return h("span.closed", { "aria-disabled": "true" }, inside);
+  if (!isOpen(found, step)) return h("span.closed", { role: "link", "aria-disabled": "true" }, inside);
   return h("a", { href: page(found.name, step), "aria-current": here ? "step" : null }, inside);
 }
 

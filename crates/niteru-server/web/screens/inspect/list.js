@@ -42,8 +42,8 @@ function beginning(inspectors, first) {
   return h("form.card.new", { onsubmit: send },
     h("h2", t(first ? "inspect.new.first" : "inspect.new")),
     h("label.field", h("span", t("inspect.new.name")),
-      h("input", { name: "name", required: true, maxlength: 60, autocomplete: "off", pattern: "[^\\/\\\\]+",
-        title: t("inspect.new.rule"), placeholder: t("inspect.new.example") })),
+      h("input", { name: "name", required: true, maxlength: 60, autocomplete: "off",
+        placeholder: t("inspect.new.example") })),
     wrong,
     h("button.main", { type: "submit" }, t("inspect.new.go"), " →"));
 }

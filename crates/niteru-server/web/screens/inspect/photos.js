@@ -94,7 +94,7 @@ function thumb(name, photo, discard) {
     h("img", { src: `${api(name, "photos", photo.sha256, "picture")}?side=240`, alt: photo.name, loading: "lazy", width: 120, height: 120 }),
     may("engineer") && h("button.discard", {
       onclick: () => discard(photo), "aria-label": t("inspect.photos.discard", { name: photo.name }), title: t("inspect.photos.discard", { name: photo.name }),
-    }, "×"));
+    }, h("span", { "aria-hidden": "true" }, "×")));
 }
 
 function refusal(refused) {

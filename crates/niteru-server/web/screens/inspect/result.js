@@ -25,9 +25,15 @@ export function result(found, { reviews = [], said = () => {} } = {}) {
     scoreBar(found.score, found.threshold),
     h("div.beside",
       photo(found, path),
-      h("figure", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onerror: gone }), h("figcaption", t("inspect.result.good")))),
+      h("figure", h("div.shown", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone })),
+        h("figcaption", t("inspect.result.good")))),
     found.verdict === "UNLIKE" ? h("p", t("inspect.result.unlike")) : differences(found.regions),
     reviewing(found, reviews, said));
+}
+
+/** Small photos are shown as large as others: their shape is told to the style sheet. */
+function shape({ target }) {
+  target.parentElement.style.setProperty("--ratio", target.naturalWidth / target.naturalHeight);
 }
 
 function gone(event) {
@@ -36,13 +42,13 @@ function gone(event) {
 
 /** The photo, with the heat map and frames over it, each of which can be put away. */
 function photo(found, path) {
-  const image = h("img", { src: path("heat", 900), alt: t("inspect.result.photo"), onerror: gone });
+  const image = h("img", { src: path("heat", 900), alt: t("inspect.result.photo"), onload: shape, onerror: gone });
   const frames = svg("svg.frames", { viewBox: `0 0 ${found.width} ${found.height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
     found.regions.map((region, at) => frame(region, at, found.width)));
   const toggle = (words, change) => h("label.check", h("input", { type: "checkbox", checked: true,
     onchange: (event) => change(event.target.checked) }), words);
   return h("figure",
-    h("div.over", image, frames),
+    h("div.shown", image, frames),
     h("figcaption", t("inspect.result.photo"),
       toggle(t("inspect.result.heat"), (on) => { image.src = path(on ? "heat" : "picture", 900); }),
       found.regions.length > 0 && toggle(t("inspect.result.frames"), (on) => frames.classList.toggle("away", !on))));

@@ -10,6 +10,9 @@ import { api, ofGoodParts, page } from "./data.js";
 /** Shares of good parts that may be stopped by mistake. */
 const SHARES = [0.002, 0.01, 0.02, 0.05, 0.1];
 
+/** The job after which all was drawn again; once for each, as its version may have been removed since. */
+let drawnAfter = null;
+
 /** Shows the step until it is left. */
 export function show(place, found) {
   const wrong = h("div");
@@ -19,12 +22,15 @@ export function show(place, found) {
   return watch((jobs) => {
     const newest = jobs.find((one) => one.kind === "train" && one.parameters.name === found.name);
     // There is a version that the frame does not know of: all is drawn again, with the steps that are open now.
-    if (newest?.state === "done" && newest.result.version > (found.newest?.version ?? 0)) {
+    const unknown = newest?.state === "done" && newest.result.version > (found.newest?.version ?? 0);
+    if (unknown && drawnAfter !== newest.id) {
+      drawnAfter = newest.id;
       queueMicrotask(() => dispatchEvent(new HashChangeEvent("hashchange")));
     }
     const busy = newest && ["queued", "running"].includes(newest.state);
     choice.hidden = Boolean(busy);
-    fill(job, newest && card(newest, found.name, wrong));
+    // What was trained and removed since is not told of.
+    fill(job, newest && !unknown && card(newest, found.name, wrong));
   });
 }
 

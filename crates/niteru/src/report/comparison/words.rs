@@ -8,6 +8,8 @@ use crate::args::Language;
 pub(super) struct Words {
     pub(super) first: &'static str,
     pub(super) second: &'static str,
+    /// After the name of a second photo that was laid on the first.
+    pub(super) laid: &'static str,
     pub(super) heat: &'static str,
     pub(super) heat_help: &'static str,
     pub(super) similarity: &'static str,
@@ -23,6 +25,7 @@ pub(super) struct Words {
 const ENGLISH: Words = Words {
     first: "First photo",
     second: "Second photo",
+    laid: ", laid on the first photo",
     heat: "Heat map",
     heat_help: "over the second photo; the brighter, the stronger",
     similarity: "Similarity of the whole photos:",
@@ -37,6 +40,7 @@ const ENGLISH: Words = Words {
 const JAPANESE: Words = Words {
     first: "1 枚目の画像",
     second: "2 枚目の画像",
+    laid: "（1 枚目に位置合わせ済み）",
     heat: "ヒートマップ",
     heat_help: "2 枚目の画像に重ねています。明るい色ほど違いが大きい箇所です",
     similarity: "画像全体の類似度:",
