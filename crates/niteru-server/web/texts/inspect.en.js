@@ -180,6 +180,7 @@ export default {
   "inspect.use.drop": "Drop the photo of a part here",
   "inspect.use.judging": "Looking…",
   "inspect.history": "Inspected last",
+  "inspect.history.one": "Inspection {id}",
   "inspect.history.empty": "Nothing was inspected yet. Give it the first photo above.",
   "inspect.history.more": "Show more",
   "inspect.history.reviewed": "said by a person: {verdict}",

@@ -180,6 +180,7 @@ export default {
   "inspect.use.drop": "部品の写真をここへドロップ",
   "inspect.use.judging": "確認中…",
   "inspect.history": "最近の検査",
+  "inspect.history.one": "検査 {id}",
   "inspect.history.empty": "まだ何も検査していません。上で最初の写真を選んでください。",
   "inspect.history.more": "もっと見る",
   "inspect.history.reviewed": "人の判定：{verdict}",

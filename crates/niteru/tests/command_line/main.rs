@@ -3,13 +3,16 @@
 // A helper that cannot do its work fails the test it is called from.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
+mod browser;
 mod cli;
 mod cluster;
 mod collections;
+mod compare;
 mod filters;
 mod index;
 mod inspect;
-mod inspect_compare;
+
 mod inspect_runs;
 mod inspect_training;
 mod keeping;

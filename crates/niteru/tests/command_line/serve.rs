@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::Niteru;
 
 /// A server that runs; killed with the value, should a test fail.
-struct Serving(Child);
+pub(crate) struct Serving(Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
@@ -21,7 +21,7 @@ impl Drop for Serving {
 }
 
 /// Starts it, and gives what it says on stdout.
-fn start(niteru: &Niteru, arguments: &[&str]) -> (Serving, Value) {
+pub(crate) fn start(niteru: &Niteru, arguments: &[&str]) -> (Serving, Value) {
     let command = ["--json", "serve", "--addr", "127.0.0.1:0"];
     let mut child = niteru
         .command(command.iter().chain(arguments))

@@ -43,7 +43,7 @@ async function showOld(place, name, id) {
   const was = await get(`/api/history/${encodeURIComponent(id)}`);
   const back = h("p", h("a", { href: page(name, "use") }, "← ", t("inspect.history")));
   const about = h("p.small", t("inspect.history.about", { time: time(was.time), version: was.version, who: was.operator ?? "–" }));
-  place.append(back, about);
+  place.append(back, h("h2", t("inspect.history.one", { id: was.id })), about);
   try {
     place.append(result(await post(`/api/history/${was.id}/replay`), { reviews: was.reviews }));
   } catch (error) {

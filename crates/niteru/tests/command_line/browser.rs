@@ -1,0 +1,290 @@
+//! The web page in a real browser: Chromium, driven through chromedriver.
+//!
+//! Pictures of the screens lie in `target/screens` afterwards.
+
+mod camera;
+mod inspection;
+mod page;
+mod screens;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use niteru_testkit::skip;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
+use tokio::runtime::Runtime;
+
+/// How long a page may take to show something: the computer may have other work, and models load.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One browser at a time.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// A browser with one window. It and its driver end with the value.
+pub(crate) struct Browser {
+    driver: Option<WebDriver>,
+    runtime: Runtime,
+    chromedriver: Child,
+    /// Where the pages come from, such as `http://127.0.0.1:8686`.
+    origin: String,
+    _profile: TempDir,
+    _one: MutexGuard<'static, ()>,
+}
+
+impl Browser {
+    /// Starts Chromium, in English and 1280 × 900 pixels large; `None` where there is none.
+    pub(crate) fn open(origin: &str) -> Option<Browser> {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut chromedriver) = started else {
+            skip("browser tests: install chromium and chromedriver");
+            return None;
+        };
+        let port = BufReader::new(chromedriver.stdout.as_mut().unwrap())
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                Some(
+                    line.split_once("successfully on port ")?
+                        .1
+                        .trim_end_matches('.')
+                        .to_owned(),
+                )
+            })
+            .unwrap();
+        let profile = tempfile::tempdir().unwrap();
+        let mut wanted = DesiredCapabilities::chrome();
+        let data = format!("--user-data-dir={}", profile.path().display());
+        let arguments = [
+            "--headless=new",
+            // Its own sandbox needs rights that test machines do not give.
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--lang=en",
+            "--window-size=1280,900",
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            &data,
+        ];
+        for argument in arguments {
+            wanted.add_arg(argument).unwrap();
+        }
+        wanted
+            .set_browser_log_level(LoggingPrefsLogLevel::All)
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let address = format!("http://127.0.0.1:{port}");
+        let driver = runtime.block_on(WebDriver::new(address, wanted)).unwrap();
+        let browser = Browser {
+            driver: Some(driver),
+            runtime,
+            chromedriver,
+            origin: origin.trim_end_matches('/').to_owned(),
+            _profile: profile,
+            _one: one,
+        };
+        browser.size(1280, 900, false);
+        Some(browser)
+    }
+
+    fn driver(&self) -> &WebDriver {
+        self.driver.as_ref().unwrap()
+    }
+
+    fn wait_for<T>(&self, answer: impl Future<Output = WebDriverResult<T>>) -> T {
+        self.runtime.block_on(answer).unwrap()
+    }
+
+    /// How large the page is shown; `phone` with touch instead of a mouse.
+    pub(crate) fn size(&self, width: u32, height: u32, phone: bool) {
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
+        let cdp = self.driver().cdp();
+        self.wait_for(cdp.send_raw("Emulation.setDeviceMetricsOverride", metrics));
+        let touch = json!({ "enabled": phone });
+        self.wait_for(cdp.send_raw("Emulation.setTouchEmulationEnabled", touch));
+    }
+
+    /// Colours as the system asks for them.
+    pub(crate) fn dark(&self, dark: bool) {
+        let value = if dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        self.wait_for(
+            self.driver()
+                .cdp()
+                .send_raw("Emulation.setEmulatedMedia", media),
+        );
+    }
+
+    /// Opens a screen by its address, such as `#/find`, afresh, and waits until it is there.
+    pub(crate) fn goto(&self, address: &str) {
+        self.wait_for(self.driver().goto("about:blank"));
+        self.wait_for(self.driver().goto(format!("{}/{address}", self.origin)));
+        self.shown();
+    }
+
+    /// Waits until the screen is drawn and has what it asked for.
+    pub(crate) fn shown(&self) {
+        self.until("the screen", SHOWN);
+    }
+
+    pub(crate) fn reload(&self) {
+        self.wait_for(self.driver().refresh());
+        self.shown();
+    }
+
+    /// What a script gives, which may `return` it; promises are waited for.
+    pub(crate) fn script(&self, script: &str) -> Value {
+        self.script_with(script, Vec::new())
+    }
+
+    /// The same, with `arguments`.
+    pub(crate) fn script_with(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.wait_for(self.driver().execute(script, arguments))
+            .json()
+            .clone()
+    }
+
+    /// Waits until a script's expression is true.
+    pub(crate) fn until(&self, what: &str, expression: &str) {
+        let begun = Instant::now();
+        while self.script(&format!("return Boolean({expression});")) != Value::Bool(true) {
+            if begun.elapsed() > PATIENCE {
+                self.picture("failed");
+                panic!("{what} did not come: {expression}\n{}", self.text("body"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The first element that a CSS selector finds, waited for until it is shown.
+    fn element(&self, css: &str) -> WebElement {
+        let visible = format!("document.querySelector({css:?})?.checkVisibility()");
+        self.until(css, &visible);
+        self.wait_for(self.driver().find(By::Css(css)))
+    }
+
+    pub(crate) fn click(&self, css: &str) {
+        let element = self.element(css);
+        self.wait_for(element.scroll_into_view());
+        self.wait_for(element.click());
+    }
+
+    /// Types into a field in place of what it has.
+    pub(crate) fn type_in(&self, css: &str, text: &str) {
+        let element = self.element(css);
+        self.wait_for(element.clear());
+        self.wait_for(element.send_keys(text));
+    }
+
+    /// Picks files in a file field, as the system's window for that would.
+    pub(crate) fn pick(&self, css: &str, files: &[PathBuf]) {
+        self.until(css, &format!("document.querySelector({css:?})"));
+        let field = self.wait_for(self.driver().find(By::Css(css)));
+        let paths: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
+        self.wait_for(field.send_keys(paths.join("\n")));
+    }
+
+    /// Drags with the mouse over an element, from one place to another, in shares of its width and height.
+    pub(crate) fn drag(&self, css: &str, from: (f64, f64), to: (f64, f64)) {
+        let element = self.element(css);
+        self.wait_for(element.scroll_into_view());
+        let rect = self.script_with(
+            "const r = document.querySelector(arguments[0]).getBoundingClientRect(); return [r.x, r.y, r.width, r.height];",
+            vec![json!(css)],
+        );
+        let side = |at: usize| rect[at].as_f64().unwrap();
+        let place = |(x, y): (f64, f64)| {
+            let point = (side(0) + x * side(2), side(1) + y * side(3));
+            (point.0.round() as i64, point.1.round() as i64)
+        };
+        let (from, to) = (place(from), place(to));
+        let actions = self
+            .driver()
+            .action_chain()
+            .move_to(from.0, from.1)
+            .click_and_hold();
+        self.wait_for(actions.move_to(to.0, to.1).release().perform());
+    }
+
+    /// The text that is shown inside of an element.
+    pub(crate) fn text(&self, css: &str) -> String {
+        let found = self.script(&format!(
+            "return document.querySelector({css:?})?.innerText ?? '';"
+        ));
+        found.as_str().unwrap().to_owned()
+    }
+
+    /// How many elements a selector finds.
+    pub(crate) fn count(&self, css: &str) -> u64 {
+        let found = self.script(&format!(
+            "return document.querySelectorAll({css:?}).length;"
+        ));
+        found.as_u64().unwrap()
+    }
+
+    /// The page in a language, as its list of languages gives it.
+    pub(crate) fn language(&self, name: &str) {
+        let chosen = format!(
+            "const list = document.querySelector('header select'); list.value = {name:?}; \
+             list.dispatchEvent(new Event('change'));"
+        );
+        self.script(&chosen);
+        self.until(
+            "the language",
+            &format!("document.documentElement.lang === {name:?}"),
+        );
+        self.shown();
+    }
+
+    /// Writes what the window shows to `target/screens/NAME.png`.
+    pub(crate) fn picture(&self, name: &str) {
+        let file = screens_folder().join(format!("{name}.png"));
+        self.wait_for(self.driver().screenshot(&file));
+    }
+
+    /// What the browser complained of since this was asked last, such as exceptions and what the policy forbids.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let log = self.wait_for(self.driver().browser_log());
+        let bad = log.into_iter().filter(|entry| entry.level == "SEVERE");
+        bad.map(|entry| entry.message).collect()
+    }
+}
+
+/// Whether the screen is drawn, and its pictures that are in view are there.
+const SHOWN: &str = "document.querySelector('#screen[data-screen] :is(h1, h2)') \
+    && !document.querySelector('.waiting') \
+    && [...document.images].every((image) => image.complete || image.loading === 'lazy')";
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            // A browser that has crashed cannot be asked to end; its driver ends what is left.
+            let _ = self.runtime.block_on(driver.quit());
+        }
+        let _ = self.chromedriver.kill();
+        let _ = self.chromedriver.wait();
+    }
+}
+
+/// Where pictures of the screens are put.
+fn screens_folder() -> PathBuf {
+    let here = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = here.parent().unwrap_or(here).join("screens");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}

@@ -1,0 +1,59 @@
+//! The device's camera: Chromium's own fake one, which shows a green picture with a clock.
+
+use super::Browser;
+use super::inspection::tiles;
+use crate::serve::start;
+use crate::support::Niteru;
+
+#[test]
+fn the_camera_takes_photos_says_what_is_there_and_judges_live() {
+    let (Some(niteru), Some(good)) = (Niteru::with_model(), tiles("good", 12)) else {
+        return;
+    };
+    let folder = niteru.file("good/1.jpg");
+    for photo in &good {
+        std::fs::copy(photo, folder.with_file_name(photo.file_name().unwrap())).unwrap();
+    }
+    let good = folder.parent().unwrap().to_str().unwrap();
+    niteru.json(["inspect", "train", "tile", "--good", good]);
+    niteru.json(["collections", "list"]);
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+
+    // A collection of photos from the camera; the second look knows the first photo again.
+    browser.goto("#/collections");
+    browser.type_in("input[name=name]", "parts");
+    browser.click("form.card button.main");
+    browser.click(".camera button");
+    browser.click(".camera button.main");
+    browser.until(
+        "the photo",
+        "document.querySelectorAll('.page img').length === 1",
+    );
+    browser.until("the hint", "document.querySelector('.camera .hint strong')");
+    let hint = browser.text(".camera .hint");
+    assert!(hint.starts_with("You already have this one."), "{hint}");
+
+    // Live: what is no tile is told as such, large.
+    browser.goto("#/inspect/tile/live");
+    browser.click("p.buttons button.main");
+    browser.until(
+        "the camera",
+        "document.querySelector('video')?.videoWidth > 0",
+    );
+    browser.click("p.buttons button.main");
+    browser.until(
+        "the verdict",
+        "document.querySelector('.live-verdict .verdict')",
+    );
+    browser.shown();
+    browser.picture("live.en.desktop");
+    let size = browser.script(
+        "return parseFloat(getComputedStyle(document.querySelector('.live-verdict .verdict strong') ?? document.querySelector('.live-verdict .verdict')).fontSize);",
+    );
+    // Letters of 4 mm can be read from a metre or so; five metres ask for 5 times as much, some 96 pixels.
+    assert!(size.as_f64().unwrap() >= 96.0, "{size}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}

@@ -1,0 +1,112 @@
+//! From photos to a verdict, with the mouse only.
+
+use std::path::PathBuf;
+
+use niteru_testkit::shared;
+use serde_json::json;
+
+use super::Browser;
+use crate::serve::start;
+use crate::support::Niteru;
+
+/// Photos of a kind of magnetic tiles, the first `count` of them by name.
+pub(super) fn tiles(kind: &str, count: usize) -> Option<Vec<PathBuf>> {
+    // chromedriver takes no paths with `..`.
+    let folder = shared("data/magnetic-tile")?
+        .join(kind)
+        .canonicalize()
+        .unwrap();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files.truncate(count);
+    Some(files)
+}
+
+#[test]
+fn five_steps_lead_from_photos_to_a_verdict() {
+    let (Some(niteru), Some(good), Some(bad)) =
+        (Niteru::with_model(), tiles("good", 26), tiles("break", 4))
+    else {
+        return;
+    };
+    let (serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+
+    // From the first page to a name.
+    browser.goto("");
+    browser.click("a.choice[href='#/inspect']");
+    browser.type_in("input[name=name]", "Tile 7");
+    browser.click("form.new button");
+
+    // 1: photos, of which one file is none.
+    let notes = niteru.file("notes.txt");
+    std::fs::write(&notes, "no photo").unwrap();
+    let mut files = good[..24].to_vec();
+    files.push(notes);
+    browser.pick("section.photos.good input[type=file]", &files);
+    browser.until(
+        "24 photos",
+        "document.querySelectorAll('section.photos.good .thumbs img').length === 24",
+    );
+    assert!(browser.text("section.photos.good").contains("notes.txt"));
+    browser.click("details.photos.bad summary");
+    browser.pick("details.photos.bad input[type=file]", &bad[..3]);
+    browser.until(
+        "3 photos",
+        "document.querySelectorAll('details.photos.bad .thumbs img').length === 3",
+    );
+    browser.click("p.onward a.main");
+
+    // 2: the area, drawn with the mouse.
+    browser.drag("canvas.board", (0.05, 0.05), (0.95, 0.95));
+    browser.click("p.onward button.main");
+
+    // 3: training, with a reload in the middle.
+    browser.click("form.training button.main");
+    browser.until("the job", "document.querySelector('article.job[data-state=queued], article.job[data-state=running], p.onward')");
+    browser.reload();
+    browser.until(
+        "the end of training",
+        "document.querySelector('p.onward a.main[href$=check]')",
+    );
+    browser.click("p.onward a.main[href$=check]");
+
+    // 4: how strict it is; the slider changes what is told, and the new threshold is taken.
+    browser.element("div.strictness input[type=range]");
+    let before = browser.text("div.told");
+    browser.script(
+        "const slider = document.querySelector('div.strictness input'); slider.value = slider.value === '0' ? 1 : 0; \
+         slider.dispatchEvent(new Event('input'));",
+    );
+    assert_ne!(browser.text("div.told"), before);
+    browser.click("div.strictness button.main");
+
+    // 5: a bad part and a good one that it has not seen.
+    browser.until("the last step", "location.hash.endsWith('/use')");
+    let judge = |photo: &PathBuf| {
+        browser.pick("div.adding input[type=file]", std::slice::from_ref(photo));
+        browser.until("the verdict", "document.querySelector('.answer .verdict')");
+        browser.shown();
+        browser.text(".answer")
+    };
+    let told = judge(&bad[3]);
+    assert!(told.contains("NG"), "{told}");
+    browser.picture("inspect-verdict.en.desktop");
+    assert!(browser.count(".answer img, .answer canvas, .answer svg") > 0);
+    browser.script("document.querySelector('.answer').replaceChildren();");
+    let told = judge(&good[25]);
+    assert!(told.contains("OK"), "{told}");
+
+    // Both are in the history, which the command line tells, too.
+    let history = niteru.run(["--json", "inspect", "history"]).lines();
+    let verdicts: Vec<_> = history.iter().map(|run| &run["verdict"]).collect();
+    assert_eq!(verdicts.len(), 2, "{history:?}");
+    assert!(verdicts.contains(&&json!("OK")) && verdicts.contains(&&json!("NG")));
+    assert_eq!(browser.complaints(), [""; 0]);
+    drop(serving);
+}

@@ -1,0 +1,36 @@
+//! What the first page takes.
+
+use super::Browser;
+use crate::serve::start;
+use crate::support::Niteru;
+
+/// Bytes over the wire and requests of the first page, at most.
+const BYTES: u64 = 150_000;
+const REQUESTS: u64 = 15;
+
+#[test]
+fn the_first_page_is_small_and_needs_nobody_else() {
+    let niteru = Niteru::empty();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("");
+    let taken = browser.script(
+        "const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+         return [all.length, all.reduce((sum, one) => sum + one.transferSize, 0),
+                 all.filter((one) => new URL(one.name).origin !== location.origin).map((one) => one.name)];",
+    );
+    let number = |at: usize| taken[at].as_u64().unwrap();
+    assert!(number(0) > 1 && number(0) <= REQUESTS, "{taken}");
+    assert!(number(1) > 1000 && number(1) <= BYTES, "{taken}");
+    assert_eq!(taken[2], serde_json::json!([]), "{taken}");
+    // The second time, what does not change is not asked for again.
+    browser.reload();
+    let again = browser.script(
+        "return performance.getEntriesByType('resource').filter((one) => /\\.(js|css)$/.test(one.name))
+             .reduce((sum, one) => sum + one.transferSize, 0);",
+    );
+    assert_eq!(again.as_u64(), Some(0), "{again}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}

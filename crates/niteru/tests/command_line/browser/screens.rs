@@ -1,0 +1,167 @@
+//! Every screen, in both languages, on a desktop, a tablet and a phone, light and dark.
+
+use std::path::Path;
+
+use niteru_testkit::test_home;
+use serde_json::Value;
+
+use super::Browser;
+use super::inspection::tiles;
+use crate::serve::start;
+use crate::support::Niteru;
+
+/// Names for pictures, and the addresses of screens.
+const SCREENS: &[(&str, &str)] = &[
+    ("start", "#/start"),
+    ("collections", "#/collections"),
+    ("collection", "#/collections/samples"),
+    ("collection-table", "#/collections/samples/table"),
+    ("collection-csv", "#/collections/samples/csv"),
+    ("collection-duplicates", "#/collections/samples/duplicates"),
+    ("find", "#/find/samples/1"),
+    ("inspect", "#/inspect"),
+    ("inspect-photos", "#/inspect/tile/photos"),
+    ("inspect-area", "#/inspect/tile/area"),
+    ("inspect-train", "#/inspect/tile/train"),
+    ("inspect-check", "#/inspect/tile/check"),
+    ("inspect-use", "#/inspect/tile/use"),
+    ("inspect-decision", "#/inspect/tile/use/1"),
+    ("inspect-live", "#/inspect/tile/live"),
+    ("settings-jobs", "#/settings/jobs"),
+    ("settings-users", "#/settings/users"),
+];
+
+/// A home with a collection, an inspector, and decisions of it.
+fn lived_in() -> Option<Niteru> {
+    let niteru = Niteru::with_model()?;
+    let samples = test_home("samples")?;
+    let csv = samples.join("samples.csv");
+    niteru.json([
+        "add",
+        "samples",
+        samples.to_str().unwrap(),
+        "--metadata",
+        csv.to_str().unwrap(),
+    ]);
+    let (good, bad) = (niteru.file("good/0.jpg"), niteru.file("bad/0.jpg"));
+    let copy = |photos: Vec<std::path::PathBuf>, beside: &Path| {
+        for photo in photos {
+            let to = beside.with_file_name(photo.file_name().unwrap());
+            std::fs::copy(&photo, to).unwrap();
+        }
+        beside.parent().unwrap().to_str().unwrap().to_owned()
+    };
+    let (good, bad) = (
+        copy(tiles("good", 24)?, &good),
+        copy(tiles("blowhole", 6)?, &bad),
+    );
+    niteru.json(["inspect", "train", "tile", "--good", &good, "--bad", &bad]);
+    let run = |lot: &str, folder: &str| {
+        let arguments = [
+            "--json",
+            "inspect",
+            "run",
+            "tile",
+            folder,
+            "--field",
+            lot,
+            "--operator",
+            "Sato",
+        ];
+        let ran = niteru.run(arguments);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    };
+    run("lot=B2", &bad);
+    run("lot=A1", &good);
+    Some(niteru)
+}
+
+/// What is wrong with the page as it is shown, for a person who sees it: each as a line.
+const WRONG: &str = r#"
+    const wrong = [];
+    const page = document.documentElement;
+    if (page.scrollWidth > innerWidth) wrong.push(`wider than the window: ${page.scrollWidth} of ${innerWidth}`);
+    const keys = document.body.innerText.match(/\b[a-z]+\.[a-z_]+(\.[a-z_]+)*\b/g) ?? [];
+    for (const key of keys) if (/^(nav|start|settings|jobs?|users?|state|stage|role|inspect|find|query|add|collections|map|causes)\./.test(key)) wrong.push(`a key for a text: ${key}`);
+    if (/\{\w+\}/.test(document.body.innerText)) wrong.push("a place for a value");
+    if (/\b(undefined|NaN|null)\b/.test(document.body.innerText)) wrong.push("no value");
+    for (const image of document.images) if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") wrong.push(`no picture: ${image.src}`);
+    if (document.querySelectorAll("h1").length !== 1) wrong.push("not one h1");
+    // What is meant for fingers: a finger in a glove needs 44 pixels. What belongs to a larger label, and
+    // links within a line of text, are left out.
+    for (const one of document.querySelectorAll("button, select, summary, input:not([type=hidden]), a.button, nav a")) {
+        if (!one.checkVisibility() || one.disabled) continue;
+        const target = one.matches("input") ? one.closest("label") ?? one : one;
+        const { width, height } = target.getBoundingClientRect();
+        if (width > 0 && (Math.round(height) < 44 || Math.round(width) < 24)) wrong.push(`small for a finger: ${one.outerHTML.slice(0, 90)} ${Math.round(width)} x ${Math.round(height)}`);
+    }
+    return [...new Set(wrong)];
+"#;
+
+/// What axe-core finds: serious and critical first.
+const AXE: &str = r#"
+    const done = await axe.run(document, { resultTypes: ["violations"] });
+    return done.violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0].html.slice(0, 120)}`);
+"#;
+
+fn lines(found: &Value) -> Vec<String> {
+    let lines = found.as_array().unwrap().iter();
+    lines
+        .map(|line| line.as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_screen_is_right_in_both_languages_and_all_sizes() {
+    let Some(niteru) = lived_in() else {
+        return;
+    };
+    let Some(axe) = test_home("axe/node_modules/axe-core/axe.min.js") else {
+        return;
+    };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    let sizes = [
+        ("desktop", 1280, 900, false),
+        ("tablet", 820, 1180, true),
+        ("phone", 390, 844, true),
+    ];
+    let mut wrong = Vec::new();
+    for language in ["en", "ja"] {
+        browser.size(1280, 900, false);
+        browser.goto("#/start");
+        browser.language(language);
+        for (size, width, height, touch) in sizes {
+            browser.size(width, height, touch);
+            for (name, address) in SCREENS {
+                browser.goto(address);
+                let mut found = lines(&browser.script(WRONG));
+                let text = browser.text("#screen");
+                let japanese = text.chars().any(|c| ('\u{3040}'..'\u{30ff}').contains(&c));
+                if japanese != (language == "ja") {
+                    found.push("the other language".to_owned());
+                }
+                // Structure is the same in all sizes; contrast is looked at in both colour schemes.
+                if size == "desktop" {
+                    browser.script(&axe);
+                    found.extend(lines(&browser.script(AXE)));
+                    browser.dark(true);
+                    found.extend(lines(&browser.script(AXE)));
+                    browser.picture(&format!("{name}.{language}.dark"));
+                    browser.dark(false);
+                }
+                browser.picture(&format!("{name}.{language}.{size}"));
+                found.extend(browser.complaints());
+                wrong.extend(
+                    found
+                        .iter()
+                        .map(|what| format!("{name} {language} {size}: {what}")),
+                );
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
+}
