@@ -1,5 +1,7 @@
 //! Weights of real shapes without a download, so that speed can be measured anywhere.
 
+use niteru_kernels::SplitMix64;
+
 use crate::arch::TensorSource;
 use crate::weights::WeightsError;
 
@@ -21,8 +23,8 @@ impl TensorSource for RandomTensors {
         } else {
             0.02
         };
-        let mut state = seed(name);
-        Ok((0..count).map(|_| bound * uniform(&mut state)).collect())
+        let mut random = SplitMix64::new(seed(name));
+        Ok((0..count).map(|_| bound * random.signed()).collect())
     }
 }
 
@@ -31,14 +33,4 @@ fn seed(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014), mapped to −1…1.
-fn uniform(state: &mut u64) -> f32 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^= z >> 31;
-    (z >> 40) as f32 / (1u64 << 23) as f32 - 1.0
 }

@@ -35,7 +35,6 @@ mod id_set;
 #[cfg(feature = "qdrant")]
 pub mod qdrant;
 mod query;
-mod random;
 mod rows;
 mod scan;
 pub mod synthetic;

@@ -3,7 +3,7 @@
 use niteru_kernels::Kernels;
 use rayon::prelude::*;
 
-use crate::random::Random;
+use niteru_kernels::SplitMix64;
 
 /// Vectors of a cluster, on the average.
 const CLUSTER: usize = 100;
@@ -44,7 +44,7 @@ impl Clusters {
     pub fn vector(&self, number: u64) -> Vec<f32> {
         let mut random = random(self.seed, number);
         let clusters = self.middles.len() / self.dimensions.max(1);
-        let middle = (random.next() % clusters.max(1) as u64) as usize * self.dimensions;
+        let middle = (random.bits() % clusters.max(1) as u64) as usize * self.dimensions;
         let spread = SPREAD / (self.dimensions as f32).sqrt();
         let middle = &self.middles[middle..middle + self.dimensions];
         let values = middle.iter().map(|x| x + spread * normal(&mut random));
@@ -59,15 +59,14 @@ fn unit(kernels: Kernels, values: impl Iterator<Item = f32>) -> Vec<f32> {
     vector
 }
 
-fn random(seed: u64, stream: u64) -> Random {
-    let mut random = Random(seed.wrapping_add(stream.wrapping_mul(0xD134_2543_DE82_EF95)));
-    random.0 = random.next();
-    random
+fn random(seed: u64, stream: u64) -> SplitMix64 {
+    let mut random = SplitMix64::new(seed.wrapping_add(stream.wrapping_mul(0xD134_2543_DE82_EF95)));
+    SplitMix64::new(random.bits())
 }
 
 /// About normal: the sum of four even numbers of 16 bits, mean 0, variance 1.
-fn normal(random: &mut Random) -> f32 {
-    let bits = random.next();
+fn normal(random: &mut SplitMix64) -> f32 {
+    let bits = random.bits();
     let sum: u32 = [0, 16, 32, 48]
         .map(|shift| u32::from((bits >> shift) as u16))
         .iter()

@@ -110,7 +110,8 @@ struct Done {
     inspection: Inspection,
 }
 
-/// Inspects pictures of known quality and compares.
+/// Inspects pictures of known quality and compares. Those that it was shown as bad are judged as if it had not
+/// been.
 ///
 /// `each` is told of every picture, from several threads.
 ///
@@ -212,7 +213,7 @@ fn judge(inspector: &Inspector<'_>, known: &Known, limits: &Limits) -> Result<Do
     let began = Instant::now();
     let picture = open(&known.path, limits)?;
     let inspection = inspector
-        .inspect(&picture)
+        .inspect_unseen(&picture)
         .map_err(|error| Failed::Other(error.into()))?;
     Ok(Done {
         milliseconds: began.elapsed().as_secs_f64() * 1e3,

@@ -7,8 +7,9 @@ use niteru_imaging::Picture;
 use crate::difference::Differences;
 use crate::features::Features;
 use crate::inspector::{Inspector, InspectorError, Learnt};
+use crate::known_bad::KnownBad;
 use crate::old::Learnt1;
-use crate::recipe::Detector;
+use crate::recipe::{Detector, telling};
 use crate::reference::Reference;
 use crate::view::View;
 
@@ -16,7 +17,7 @@ use crate::view::View;
 const MARK: &[u8; 8] = b"NITEINSP";
 
 /// Counts changes of the form, and of the arithmetic that scores hang on.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// More good pictures than any home has; what claims more is damaged.
 const MOST_BYTES: usize = 1 << 30;
@@ -70,6 +71,8 @@ impl<'e> Inspector<'e> {
         }
         let learnt = match version {
             VERSION => postcard::from_bytes::<Learnt>(rest),
+            // It ends before the last field, of which nothing is written as a 0.
+            2 => postcard::from_bytes::<Learnt>(&[rest, &[0]].concat()),
             1 => postcard::from_bytes::<Learnt1>(rest).map(Learnt::from),
             other => return Err(InspectorError::Stored(format!("it has format {other}"))),
         };
@@ -101,6 +104,11 @@ impl<'e> Inspector<'e> {
             ..learnt.view
         };
         let features = Features::of(self.encoder, &view, &learnt.detectors, &pixel, None);
+        let telling = telling(&learnt.detectors).map_or(0, |at| features.maps[at].dimensions);
+        let known = |bad: &KnownBad| bad.is_sound(telling, features.whole.len());
+        if !learnt.known_bad.as_ref().is_none_or(known) {
+            return Ok(false);
+        }
         let banks = memory.banks.iter().map(|bank| bank.dimensions);
         let dimensions = features.maps.iter().map(|map| map.dimensions);
         Ok(banks.eq(dimensions)

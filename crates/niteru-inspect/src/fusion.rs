@@ -84,14 +84,17 @@ pub struct ScoreParts {
     /// The usual patch, in robust standard deviations of patches: far above those of good pictures when
     /// the picture is unlike them all.
     pub usual_patch: f64,
+    /// What resemblance to known bad pictures adds to the score: 0…2.4; 0 where none are known.
+    #[serde(default)]
+    pub known_bad: f64,
 }
 
 impl ScoreParts {
-    /// The score: the patches', and of the others what is beyond 3. Finite.
+    /// The score: the patches', of the others what is beyond 3, and what known bad pictures add. Finite.
     pub fn score(&self) -> f64 {
         let beyond =
             [self.whole, self.texture, self.grain, self.place].map(|z| (z - SILENT).max(0.0));
-        self.patches + beyond.iter().sum::<f64>()
+        self.patches + beyond.iter().sum::<f64>() + self.known_bad
     }
 }
 
@@ -153,6 +156,7 @@ impl Fusion {
             grain: self.grain.z(logarithm(f64::from(measured.grain))),
             place: self.place(detectors, measured),
             usual_patch: self.unlikeness(detectors, measured),
+            known_bad: 0.0,
         }
     }
 

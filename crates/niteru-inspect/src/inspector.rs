@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::difference::{Difference, Differences};
 use crate::features::Features;
 use crate::fusion::{Fusion, ScoreParts};
+use crate::known_bad::{KnownBad, Traits};
 use crate::memory::{Measured, Memory, PackedMemory};
 use crate::recipe::{Detector, placing};
 use crate::reference::{Reference, as_it_lay, framed};
@@ -84,6 +85,8 @@ pub(crate) struct Learnt {
     pub(crate) differences: Option<Differences>,
     /// What pictures are aligned with; `None`: they are taken as they lie.
     pub(crate) reference: Option<Reference>,
+    /// Known bad pictures; `None` where too few were shown.
+    pub(crate) known_bad: Option<KnownBad>,
 }
 
 /// The good picture that is most like an inspected one.
@@ -197,6 +200,18 @@ impl<'e> Inspector<'e> {
     /// # Errors
     /// When a distance is not a finite number, which no picture makes.
     pub fn inspect(&self, picture: &Picture) -> Result<Inspection, HeatError> {
+        self.judge(picture, true)
+    }
+
+    /// The same as if the picture had never been shown as a bad one, to tell how others like it would be judged.
+    ///
+    /// # Errors
+    /// As [`Inspector::inspect`].
+    pub fn inspect_unseen(&self, picture: &Picture) -> Result<Inspection, HeatError> {
+        self.judge(picture, false)
+    }
+
+    fn judge(&self, picture: &Picture, itself: bool) -> Result<Inspection, HeatError> {
         let learnt = &self.learnt;
         let reference = self.reference.as_ref().zip(learnt.reference.as_ref());
         let size = reference.map(|(picture, reference)| (picture, reference.size));
@@ -211,7 +226,11 @@ impl<'e> Inspector<'e> {
             framed.area.as_ref(),
         );
         let measured = self.packed.measure(&learnt.detectors, &features);
-        let parts = learnt.fusion.parts(&learnt.detectors, &measured);
+        let mut parts = learnt.fusion.parts(&learnt.detectors, &measured);
+        if let Some(known) = &learnt.known_bad {
+            let traits = Traits::of(&learnt.detectors, &features, &measured);
+            parts.known_bad = traits.map_or(0.0, |traits| known.adds(&traits, itself));
+        }
         let score = parts.score();
         let verdict = match score > learnt.promise.threshold {
             _ if learnt.fusion.is_unlike(&learnt.detectors, &measured) => Verdict::Unlike,
@@ -292,6 +311,11 @@ impl<'e> Inspector<'e> {
 
     fn kernels(&self) -> Kernels {
         self.encoder.kernels()
+    }
+
+    /// How many bad pictures it knows; 0 where too few were shown to learn from.
+    pub fn known_bad(&self) -> usize {
+        self.learnt.known_bad.as_ref().map_or(0, KnownBad::len)
     }
 
     /// The scale of all heat maps of this inspector.

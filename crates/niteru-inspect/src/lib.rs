@@ -13,6 +13,7 @@ mod features;
 mod file;
 mod fusion;
 mod inspector;
+mod known_bad;
 mod looks;
 mod memory;
 mod old;

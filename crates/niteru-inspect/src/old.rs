@@ -82,6 +82,7 @@ impl From<Learnt1> for Learnt {
             good: old.good.into_iter().map(GoodPicture::from).collect(),
             differences: None,
             reference: None,
+            known_bad: None,
         }
     }
 }

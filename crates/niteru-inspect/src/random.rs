@@ -1,29 +1,23 @@
 //! Numbers that are the same for the same seed, on every machine.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-pub(crate) struct Random(u64);
+use niteru_kernels::SplitMix64;
+
+/// A sequence of choices.
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
+        Random(SplitMix64::new(seed))
     }
 
     /// From 0 to below `end`, which is above 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.0.bits() % end.max(1) as u64) as usize
     }
 
     /// 1 or −1.
     pub(crate) fn sign(&mut self) -> f32 {
-        if self.next() >> 63 == 0 { 1.0 } else { -1.0 }
+        if self.0.bits() >> 63 == 0 { 1.0 } else { -1.0 }
     }
 
     /// `count` different numbers below `end`, rising; all of them if there are no more.

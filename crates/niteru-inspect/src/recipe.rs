@@ -157,6 +157,12 @@ pub(crate) fn detectors(encoder: &Encoder, good: usize) -> Vec<Detector> {
     }
 }
 
+/// The detector that decides about pictures and describes them: by its patches defects are known again.
+pub(crate) fn telling(detectors: &[Detector]) -> Option<usize> {
+    let both = |detector: &Detector| detector.decides && detector.describes;
+    detectors.iter().rposition(both)
+}
+
 /// The detector that knows places and looks.
 pub(crate) fn placing(detectors: &[Detector]) -> Option<usize> {
     detectors.iter().position(|detector| detector.places)

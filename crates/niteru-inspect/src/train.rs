@@ -26,6 +26,7 @@ use crate::difference::Differences;
 use crate::features::Features;
 use crate::fusion::Fusion;
 use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
+use crate::known_bad::{self, KnownBad, Traits};
 use crate::memory::Memory;
 use crate::paths;
 use crate::recipe::detectors;
@@ -81,6 +82,10 @@ pub fn train<'e>(
     }
     let numbered: Vec<(usize, &Features)> = features.iter().enumerate().collect();
     let memory = Memory::learn(encoder.kernels(), &detectors, &numbered, options.seed)?;
+    let known_bad = known_bad(&reader, &memory, &known, on_step)?;
+    if let Some(bad) = &known_bad {
+        known.learn_of(bad)?;
+    }
     step(
         on_step,
         TrainStep::Learning {
@@ -104,6 +109,7 @@ pub fn train<'e>(
         good: good_pictures(paths, &features),
         differences: known.differences,
         reference,
+        known_bad,
         detectors,
     };
     Ok(Trained {
@@ -116,6 +122,27 @@ pub fn train<'e>(
     })
 }
 
+/// What the bad pictures look like to the final memory; `None` where they are too few.
+fn known_bad(
+    reader: &Reader<'_>,
+    memory: &Memory,
+    known: &Calibrated,
+    on_step: OnStep<'_>,
+) -> Result<Option<KnownBad>, TrainError> {
+    let (options, detectors) = (reader.options, reader.detectors);
+    if options.bad.len() < known_bad::FEWEST {
+        return Ok(None);
+    }
+    // Who judges the bad pictures afterwards is told which cannot be read.
+    let (_, features) = reader.read_any(&options.bad, &mut Vec::new(), on_step)?;
+    let packed = memory.pack(reader.encoder.kernels());
+    let traits =
+        |features: &Features| Traits::of(detectors, features, &packed.measure(detectors, features));
+    let bad: Vec<Traits> = features.iter().filter_map(traits).collect();
+    let good: Vec<Traits> = known.traits.iter().flatten().cloned().collect();
+    Ok(KnownBad::learn(&good, &bad))
+}
+
 /// What the good pictures that were held out say.
 struct Calibrated {
     fusion: Fusion,
@@ -125,6 +152,8 @@ struct Calibrated {
     /// Of the hottest place of each.
     peaks: Calibration,
     differences: Option<Differences>,
+    /// What is compared with bad pictures, in the order of the pictures; of variants of the only one nothing.
+    traits: Vec<Option<Traits>>,
     folds: usize,
     /// As in [`HeldOut`](held_out::HeldOut).
     of_own: bool,
@@ -158,7 +187,13 @@ impl Calibrated {
         let (Ok(peaks), Ok(calibration)) = (peaks, calibration) else {
             return Err(TrainError::Features(FitError::Empty));
         };
+        let traits = held_out.measured.iter().zip(features);
+        let traits = traits.map(|(measured, features)| Traits::of(detectors, features, measured));
         Ok(Calibrated {
+            traits: match held_out.of_own {
+                true => traits.collect(),
+                false => Vec::new(),
+            },
             fusion,
             scores,
             calibration,
@@ -167,6 +202,17 @@ impl Calibrated {
             folds: held_out.folds,
             of_own: held_out.of_own,
         })
+    }
+
+    /// Adds to the scores what resemblance to bad pictures adds to those of other pictures.
+    fn learn_of(&mut self, bad: &KnownBad) -> Result<(), TrainError> {
+        let scores = self.scores.iter().zip(&self.traits);
+        let adds = |traits: &Option<Traits>| traits.as_ref().map_or(0.0, |of| bad.adds(of, true));
+        let scores = scores.map(|(score, traits)| score + adds(traits));
+        self.scores = scores.collect();
+        self.calibration = Calibration::new(self.scores.clone())
+            .map_err(|_| TrainError::Features(FitError::Empty))?;
+        Ok(())
     }
 
     /// The pictures that look like none of the others; variants of the only one are no pictures.

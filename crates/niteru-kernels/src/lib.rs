@@ -22,6 +22,7 @@ mod neon;
 mod packed;
 mod portable;
 mod precision;
+mod random;
 mod rowwise;
 mod simd;
 mod storage;
@@ -41,6 +42,7 @@ pub use math::Activation;
 pub use matmul::Epilogue;
 pub use packed::{Layout, PACKED_LAYOUT_VERSION, PackedMatrix};
 pub use precision::{Precision, PrecisionError};
+pub use random::SplitMix64;
 pub use storage::SharedBytes;
 pub use tolerances::{
     ACTIVATION_TOLERANCE, ATTENTION_TOLERANCE, EXP_TOLERANCE, LAYER_NORM_TOLERANCE,

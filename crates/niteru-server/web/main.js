@@ -37,6 +37,7 @@ async function draw() {
   const place = h("main.screen", { id: "screen", tabindex: "-1" });
   fill(app, h("a.skip", { href: "#screen", onclick: (event) => { event.preventDefault(); place.focus(); } }, t("skip")),
     header(), place);
+  app.querySelector(".top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   try {
     await router.show(place);
   } catch (error) {

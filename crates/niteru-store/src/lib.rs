@@ -106,7 +106,9 @@ pub use models::ModelSummary;
 pub use niteru_inspect::Skipped;
 pub use notice::Notice;
 pub use restore::{RestoreOptions, RestoreReport, restore};
-pub use samples::{SAMPLES, Sample, SamplesError, SamplesReport};
+pub use samples::{
+    PART_SIZE, PartDefect, SAMPLES, Sample, SamplesError, SamplesReport, sample_part,
+};
 pub use search::{Query, SearchResult, Searched};
 pub use skip::SkippedDuplicate;
 pub use thumbnails::{THUMBNAIL_BYTES, ThumbnailError};

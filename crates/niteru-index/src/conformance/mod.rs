@@ -253,7 +253,7 @@ pub fn ties_go_by_id(make: Make<'_>) {
 /// # Panics
 /// When the index does not conform.
 pub fn filters_act_inside(subject: &dyn Subject) {
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     // More than one parallel block of the exact scan.
     let (dimensions, count) = (24, 10_000);
     let index = subject.make(dimensions);
@@ -290,7 +290,7 @@ pub fn filters_act_inside(subject: &dyn Subject) {
 /// # Panics
 /// When the index does not conform.
 pub fn large_changes(subject: &dyn Subject) {
-    let mut random = Random(23);
+    let mut random = Random::new(23);
     let (dimensions, count) = (24, 10_000);
     let index = subject.make(dimensions);
     let mut truth = fill(&*index, &mut random, dimensions, count);
@@ -342,7 +342,7 @@ fn change(
 /// # Panics
 /// When the index does not conform.
 pub fn restarts(subject: &dyn Subject) {
-    let mut random = Random(31);
+    let mut random = Random::new(31);
     let (dimensions, count) = (24, 10_000);
     let index = subject.make(dimensions);
     let mut truth = fill(&*index, &mut random, dimensions, count);
@@ -372,7 +372,7 @@ pub fn restarts(subject: &dyn Subject) {
         }
     };
     look(&truth, &*index, "after a restart");
-    change(&*index, &mut truth, &mut Random(37), 3);
+    change(&*index, &mut truth, &mut Random::new(37), 3);
     look(&truth, &*index, "changed after a restart");
     let index = subject.restart(index);
     if index.version() == 3 {
@@ -434,7 +434,7 @@ pub fn changes_are_visible(make: Make<'_>) {
 /// When the index does not conform.
 pub fn random_operations(make: Make<'_>) {
     for (seed, dimensions) in [(1, 1), (2, 3), (3, 17), (4, 64), (5, 131)] {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let index = make(dimensions);
         let mut truth = BTreeMap::new();
         for version in 1..60 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use half::f16;
+use niteru_kernels::SplitMix64;
 
 use super::{SMALL, Subject, TOLERANCE};
 use crate::{Changes, Filter, Hit, IdSet, Search, VectorIndex, from_f16, to_f16};
@@ -145,17 +146,22 @@ pub(super) fn same(found: &[Hit], expected: &[Hit], what: &str) {
     assert_eq!(firm(found), firm(expected), "{what}: ids");
 }
 
-pub(super) use crate::random::Random;
+/// A sequence of choices.
+pub(super) struct Random(SplitMix64);
 
 impl Random {
+    pub(super) fn new(seed: u64) -> Random {
+        Random(SplitMix64::new(seed))
+    }
+
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.0.bits() % end
     }
 
     /// Values in −1…1, scaled to unit length.
     pub(super) fn vector(&mut self, dimensions: usize) -> Vec<f32> {
         let values: Vec<f64> = (0..dimensions)
-            .map(|_| (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
+            .map(|_| (self.0.bits() >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
             .collect();
         let length = values.iter().map(|x| x * x).sum::<f64>().sqrt();
         values.iter().map(|x| (x / length) as f32).collect()

@@ -29,6 +29,9 @@ pub struct TrainOptions {
     pub area: Option<Mask>,
     /// Whether pictures are aligned, by shift and rotation, with one of the good ones before they are compared.
     pub align: bool,
+    /// Files of bad pictures. From three on, and beside at least twelve good ones, what resembles one of them
+    /// scores higher; fewer change nothing.
+    pub bad: Vec<PathBuf>,
     /// What is done with good pictures that look like none of the others.
     pub suspicious: WithSuspicious,
     /// The same pictures and the same seed give the same inspector.
@@ -45,6 +48,7 @@ impl Default for TrainOptions {
             tiles: None,
             area: None,
             align: false,
+            bad: Vec::new(),
             suspicious: WithSuspicious::Keep,
             seed: 0,
             limits: Limits::default(),
@@ -69,7 +73,7 @@ pub enum WithSuspicious {
 /// What training is at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TrainStep<'a> {
-    /// So many of the pictures are read.
+    /// So many of the pictures are read; bad ones after the good ones, counted anew.
     Reading {
         /// Read so far.
         done: usize,

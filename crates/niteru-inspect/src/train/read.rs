@@ -101,7 +101,24 @@ impl Reader<'_> {
         skipped: &mut Vec<Skipped>,
         on_step: OnStep<'_>,
     ) -> Result<(Vec<PathBuf>, Vec<Features>), TrainError> {
-        let wanted: Vec<&PathBuf> = good
+        let (paths, features) = self.read_any(good, skipped, on_step)?;
+        match skipped.first() {
+            _ if !features.is_empty() => Ok((paths, features)),
+            first => Err(TrainError::NoGood {
+                given: good.len(),
+                reason: first.map_or_else(String::new, |skipped| skipped.reason.clone()),
+            }),
+        }
+    }
+
+    /// The same, where there may be none.
+    pub(super) fn read_any(
+        &self,
+        files: &[PathBuf],
+        skipped: &mut Vec<Skipped>,
+        on_step: OnStep<'_>,
+    ) -> Result<(Vec<PathBuf>, Vec<Features>), TrainError> {
+        let wanted: Vec<&PathBuf> = files
             .iter()
             .filter(|path| !skipped.iter().any(|skipped| skipped.path == **path))
             .collect();
@@ -126,12 +143,6 @@ impl Reader<'_> {
                 Err(error) => skipped.push(Skipped::new(path, &error)),
             }
         }
-        match skipped.first() {
-            _ if !features.is_empty() => Ok((paths, features)),
-            first => Err(TrainError::NoGood {
-                given: good.len(),
-                reason: first.map_or_else(String::new, |skipped| skipped.reason.clone()),
-            }),
-        }
+        Ok((paths, features))
     }
 }

@@ -12,10 +12,14 @@ use crate::plates::{self, Defect};
 use crate::{FRESH, encoder, good_plates, learn};
 
 /// The version that is written now.
-const PRESENT: u32 = 2;
+const PRESENT: u32 = 3;
 
 /// Scores of [`tried`] by each version's file, with AVX-512.
-const SCORES: [(u32, [f64; 3]); 2] = [(1, [-1.472, 10.147, 7.087]), (2, [-1.903, 9.840, 6.726])];
+const SCORES: [(u32, [f64; 3]); 3] = [
+    (1, [-1.472, 10.147, 7.087]),
+    (2, [-1.903, 9.840, 6.726]),
+    (3, [-1.903, 9.840, 6.726]),
+];
 
 /// Other instruction sets round differently.
 const TOLERANCE: f64 = 0.05;

@@ -9,6 +9,7 @@ mod bad_input;
 mod comparing;
 mod evaluating;
 mod formats;
+mod known_bad;
 mod options;
 mod places;
 mod plates;
@@ -129,6 +130,7 @@ fn assert_sound(inspection: &Inspection, what: &str) {
         parts.grain,
         parts.place,
         parts.usual_patch,
+        parts.known_bad,
     ];
     assert!(numbers.iter().all(|x| x.is_finite()), "{what}: {numbers:?}");
     let p = inspection.p_value;

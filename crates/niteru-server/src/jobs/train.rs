@@ -31,7 +31,7 @@ pub(crate) struct TrainParameters {
     pub(crate) name: String,
     /// Photos of good parts.
     pub(crate) good: Photos,
-    /// Photos of bad parts: they change nothing, but say how many would be missed.
+    /// Photos of bad parts: they say how many would be missed, and from three on it learns from them.
     #[serde(default)]
     pub(crate) bad: Photos,
     /// sha256 of an uploaded picture that is white where parts are inspected.

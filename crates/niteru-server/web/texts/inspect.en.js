@@ -50,7 +50,7 @@ export default {
   "inspect.photos.lead": "Take them as they will be taken later: the same camera, light and distance, one photo for each part. Different days, lots and machines are good to have.",
   "inspect.photos.good": "Good photos",
   "inspect.photos.bad": "Bad photos",
-  "inspect.photos.bad.lead": "Not needed for learning. If you have some, they show how many bad parts would be missed.",
+  "inspect.photos.bad.lead": "Not needed to begin. If you have some, they show how many bad parts would be missed; from three on, it also learns what bad parts look like.",
   "inspect.photos.drop.good": "Drop photos or folders of good parts here",
   "inspect.photos.drop.bad": "Drop photos or folders of bad parts here",
   "inspect.photos.no_images": "There was no photo among these files. JPEG, PNG, WebP, BMP, GIF and TIFF can be used.",

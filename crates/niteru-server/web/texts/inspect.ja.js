@@ -50,7 +50,7 @@ export default {
   "inspect.photos.lead": "本番と同じカメラ、照明、距離で、部品1個につき1枚ずつ撮ってください。日、ロット、機械が違うものも混ぜると良くなります。",
   "inspect.photos.good": "良品の写真",
   "inspect.photos.bad": "不良品の写真",
-  "inspect.photos.bad.lead": "学習には不要です。あれば、不良品をどれだけ見逃すかを確かめられます。",
+  "inspect.photos.bad.lead": "なくても始められます。あれば、不良品をどれだけ見逃すかを確かめられます。3 枚以上あれば、不良の特徴も学習します。",
   "inspect.photos.drop.good": "良品の写真やフォルダーをここへドロップ",
   "inspect.photos.drop.bad": "不良品の写真やフォルダーをここへドロップ",
   "inspect.photos.no_images": "写真のファイルがありません。JPEG、PNG、WebP、BMP、GIF、TIFF が使えます。",

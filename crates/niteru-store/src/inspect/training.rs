@@ -23,7 +23,7 @@ pub struct Training {
     pub name: String,
     /// Photos of good parts, absolute.
     pub good: Vec<PathBuf>,
-    /// Photos of bad parts, absolute: they change nothing, but say how many would be missed.
+    /// Photos of bad parts, absolute: they say how many would be missed, and from three on it learns from them.
     pub bad: Vec<PathBuf>,
     /// Whether what people said in reviews joins the photos.
     pub with_reviews: bool,
@@ -64,7 +64,9 @@ pub struct TrainReport {
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     #[serde(skip)]
     pub good_scores: Vec<f64>,
-    /// What it says of the bad photos; only where there were some.
+    /// Bad photos that it learnt from; 0 where they, or the good ones, are too few for that.
+    pub bad_learnt: usize,
+    /// What it says of the bad photos, each judged as if it had not been learnt from; only where there were some.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub bad: Option<Quality>,
@@ -118,7 +120,11 @@ impl Home {
         if let Some(both) = good.iter().find(|path| bad.contains(path)) {
             return Err(TrainingError::GoodAndBad { path: both.clone() });
         }
-        let trained = train(encoder, &good, &training.options, on_step)?;
+        let options = TrainOptions {
+            bad: bad.clone(),
+            ..training.options.clone()
+        };
+        let trained = train(encoder, &good, &options, on_step)?;
         let quality = match bad.is_empty() {
             true => None,
             false => Some(evaluate_bad(
@@ -144,6 +150,7 @@ impl Home {
             bytes: bytes.len(),
             suspicious: trained.suspicious,
             left_out: trained.left_out,
+            bad_learnt: trained.inspector.known_bad(),
             bad: quality,
             skipped: trained.skipped,
         })
@@ -176,6 +183,7 @@ impl Home {
             "memory_bytes": trained.memory_bytes,
             "suspicious": trained.suspicious.len(),
             "left_out": trained.left_out.len(),
+            "bad_learnt": trained.inspector.known_bad(),
             "bad": photos.summary(),
             "photos": photos,
         });

@@ -2,6 +2,7 @@
 //! product uses the network.
 
 mod catalogue;
+mod parts;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{Home, paths};
 use catalogue::{ALIBI_ARCHIVE, Origin, SCIKIT_IMAGE_FOLDER};
 pub use catalogue::{SAMPLES, Sample};
+pub use parts::{PART_SIZE, PartDefect, sample_part};
 
 /// The metadata file beside the photos.
 const CSV: &str = "samples.csv";

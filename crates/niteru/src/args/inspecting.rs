@@ -106,7 +106,8 @@ pub(crate) struct InspectTrainArgs {
     #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
     pub(crate) good: Vec<PathBuf>,
 
-    /// Photos of bad parts, or folders of them: they change nothing, but say how many would be missed
+    /// Photos of bad parts, or folders of them: they say how many would be missed, and from three on it
+    /// learns from them
     #[arg(long, value_name = "DIR", num_args = 1..)]
     pub(crate) bad: Vec<PathBuf>,
 

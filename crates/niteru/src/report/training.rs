@@ -118,6 +118,7 @@ fn bad_photos(language: Language, words: &Words, of: &TrainReport, quality: &Qua
     html! {
         h2 { (words.bad) }
         p { (words::missed(language, missed.len(), quality.bad)) }
+        @if of.bad_learnt > 0 { p.facts { (words::learnt_of(language, of.bad_learnt)) } }
         @if let Some(share) = quality.miss.value {
             p.facts { (words::miss_rate(language, share, quality.miss.interval)) }
         }

@@ -134,6 +134,7 @@ impl Card {
             texture,
             grain,
             place,
+            known_bad,
             ..
         } = self.parts;
         let nothing = ScoreParts {
@@ -143,6 +144,7 @@ impl Card {
             grain: 0.0,
             place: 0.0,
             usual_patch: 0.0,
+            known_bad: 0.0,
         };
         // What a part adds is the score that it has alone.
         let rows = [
@@ -151,6 +153,13 @@ impl Card {
             (texture, ScoreParts { texture, ..nothing }),
             (grain, ScoreParts { grain, ..nothing }),
             (place, ScoreParts { place, ..nothing }),
+            (
+                known_bad,
+                ScoreParts {
+                    known_bad,
+                    ..nothing
+                },
+            ),
         ];
         let longest = rows.iter().map(|(value, _)| *value);
         let longest = longest.fold(2.0 * self.threshold.max(1.0), f64::max);

@@ -60,6 +60,7 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
             grain: -0.5,
             place: 0.0,
             usual_patch: 0.2,
+            known_bad: 0.0,
         },
         threshold: PROMISE.threshold,
         p_value: 1.0 / 121.0,

@@ -32,8 +32,8 @@ pub(super) struct Words {
     pub(super) threshold: &'static str,
     pub(super) made_of: &'static str,
     pub(super) made_of_help: &'static str,
-    /// Patches, whole picture, texture, grain, place.
-    pub(super) parts: [&'static str; 5],
+    /// Patches, whole picture, texture, grain, place, likeness to known bad pictures.
+    pub(super) parts: [&'static str; 6],
     pub(super) part: &'static str,
     pub(super) value: &'static str,
     pub(super) counts_for: &'static str,
@@ -83,6 +83,7 @@ const ENGLISH: Words = Words {
         "Texture, where it is most unusual",
         "Grain of the whole picture",
         "Position: missing or in the wrong place",
+        "Resembles bad photos that were shown",
     ],
     part: "Part",
     value: "Value",
@@ -137,6 +138,7 @@ const JAPANESE: Words = Words {
         "表面の模様（最も異なる箇所）",
         "画像全体のきめの粗さ",
         "位置（欠品・位置ずれ）",
+        "登録済みの不良品との類似",
     ],
     part: "項目",
     value: "値",

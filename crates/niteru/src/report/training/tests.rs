@@ -75,6 +75,7 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
         memory_bytes: 0,
         bytes: 0,
         good_scores: good,
+        bad_learnt: if with_bad { 4 } else { 0 },
         bad: with_bad.then_some(quality),
         suspicious: suspicious.to_vec(),
         left_out: Vec::new(),

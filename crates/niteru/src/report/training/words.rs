@@ -201,6 +201,19 @@ pub(super) fn more(language: Language, count: usize) -> String {
     }
 }
 
+/// That bad photos were learnt from, and what their verdicts are worth.
+pub(super) fn learnt_of(language: Language, count: usize) -> String {
+    match language {
+        Language::En => format!(
+            "What resembles {} that it learnt from scores higher. Here each was judged as if it were new.",
+            bad_photos(language, count)
+        ),
+        Language::Ja => format!(
+            "学習した不良 {count} 枚に似たものはスコアが高くなります。ここでは 1 枚ずつ、未学習の画像として判定しています。"
+        ),
+    }
+}
+
 /// How many of the bad photos pass.
 pub(super) fn missed(language: Language, missed: usize, bad: usize) -> String {
     match (language, missed) {
