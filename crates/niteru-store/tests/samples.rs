@@ -7,7 +7,8 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use niteru_encoder::{Pip, Watch};
-use niteru_store::{Home, SAMPLES};
+use niteru_imaging::Picture;
+use niteru_store::{Home, PART_SIZE, PartDefect, SAMPLES, sample_part};
 
 /// No Python: whoever needs the network fails.
 fn no_pip() -> Pip {
@@ -132,4 +133,29 @@ fn hostile_archives_leave_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn drawn_parts_are_alike_but_for_their_defects() {
+    let difference = |a: &Picture, b: &Picture| {
+        let pairs = a.pixels().iter().zip(b.pixels());
+        let sum: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / a.pixels().len() as f64
+    };
+    let good: Vec<Picture> = (0..4).map(|number| sample_part(number, None)).collect();
+    assert_eq!(sample_part(3, None), good[3]);
+    for (at, part) in good.iter().enumerate() {
+        assert_eq!((part.width(), part.height()), PART_SIZE);
+        let others = good.iter().enumerate().filter(|(other, _)| *other != at);
+        for (_, other) in others {
+            let far = difference(part, other);
+            assert!(far > 1.0 && far < 20.0, "{far}");
+        }
+    }
+    for defect in PartDefect::ALL {
+        // The same piece with and without it: the rest is the same.
+        let bad = sample_part(2, Some(defect));
+        let far = difference(&bad, &good[2]);
+        assert!(far > 0.05 && far < 3.0, "{defect:?}: {far}");
+    }
 }

@@ -13,6 +13,7 @@ mod metadata;
 pub(crate) mod models;
 mod photos;
 mod pictures;
+mod samples;
 mod search;
 mod system;
 mod tokens;
@@ -46,6 +47,7 @@ pub(crate) fn routes() -> Vec<Route> {
         models::routes(),
         collections::routes(),
         images::routes(),
+        samples::routes(),
         search::routes(),
         metadata::routes(),
         alike::routes(),

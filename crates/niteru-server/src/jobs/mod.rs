@@ -4,6 +4,7 @@ mod add;
 mod handle;
 mod kinds;
 mod runner;
+mod samples;
 mod train;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use utoipa::ToSchema;
 
 pub(crate) use add::AddParameters;
 pub(crate) use runner::Runner;
+pub(crate) use samples::SamplesParameters;
 pub(crate) use train::TrainParameters;
 
 use crate::app::App;

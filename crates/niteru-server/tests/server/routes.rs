@@ -52,6 +52,7 @@ POST /api/inspectors/{name}/photos/remove engineer
 GET /api/inspectors/{name}/photos/{sha256}/picture viewer
 POST /api/inspectors/{name}/threshold engineer
 POST /api/inspectors/{name}/train engineer
+POST /api/samples engineer
 GET /api/jobs viewer
 GET /api/jobs/events viewer
 GET /api/jobs/{id} viewer

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use niteru_testkit::shared;
+use niteru_testkit::{shared, test_home};
 use serde_json::json;
 
 use super::Browser;
 use crate::serve::start;
-use crate::support::Niteru;
+use crate::support::{Niteru, copy};
 
 /// Photos of a kind of magnetic tiles, the first `count` of them by name.
 pub(super) fn tiles(kind: &str, count: usize) -> Option<Vec<PathBuf>> {
@@ -109,4 +109,38 @@ fn five_steps_lead_from_photos_to_a_verdict() {
     assert!(verdicts.contains(&&json!("OK")) && verdicts.contains(&&json!("NG")));
     assert_eq!(browser.complaints(), [""; 0]);
     drop(serving);
+}
+
+#[test]
+fn samples_are_one_click_away() {
+    let (Some(niteru), Some(samples)) = (Niteru::with_model(), test_home("samples")) else {
+        return;
+    };
+    // As if they had been fetched: nothing here may use the network.
+    copy(&samples, &niteru.home().join("samples"));
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("");
+    browser.click("section.card button.main");
+    browser.click("p.buttons a.main[href*=inspect]");
+    browser.until(
+        "the drawn parts",
+        "document.querySelectorAll('section.photos.good .thumbs img').length === 40",
+    );
+    browser.shown();
+    browser.picture("inspect-samples.en.desktop");
+    let images = niteru.json(["collections", "list"]);
+    assert_eq!(images["collections"][0]["images"], 18, "{images}");
+    browser.goto("#/inspect/Sample%20plate/train");
+    browser.click("form.training button.main");
+    browser.click("p.onward a.main[href$=check]");
+    browser.until("the promise", "document.querySelector('div.told')");
+    assert!(
+        browser.text("div.told").contains("12"),
+        "{}",
+        browser.text("div.told")
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
 }
