@@ -268,7 +268,7 @@ impl Browser {
 /// Whether the screen is drawn, and its pictures that are in view are there.
 const SHOWN: &str = "document.querySelector('#screen[data-screen] :is(h1, h2)') \
     && !document.querySelector('.waiting') \
-    && [...document.images].every((image) => image.complete || image.loading === 'lazy')";
+    && [...document.images].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight)";
 
 impl Drop for Browser {
     fn drop(&mut self) {
