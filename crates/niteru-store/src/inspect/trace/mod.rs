@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use rusqlite::Transaction;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use causes::Cause;
 pub use course::{TimeCount, TimeCourse, TimeUnit};
@@ -73,7 +74,7 @@ impl TraceQuery {
 }
 
 /// What the bad images have in common.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Trace {
     /// Name of the inspector.
     pub inspector: String,
@@ -105,7 +106,7 @@ pub struct Trace {
 }
 
 /// Bad images that look alike where they are bad.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DefectGroup {
     /// Number of images.
     pub count: u64,
@@ -115,9 +116,11 @@ pub struct DefectGroup {
     pub similarity: f32,
     /// When the first was inspected, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub first: i64,
     /// When the last was.
     #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub last: i64,
     /// How many there were when.
     pub time_course: TimeCourse,
@@ -129,12 +132,13 @@ pub struct DefectGroup {
 }
 
 /// An image that stands for others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TypicalImage {
     /// The inspection.
     pub inspection: u64,
     /// The image file.
     #[serde(serialize_with = "paths::serialize")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
 }
 
