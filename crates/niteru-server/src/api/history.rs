@@ -112,7 +112,7 @@ async fn review(
     Ok(Created(review))
 }
 
-fn moment(text: &str) -> Result<i64, ApiError> {
+pub(super) fn moment(text: &str) -> Result<i64, ApiError> {
     instant(text).ok_or_else(|| {
         ApiError::bad(format!("{text:?} is no time"))
             .help("write it as 2026-11-25 or 2026-11-25T08:30")

@@ -2,6 +2,7 @@
 
 mod alike;
 mod audit;
+mod causes;
 mod check;
 mod collections;
 mod history;
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Vec<Route> {
         inspect::routes(),
         photos::routes(),
         check::routes(),
+        causes::routes(),
         history::routes(),
         pictures::routes(),
     ]

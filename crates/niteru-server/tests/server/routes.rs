@@ -45,12 +45,14 @@ DELETE /api/inspectors/{name} engineer
 GET /api/inspectors/{name} viewer
 GET /api/inspectors/{name}/check viewer
 GET /api/inspectors/{name}/check/{version}/{kind}/{number} viewer
+GET /api/inspectors/{name}/drift viewer
 POST /api/inspectors/{name}/inspect operator
 GET /api/inspectors/{name}/photos viewer
 POST /api/inspectors/{name}/photos engineer
 POST /api/inspectors/{name}/photos/remove engineer
 GET /api/inspectors/{name}/photos/{sha256}/picture viewer
 POST /api/inspectors/{name}/threshold engineer
+GET /api/inspectors/{name}/trace viewer
 POST /api/inspectors/{name}/train engineer
 GET /api/jobs viewer
 GET /api/jobs/events viewer

@@ -93,6 +93,8 @@ pub struct Trace {
     pub bad_left_out: u64,
     /// The fields that were asked about.
     pub fields: Vec<String>,
+    /// The fields that could be asked about.
+    pub known_fields: Vec<String>,
     /// Number of questions that were asked; p-values are corrected for it.
     pub tests: u64,
     /// Groups that are on average at least so alike were joined.
@@ -175,7 +177,9 @@ impl Home {
 
 fn trace(tx: &Transaction<'_>, query: &TraceQuery) -> Result<Trace, Failure> {
     let images = Images::read(tx, query)?;
-    let columns = images.columns(tx, query)?;
+    let mut columns = images.columns(tx, query)?;
+    let known_fields = columns.iter().map(|column| column.field.clone()).collect();
+    columns.retain(|column| query.fields.is_empty() || query.fields.contains(&column.field));
     let bad = images.bad();
     let defects = images.defects(tx, &bad, MOST_BAD)?;
     let mut found = find_groups(&defects, query.similarity);
@@ -198,6 +202,7 @@ fn trace(tx: &Transaction<'_>, query: &TraceQuery) -> Result<Trace, Failure> {
         bad_without_defect: defects.without,
         bad_left_out: defects.left_out,
         fields: columns.into_iter().map(|column| column.field).collect(),
+        known_fields,
         tests: findings.tests,
         similarity: query.similarity,
         groups,
