@@ -29,6 +29,7 @@ mod jobs;
 mod listen;
 mod password;
 mod responses;
+mod restoring;
 mod route;
 mod secret;
 mod server;

@@ -2,15 +2,20 @@
 
 mod alike;
 mod audit;
+mod backups;
 mod causes;
 mod check;
 mod collections;
+mod compare;
+mod evaluate;
 mod history;
 mod images;
+mod indexes;
 pub(crate) mod inspect;
 mod jobs;
 pub(crate) mod login;
 mod metadata;
+mod model_files;
 pub(crate) mod models;
 mod photos;
 mod pictures;
@@ -45,6 +50,8 @@ pub(crate) fn routes() -> Vec<Route> {
         audit::routes(),
         jobs::routes(),
         models::routes(),
+        model_files::routes(),
+        backups::routes(),
         collections::routes(),
         images::routes(),
         search::routes(),
@@ -56,6 +63,9 @@ pub(crate) fn routes() -> Vec<Route> {
         causes::routes(),
         history::routes(),
         pictures::routes(),
+        evaluate::routes(),
+        compare::routes(),
+        indexes::routes(),
     ]
     .concat()
 }
