@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use niteru_store::{Home, UploadLimits};
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -68,8 +69,7 @@ pub struct Server {
     running: Running,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    /// Becomes true when it is to end for good.
-    stop: watch::Sender<bool>,
+    ending: Stopper,
 }
 
 /// What goes and comes again when the home becomes another one.
@@ -84,12 +84,32 @@ struct Running {
 
 /// Stops a server, from any thread.
 #[derive(Clone)]
-pub struct Stopper(watch::Sender<bool>);
+pub struct Stopper(Arc<Mutex<Ending>>);
+
+/// What ends a server, and the one that comes after a restore.
+struct Ending {
+    ended: bool,
+    current: watch::Sender<bool>,
+}
 
 impl Stopper {
+    fn new(current: watch::Sender<bool>) -> Stopper {
+        let ended = false;
+        Stopper(Arc::new(Mutex::new(Ending { ended, current })))
+    }
+
     /// Ends the server once the requests that run are answered. Jobs that run are interrupted.
     pub fn stop(&self) {
-        self.0.send_replace(true);
+        let mut ending = self.0.lock();
+        ending.ended = true;
+        ending.current.send_replace(true);
+    }
+
+    /// From now on it ends this one; at once, where it was to end meanwhile.
+    fn end_next(&self, next: watch::Sender<bool>) {
+        let mut ending = self.0.lock();
+        next.send_replace(ending.ended);
+        ending.current = next;
     }
 }
 
@@ -118,11 +138,12 @@ impl Server {
                 quota: options.quota,
             },
         };
+        let running = Running::start(home, lock, settings, None, options.log)?;
         Ok(Server {
-            running: Running::start(home, lock, settings, None, options.log)?,
+            ending: Stopper::new(running.app.stop.clone()),
+            running,
             listener,
             tls: acceptor,
-            stop: watch::Sender::new(false),
         })
     }
 
@@ -155,7 +176,7 @@ impl Server {
 
     /// What stops it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.stop.clone())
+        self.ending.clone()
     }
 
     /// All that it answers, without connections: for tests, and for programs that have their own.
@@ -174,10 +195,11 @@ impl Server {
             mut running,
             listener,
             tls,
-            stop,
+            ending,
         } = self;
-        while let Some((app, request)) = running.serve(&listener, tls.clone(), &stop)? {
-            running = go_on(app, request, &listener, tls.clone())?;
+        while let Some((ended, request)) = running.serve(&listener, tls.clone())? {
+            running = go_on(ended, request, &listener, tls.clone())?;
+            ending.end_next(running.app.stop.clone());
         }
         Ok(())
     }
@@ -219,7 +241,6 @@ impl Running {
         self,
         listener: &TcpListener,
         tls: Option<TlsAcceptor>,
-        stop: &watch::Sender<bool>,
     ) -> Result<Option<(Ended, RestoreRequest)>, ServerError> {
         let Running {
             app,
@@ -234,12 +255,6 @@ impl Running {
             let listener = listener.try_clone();
             let listener = listener.and_then(tokio::net::TcpListener::from_std);
             let listener = listener.map_err(|source| ServerError::Listen { address, source })?;
-            let (mut ending, ends) = (stop.subscribe(), app.stop.clone());
-            tokio::spawn(async move {
-                if ending.wait_for(|stop| *stop).await.is_ok() {
-                    ends.send_replace(true);
-                }
-            });
             listen::serve(listener, tls, router, app.stop.subscribe()).await;
             Ok(())
         });

@@ -7,6 +7,7 @@
 
 mod alike;
 mod audit;
+mod backups;
 mod events;
 mod forged;
 mod jobs;
