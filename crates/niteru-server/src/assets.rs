@@ -62,6 +62,7 @@ const FILES: &[(&str, &[u8])] = files![
     "screens/inspect/camera.js",
     "screens/inspect/chart.js",
     "screens/inspect/check.js",
+    "screens/inspect/compare.js",
     "screens/inspect/data.js",
     "screens/inspect/files.js",
     "screens/inspect/frame.js",

@@ -6,6 +6,7 @@ export default {
   "nav.collections": "Collections",
   "nav.find": "Find",
   "nav.inspect": "Inspect",
+  "nav.compare": "Compare two photos",
   "nav.causes": "Causes",
   "nav.map": "Map",
   "nav.settings": "Settings",

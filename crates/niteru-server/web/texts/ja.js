@@ -6,6 +6,7 @@ export default {
   "nav.collections": "コレクション",
   "nav.find": "さがす",
   "nav.inspect": "検査",
+  "nav.compare": "2 枚の写真を比べる",
   "nav.causes": "原因",
   "nav.map": "マップ",
   "nav.settings": "設定",
