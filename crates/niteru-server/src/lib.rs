@@ -36,5 +36,6 @@ mod server;
 mod tls;
 mod work;
 
+pub use api::description;
 pub use error::ServerError;
 pub use server::{Server, ServerOptions, Stopper, TlsFiles};

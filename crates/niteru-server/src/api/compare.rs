@@ -141,7 +141,7 @@ async fn photos(
         return Err(ApiError::new(status, "unusable_image", message));
     }
     let query = sent.query.unwrap_or_default();
-    let kept = sent.kept;
+    let kept: Vec<Upload> = sent.order.iter().map(|&at| sent.kept[at].clone()).collect();
     app.heavy(move |app| {
         let told = compared(app, &query, &kept);
         // What was only looked at is not kept.
@@ -153,8 +153,6 @@ async fn photos(
 
 fn compared(app: &App, query: &CompareQuery, kept: &[Upload]) -> Result<ComparedPhotos, ApiError> {
     let (a, b, area) = match kept {
-        // The same file twice is kept once.
-        [a] => (a, a, None),
         [a, b] => (a, b, None),
         [a, b, area] => (a, b, Some(area)),
         _ => {

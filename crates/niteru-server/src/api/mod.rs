@@ -70,6 +70,11 @@ pub(crate) fn routes() -> Vec<Route> {
     .concat()
 }
 
+/// The API as OpenAPI 3.1 describes it, made of the routes themselves.
+pub fn description() -> serde_json::Value {
+    crate::route::openapi::document(&routes())
+}
+
 /// All that the server answers: the API, and the files of the page.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let mut paths: BTreeMap<&'static str, MethodRouter<Arc<App>>> = BTreeMap::new();

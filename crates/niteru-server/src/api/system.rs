@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{CheckHomeParameters, JobView};
-use crate::route::{Accepted, Access, Json, JsonBody, Route, change, openapi, read};
+use crate::route::{Accepted, Access, Json, JsonBody, Route, change, read};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -92,7 +92,7 @@ async fn health(_: Arc<App>) -> Result<Json<Health>, ApiError> {
 }
 
 async fn description(_: Arc<App>) -> Result<Json<Value>, ApiError> {
-    Ok(Json(openapi::document(&super::routes())))
+    Ok(Json(super::description()))
 }
 
 async fn kernels(_: Arc<App>) -> Result<Json<KernelList>, ApiError> {

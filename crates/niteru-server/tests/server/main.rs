@@ -14,6 +14,7 @@ mod jobs;
 mod login;
 mod pages;
 mod photos;
+mod rest;
 mod routes;
 mod support;
 mod tokens;
