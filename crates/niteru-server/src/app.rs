@@ -126,7 +126,8 @@ impl App {
         }
     }
 
-    /// Tells the person who started the server. Never anything that is secret.
+    /// Tells the person who started the server. Never anything that is secret, but for the code that makes a
+    /// first administrator after a restore: there is no other way to tell it.
     pub(crate) fn log(&self, message: &str) {
         (self.log)(message);
     }

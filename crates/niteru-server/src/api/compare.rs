@@ -254,9 +254,10 @@ async fn embeddings(
     .await
 }
 
-/// Embeds texts and images that were sent, with the encoder that did it and what could not be used.
+/// What was embedded, with the encoder that did it and what could not be used.
 type Embedded = (Arc<Encoder>, Vec<Embedding>, Vec<SkippedFile>);
 
+/// Embeds texts and images that were sent.
 fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery>) -> Result<Embedded, ApiError> {
     let query = sent.query.unwrap_or_default();
     let mut skipped: Vec<SkippedFile> = sent.refused.into_iter().map(Into::into).collect();
@@ -268,21 +269,7 @@ fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery>) -> Result<Embedded, ApiErr
         )));
     }
     let encoder = app.encoder_named(query.model)?;
-    let mut embedded = Vec::new();
-    if !texts.is_empty() {
-        let asked: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let vectors = encoder.embed_texts(&asked);
-        let vectors = vectors.map_err(|error| ApiError::bad(error.to_string()))?;
-        embedded.extend(
-            texts
-                .iter()
-                .zip(vectors)
-                .map(|(text, embedding)| Embedding {
-                    input: text.clone(),
-                    embedding,
-                }),
-        );
-    }
+    let mut embedded = embed_texts(&encoder, texts)?;
     let files = kept.iter().map(|upload| file(app, upload));
     let files: Vec<PathBuf> = files.collect::<Result<_, ApiError>>()?;
     let options = EmbedOptions::default();
@@ -305,4 +292,21 @@ fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery>) -> Result<Embedded, ApiErr
     // What was only looked at is not kept.
     app.home.remove_unused_uploads()?;
     Ok((encoder, embedded, skipped))
+}
+
+fn embed_texts(encoder: &Encoder, texts: &[String]) -> Result<Vec<Embedding>, ApiError> {
+    if texts.is_empty() {
+        // Models that read none are asked nothing.
+        return Ok(Vec::new());
+    }
+    let asked: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = encoder.embed_texts(&asked);
+    let vectors = vectors.map_err(|error| ApiError::bad(error.to_string()))?;
+    let pairs = texts.iter().zip(vectors);
+    Ok(pairs
+        .map(|(text, embedding)| Embedding {
+            input: text.clone(),
+            embedding,
+        })
+        .collect())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use niteru_store::Role;
-use niteru_store::below::encoder::{Watch, find_in_catalogue};
+use niteru_store::below::encoder::{ModelState, Watch, find_in_catalogue};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -103,32 +103,11 @@ async fn import(
     mut parts: Parts,
 ) -> Result<Accepted<JobView>, ApiError> {
     let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
+    // Before some gigabytes are sent for nothing.
+    let asked = name.clone();
+    app.quick(move |app| not_installed(app, &asked)).await?;
     let incoming = Incoming::make(&app)?;
-    let mut called = Vec::new();
-    loop {
-        let to = |field: &str, file: &str| {
-            if field != "file" || called.len() >= MOST_FILES {
-                return Err(ApiError::bad(format!(
-                    "a model comes as up to {MOST_FILES} parts named file"
-                )));
-            }
-            let own = own_name(file)?;
-            let path = incoming.path.join(own);
-            if called.iter().any(|(known, _)| *known == path) {
-                return Err(ApiError::bad(format!("{own} comes twice")));
-            }
-            called.push((path.clone(), file.to_owned()));
-            Ok(path)
-        };
-        if parts.save_next(to).await?.is_none() {
-            break;
-        }
-    }
-    let files: Vec<&str> = called.iter().map(|(_, file)| &**file).collect();
-    if files.is_empty() {
-        return Err(ApiError::bad("there are no files")
-            .help("send the files of a model as parts named file"));
-    }
+    let files = incoming.receive(&mut parts).await?;
     let parameters = ImportParameters {
         name,
         source: format!("sent by {}: {}", caller.name, files.join(", ")),
@@ -138,6 +117,17 @@ async fn import(
     let job = job.await?;
     incoming.keep();
     Ok(Accepted(job))
+}
+
+/// Whether a name is free; a damaged model is to be removed first, too.
+fn not_installed(app: &App, name: &str) -> Result<(), ApiError> {
+    let all = app.models().list()?;
+    let known = all.iter().find(|status| status.name == name);
+    match known.map(|status| &status.state) {
+        None | Some(ModelState::NotInstalled) => Ok(()),
+        Some(_) => Err(ApiError::conflict(format!("{name} is there already"))
+            .help("remove it first, or give the model another name")),
+    }
 }
 
 /// What a file that is sent is called here: nothing of a client's becomes part of a path.
@@ -179,6 +169,35 @@ impl Incoming {
         let path = app.incoming().join(&name);
         std::fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
         Ok(Incoming { name, path })
+    }
+
+    /// Writes what is sent into the folder; gives what the files were called.
+    async fn receive(&self, parts: &mut Parts) -> Result<Vec<String>, ApiError> {
+        let mut called: Vec<(PathBuf, String)> = Vec::new();
+        loop {
+            let to = |field: &str, file: &str| {
+                if field != "file" || called.len() >= MOST_FILES {
+                    return Err(ApiError::bad(format!(
+                        "a model comes as up to {MOST_FILES} parts named file"
+                    )));
+                }
+                let own = own_name(file)?;
+                let path = self.path.join(own);
+                if called.iter().any(|(known, _)| *known == path) {
+                    return Err(ApiError::bad(format!("{own} comes twice")));
+                }
+                called.push((path.clone(), file.to_owned()));
+                Ok(path)
+            };
+            if parts.save_next(to).await?.is_none() {
+                break;
+            }
+        }
+        match called.is_empty() {
+            false => Ok(called.into_iter().map(|(_, file)| file).collect()),
+            true => Err(ApiError::bad("there are no files")
+                .help("send the files of a model as parts named file")),
+        }
     }
 
     fn keep(mut self) {

@@ -389,6 +389,11 @@ async fn models(place: &Place, here: &Client) {
         "nothing is left behind"
     );
 
+    let again = [("net.pth", b"x".to_vec())];
+    let again = place.upload(here, path, &again, None).await;
+    assert_eq!(again.status, 409, "{}", again.text());
+    let path = "/api/models/other/files";
+
     let broken = [("net.pth", b"no weights at all".to_vec())];
     let sent = place
         .upload(here, "/api/models/other/files", &broken, None)

@@ -189,6 +189,7 @@ export default {
   "inspect.use.judging": "Looking…",
   "inspect.history": "Inspected last",
   "inspect.history.empty": "Nothing was inspected yet. Give it the first photo above.",
+  "inspect.history.csv": "Save the history as a table (CSV)",
   "inspect.history.more": "Show more",
   "inspect.history.reviewed": "said by a person: {verdict}",
   "inspect.history.about": "{time}, version {version}, by {who}",

@@ -189,6 +189,7 @@ export default {
   "inspect.use.judging": "確認中…",
   "inspect.history": "最近の検査",
   "inspect.history.empty": "まだ何も検査していません。上で最初の写真を選んでください。",
+  "inspect.history.csv": "履歴を表で保存（CSV）",
   "inspect.history.more": "もっと見る",
   "inspect.history.reviewed": "人の判定：{verdict}",
   "inspect.history.about": "{time}、バージョン {version}、担当 {who}",

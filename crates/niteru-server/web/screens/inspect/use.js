@@ -36,7 +36,8 @@ export async function show(place, { name, newest }, [id]) {
     may("operator") && h("div.card.adding", dropZone(t("inspect.use.drop"), judge, { folders: false, many: false }), eye.element),
     may("operator") && from.element,
     may("operator") && h("p", h("a.button", { href: page(name, "live") }, t("inspect.live.go"), " →")),
-    answer, h("h2", t("inspect.history")), list.element);
+    answer, h("h2", t("inspect.history")), list.element,
+    h("p", h("a.button", { href: `/api/history/export?inspector=${encodeURIComponent(name)}`, download: `${name}.csv` }, t("inspect.history.csv"))));
   await list.draw();
   return eye.stop;
 }

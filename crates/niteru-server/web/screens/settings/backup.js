@@ -61,7 +61,7 @@ function progress(job) {
 }
 
 function table(backups, act, place) {
-  return h("div.scroll", h("table",
+  return h("div.scroll", h("table.stacked",
     h("thead", h("tr", ["written", "size", "file"].map((name) => h("th", { scope: "col" }, t(`backup.${name}`))), h("th", h("span.hidden", t("user.actions"))))),
     h("tbody", backups.map((backup) => row(backup, act, place)))));
 }

@@ -25,7 +25,7 @@ export async function show(place) {
 function table(tokens, act) {
   const all = may("administrator");
   const columns = ["label", "role", "created", "expires", "used"].map((name) => h("th", { scope: "col" }, t(`token.${name}`)));
-  return h("div.scroll", h("table",
+  return h("div.scroll", h("table.stacked",
     h("caption.small", t(all ? "tokens.all" : "tokens.own")),
     h("thead", h("tr", columns, h("th", h("span.hidden", t("user.actions"))))),
     h("tbody", tokens.map((token) => row(token, act)))));
@@ -35,12 +35,15 @@ function row(token, act) {
   const over = token.expires !== null && new Date(token.expires) < new Date();
   return h("tr",
     h("th", { scope: "row" }, token.label, token.owner && h("span.small", ` (${token.owner})`)),
-    h("td", t(`role.${token.role}`)),
-    h("td", time(token.created)),
-    h("td", token.expires === null ? t("token.never_expires") : over ? t("token.over", { time: time(token.expires) }) : time(token.expires)),
-    h("td", token.seen ? time(token.seen) : t("never")),
+    cell("role", t(`role.${token.role}`)),
+    cell("created", time(token.created)),
+    cell("expires", token.expires === null ? t("token.never_expires") : over ? t("token.over", { time: time(token.expires) }) : time(token.expires)),
+    cell("used", token.seen ? time(token.seen) : t("never")),
     h("td.actions", twice(t("remove"), t("token.remove.sure"), () => act(() => remove(`/api/tokens/${token.id}`)))));
 }
+
+/** A cell; on a phone, where there is no heading above it, it says itself what it is. */
+const cell = (name, value) => h("td", { "data-label": t(`token.${name}`) }, value);
 
 function adding(act, made) {
   const select = (name, options) => h("select", { name }, options);
