@@ -13,6 +13,9 @@ use crate::output::Outcome;
 
 pub(super) fn run(context: &Context, args: &ModelsCheckArgs) -> Result<Outcome> {
     use_threads(args.threads)?;
+    let cache = context.models();
+    // A model that is not there comes before photos that are not.
+    cache.open(&args.name)?;
     let mut unreadable = Vec::new();
     let mut photos: Vec<PathBuf> = Vec::new();
     for found in image_files([args.images.clone()]) {
@@ -31,7 +34,6 @@ pub(super) fn run(context: &Context, args: &ModelsCheckArgs) -> Result<Outcome> 
     let bar = context.output.images_bar();
     let steps = ModelCheck::PASSES * photos.len();
     context.output.show_total(&bar, steps as u64);
-    let cache = context.models();
     let checked = check_model(
         &cache,
         &args.name,
