@@ -7,6 +7,7 @@
 
 use niteru_learn::Spread;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::looks::{GROUPS, LOOKS, Look};
 
@@ -24,8 +25,9 @@ const UNUSUAL: f64 = 3.0;
 const MOST: f64 = 1e6;
 
 /// What a place differs in most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = DifferenceGroup)]
 pub enum Group {
     /// Lighter, darker, or of another colour.
     Colour,
@@ -39,7 +41,7 @@ pub enum Group {
 
 /// How a place differs from the good ones, by groups of what is seen: each in robust standard deviations of
 /// the differences between good pictures, finite. A good place has about 0.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Difference {
     /// Of brightness and colour.
     pub colour: f64,

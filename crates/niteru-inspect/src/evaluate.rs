@@ -10,6 +10,7 @@ use niteru_learn::{
 };
 use rayon::prelude::*;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::inspector::{Inspection, Inspector, Verdict};
 use crate::train::Skipped;
@@ -26,10 +27,11 @@ pub struct Known {
 }
 
 /// What an inspector said of a picture of known quality.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Judged {
     /// Its file.
     #[serde(serialize_with = "crate::paths::serialize_path")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// Whether it is good.
     pub good: bool,
@@ -40,7 +42,7 @@ pub struct Judged {
 }
 
 /// A share with its confidence interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Rate {
     /// 0…1; `None` where there is nothing to have a share of.
     pub value: Option<f64>,
@@ -49,7 +51,7 @@ pub struct Rate {
 }
 
 /// How well an inspector did on pictures of known quality.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Quality {
     /// Good pictures.
     pub good: usize,

@@ -7,6 +7,7 @@
 use niteru_imaging::{HeatError, HeatMap};
 use niteru_learn::Spread;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::bank::Nearest;
 use crate::memory::Measured;
@@ -68,7 +69,7 @@ pub(crate) struct PlaceSpread {
 }
 
 /// What a score is made of, in robust standard deviations of good pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ScoreParts {
     /// Patches of the network's features.
     pub patches: f64,

@@ -8,6 +8,7 @@ use niteru_imaging::{Alignment, HeatError, HeatMap, HeatScale, Mask, Picture, Re
 use niteru_kernels::Kernels;
 use niteru_learn::{Calibration, Promise};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::difference::{Difference, Differences};
 use crate::features::Features;
@@ -27,7 +28,7 @@ const HEAT_CELLS: f64 = 64.0;
 const MOST_HEAT_CELLS: f64 = 1024.0;
 
 /// What an inspector says of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Verdict {
     /// Like the good ones.
     #[serde(rename = "OK")]
@@ -90,9 +91,10 @@ pub(crate) struct Learnt {
 }
 
 /// The good picture that is most like an inspected one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct NearestGood {
     /// Its file.
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// Cosine similarity of the whole pictures, −1…1.
     pub similarity: f32,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use niteru_imaging::{HeatMap, HeatRegion, Picture, Rect};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::difference::Difference;
 use crate::inspector::{Learnt, Verdict};
@@ -18,7 +19,7 @@ const MOST_REGIONS: usize = 10;
 const WORST: f32 = 0.8;
 
 /// A place of a picture that differs, in pixels.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Region {
     /// Left edge.
     pub x: u32,
@@ -42,9 +43,10 @@ pub struct Region {
 }
 
 /// A place of a good picture, in pixels.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[expect(missing_docs, reason = "as of a region")]
 pub struct GoodPlace {
+    #[schema(value_type = String)]
     pub path: PathBuf,
     pub x: u32,
     pub y: u32,

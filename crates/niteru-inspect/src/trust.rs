@@ -2,12 +2,13 @@
 
 use niteru_learn::Promise;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Fewer good pictures than this show too little of how good parts vary.
 const FEW: usize = 10;
 
 /// How far to trust, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TrustLevel {
     /// For a try: other good parts may be stopped, and defects missed.
@@ -19,7 +20,7 @@ pub enum TrustLevel {
 }
 
 /// What a [`Trust`] rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrustReason {
     /// One good picture: what is no copy of it may be NG.
@@ -34,7 +35,7 @@ pub enum TrustReason {
 
 /// How far an inspector can be trusted before anything bad was seen. What it finds of defects is another
 /// question: only bad pictures tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Trust {
     /// In a word.
     pub level: TrustLevel,

@@ -7,6 +7,7 @@
 
 use crate::tails::{binomial_at_least, order_quantile};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Shares such as 0.29 are not exact in binary: 0.29 · 100 is a little below 29.
 const ROUNDING: f64 = 1e-9;
@@ -50,7 +51,7 @@ pub enum CalibrationError {
 }
 
 /// What a threshold holds, for good parts.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Promise {
     /// A score above it is NG.
     pub threshold: f64,

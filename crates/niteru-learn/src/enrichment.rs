@@ -3,12 +3,13 @@
 use crate::interval::Interval;
 use crate::tails::hypergeometric_at_least;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The 97.5 % quantile of the normal distribution: 95 % lie between it and its negative.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
 
 /// How often a value was seen, in a group and in everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     /// Members of the group that have the value.
     pub in_group_with_value: u64,
@@ -29,7 +30,7 @@ pub struct Counts {
 pub struct CountsError(pub Counts);
 
 /// How much more frequent a value is in a group than outside.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Enrichment {
     /// The probability that a group of this size, drawn at random, has the value at least as often:
     /// the one-sided exact test of Fisher (1935), from the hypergeometric distribution. Above 0.

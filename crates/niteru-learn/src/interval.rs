@@ -2,9 +2,10 @@
 
 use crate::tails::{MOST_TRIALS, order_quantile};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// From `low` to `high`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Interval {
     /// Never above `high`.
     pub low: f64,

@@ -2,6 +2,7 @@
 
 use crate::sorted;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// [`trade_off`] never gives more points than this.
 pub const TRADE_OFF_POINTS: usize = 400;
@@ -12,7 +13,7 @@ const RELATIVE_STEP: f64 = 0.06;
 const ABSOLUTE_STEP: f64 = 5e-4;
 
 /// What one threshold costs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TradeOff {
     /// A score above it is NG. Finite.
     pub threshold: f64,

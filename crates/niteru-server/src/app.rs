@@ -15,6 +15,7 @@ use crate::api::models::Encoders;
 use crate::assets::Assets;
 use crate::error::ApiError;
 use crate::jobs::Jobs;
+use crate::restoring::{RestoreRequest, Restored};
 use crate::work::Gate;
 
 /// Blocking work that is mostly waiting for the disk, at a time.
@@ -80,8 +81,12 @@ pub(crate) struct App {
     pub(crate) encoders: Encoders,
     pub(crate) inspectors: Inspectors,
     pub(crate) jobs: Jobs,
-    /// Becomes true when the server ends.
+    /// Becomes true when the server ends, or is about to begin again.
     pub(crate) stop: watch::Sender<bool>,
+    /// What is to be restored once it has ended.
+    pub(crate) restore: Mutex<Option<RestoreRequest>>,
+    /// What became of the last restore.
+    pub(crate) restored: Option<Restored>,
     quick: Gate,
     heavy: Gate,
     passwords: Gate,
@@ -96,6 +101,7 @@ impl App {
         settings: Settings,
         local_csrf: String,
         setup_code: Option<String>,
+        restored: Option<Restored>,
         log: Log,
     ) -> App {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -110,6 +116,8 @@ impl App {
             inspectors: Inspectors::default(),
             jobs: Jobs::default(),
             stop: watch::Sender::new(false),
+            restore: Mutex::default(),
+            restored,
             quick: Gate::new(QUICK),
             heavy: Gate::new(cores),
             passwords: Gate::new(PASSWORDS),
@@ -118,7 +126,8 @@ impl App {
         }
     }
 
-    /// Tells the person who started the server. Never anything that is secret.
+    /// Tells the person who started the server. Never anything that is secret, but for the code that makes a
+    /// first administrator after a restore: there is no other way to tell it.
     pub(crate) fn log(&self, message: &str) {
         (self.log)(message);
     }

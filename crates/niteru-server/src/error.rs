@@ -8,9 +8,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use niteru_store::below::encoder::{LoadError, ModelError};
 use niteru_store::below::imaging::DecodeError;
-use niteru_store::{EncoderError, Role, StoreError, UploadError};
+use niteru_store::{BackupError, EncoderError, Role, StoreError, UploadError};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::route::unwritable;
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -237,6 +239,28 @@ impl From<StoreError> for ApiError {
             E::Busy { .. } => ApiError::busy(),
             E::ReadOnly { .. } => ApiError::new(StatusCode::CONFLICT, "read_only", message),
             _ => ApiError::internal(message),
+        }
+    }
+}
+
+impl From<BackupError> for ApiError {
+    fn from(error: BackupError) -> ApiError {
+        match error {
+            BackupError::Store(error) => error.into(),
+            BackupError::Damaged { reason, .. } => ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "no_backup",
+                format!("this cannot be restored: {reason}"),
+            )
+            .help("use another backup"),
+            BackupError::Newer { found, .. } => ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "no_backup",
+                format!("this is a backup of version {found}, which this program does not know"),
+            )
+            .help("update niteru"),
+            BackupError::Io { path, source } => unwritable(&path, &source),
+            other => ApiError::internal(niteru_store::below::encoder::with_causes(&other)),
         }
     }
 }

@@ -29,11 +29,13 @@ mod jobs;
 mod listen;
 mod password;
 mod responses;
+mod restoring;
 mod route;
 mod secret;
 mod server;
 mod tls;
 mod work;
 
+pub use api::description;
 pub use error::ServerError;
 pub use server::{Server, ServerOptions, Stopper, TlsFiles};

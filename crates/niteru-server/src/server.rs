@@ -4,15 +4,18 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use niteru_store::{Home, UploadLimits};
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::{App, Log, Settings, image_limits};
 use crate::jobs::Runner;
+use crate::restoring::{self, RestoreRequest, Restored};
 use crate::{ServerError, api, listen, secret, tls};
 
 /// The port that people type.
@@ -22,7 +25,7 @@ const PORT: u16 = 8686;
 const LOCK: &str = "server.lock";
 
 /// How long the runtime waits for work that cannot be cut off.
-const FAREWELL: Duration = Duration::from_secs(10);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A certificate and its key, in PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,23 +66,50 @@ impl Default for ServerOptions {
 
 /// An HTTP server over a home.
 pub struct Server {
-    app: Arc<App>,
-    router: Router,
+    running: Running,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    ending: Stopper,
+}
+
+/// What goes and comes again when the home becomes another one.
+struct Running {
+    app: Arc<App>,
+    router: Router,
     runner: Runner,
-    /// Held while the server is there.
-    _lock: File,
+    log: Log,
+    /// Held while the home is used.
+    lock: File,
 }
 
 /// Stops a server, from any thread.
 #[derive(Clone)]
-pub struct Stopper(watch::Sender<bool>);
+pub struct Stopper(Arc<Mutex<Ending>>);
+
+/// What ends a server, and the one that comes after a restore.
+struct Ending {
+    ended: bool,
+    current: watch::Sender<bool>,
+}
 
 impl Stopper {
+    fn new(current: watch::Sender<bool>) -> Stopper {
+        let ended = false;
+        Stopper(Arc::new(Mutex::new(Ending { ended, current })))
+    }
+
     /// Ends the server once the requests that run are answered. Jobs that run are interrupted.
     pub fn stop(&self) {
-        self.0.send_replace(true);
+        let mut ending = self.0.lock();
+        ending.ended = true;
+        ending.current.send_replace(true);
+    }
+
+    /// From now on it ends this one; at once, where it was to end meanwhile.
+    fn end_next(&self, next: watch::Sender<bool>) {
+        let mut ending = self.0.lock();
+        next.send_replace(ending.ended);
+        ending.current = next;
     }
 }
 
@@ -99,13 +129,8 @@ impl Server {
         let listener = listener.map_err(cannot_listen)?;
         listener.set_nonblocking(true).map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let login = options.login || !is_loopback(address.ip());
-        let setup_code = match login && !home.has_administrator()? {
-            true => Some(secret::readable_code()?),
-            false => None,
-        };
         let settings = Settings {
-            login,
+            login: options.login || !is_loopback(address.ip()),
             tls: acceptor.is_some(),
             address,
             uploads: UploadLimits {
@@ -113,22 +138,18 @@ impl Server {
                 quota: options.quota,
             },
         };
-        let app = App::new(home, settings, secret::token()?, setup_code, options.log);
-        let app = Arc::new(app);
-        let runner = Runner::start(&app)?;
+        let running = Running::start(home, lock, settings, None, options.log)?;
         Ok(Server {
-            router: api::router(&app),
-            app,
+            ending: Stopper::new(running.app.stop.clone()),
+            running,
             listener,
             tls: acceptor,
-            runner,
-            _lock: lock,
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.app.settings.address
+        self.running.app.settings.address
     }
 
     /// What to open in a browser on this computer.
@@ -145,48 +166,173 @@ impl Server {
 
     /// Whether everybody has to log in.
     pub fn needs_login(&self) -> bool {
-        self.app.settings.login
+        self.running.app.settings.login
     }
 
     /// What makes the first administrator, once; `None` where there is one, or where none is needed.
     pub fn setup_code(&self) -> Option<String> {
-        self.app.setup_code.lock().clone()
+        self.running.app.setup_code.lock().clone()
     }
 
     /// What stops it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.app.stop.clone())
+        self.ending.clone()
     }
 
     /// All that it answers, without connections: for tests, and for programs that have their own.
     pub fn router(&self) -> Router {
-        self.router.clone()
+        self.running.router.clone()
     }
 
-    /// Answers requests until it is stopped.
+    /// Answers requests until it is stopped. When a backup is restored, it goes on with the home that was
+    /// restored.
     ///
     /// # Errors
-    /// [`ServerError::System`], [`ServerError::Listen`], and those of the database when jobs that were
-    /// interrupted are written down.
+    /// [`ServerError::System`], [`ServerError::Listen`], and those of the home: of writing down which jobs were
+    /// interrupted, and of opening it again.
     pub fn run(self) -> Result<(), ServerError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .thread_name("niteru-http")
-            .enable_all()
-            .build()
-            .map_err(|error| ServerError::System(error.to_string()))?;
-        let address = self.address();
-        let stop = self.app.stop.subscribe();
-        let served = runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(self.listener)
-                .map_err(|source| ServerError::Listen { address, source })?;
-            listen::serve(listener, self.tls, self.router, stop).await;
+        let Server {
+            mut running,
+            listener,
+            tls,
+            ending,
+        } = self;
+        while let Some((ended, request)) = running.serve(&listener, tls.clone())? {
+            running = go_on(ended, request, &listener, tls.clone())?;
+            ending.end_next(running.app.stop.clone());
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    fn start(
+        home: Home,
+        lock: File,
+        settings: Settings,
+        restored: Option<Restored>,
+        log: Log,
+    ) -> Result<Running, ServerError> {
+        let setup_code = match settings.login && !home.has_administrator()? {
+            true => Some(secret::readable_code()?),
+            false => None,
+        };
+        let app = App::new(
+            home,
+            settings,
+            secret::token()?,
+            setup_code,
+            restored,
+            Arc::clone(&log),
+        );
+        let app = Arc::new(app);
+        let runner = Runner::start(&app)?;
+        Ok(Running {
+            router: api::router(&app),
+            app,
+            runner,
+            log,
+            lock,
+        })
+    }
+
+    /// Answers requests until it is stopped, or until a backup is to be restored.
+    fn serve(
+        self,
+        listener: &TcpListener,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Option<(Ended, RestoreRequest)>, ServerError> {
+        let Running {
+            app,
+            router,
+            runner,
+            log,
+            lock,
+        } = self;
+        let runtime = runtime()?;
+        let address = app.settings.address;
+        let served: Result<(), ServerError> = runtime.block_on(async {
+            let listener = listener.try_clone();
+            let listener = listener.and_then(tokio::net::TcpListener::from_std);
+            let listener = listener.map_err(|source| ServerError::Listen { address, source })?;
+            listen::serve(listener, tls, router, app.stop.subscribe()).await;
             Ok(())
         });
-        self.app.stop.send_replace(true);
+        app.stop.send_replace(true);
         runtime.shutdown_timeout(FAREWELL);
-        self.runner.end()?;
-        served
+        runner.end()?;
+        served?;
+        let request = app.restore.lock().take();
+        Ok(request.map(|request| (Ended { app, log, lock }, request)))
     }
+}
+
+/// What has ended, with the home that nobody else uses any more.
+struct Ended {
+    app: Arc<App>,
+    log: Log,
+    lock: File,
+}
+
+/// Restores a backup, and begins again.
+fn go_on(
+    ended: Ended,
+    request: RestoreRequest,
+    listener: &TcpListener,
+    tls: Option<TlsAcceptor>,
+) -> Result<Running, ServerError> {
+    let Ended {
+        app,
+        log,
+        lock: held,
+    } = ended;
+    let settings = app.settings.clone();
+    let open = app.home.again();
+    let directory = app.home.directory().to_path_buf();
+    let (home, restored) = match alone(app) {
+        Some(app) => {
+            // The database is closed, and its folder may get another name.
+            drop(app);
+            drop(held);
+            restoring::restore(request, open, directory, listener, tls)?
+        }
+        None => {
+            drop(held);
+            let problem = "a request did not end in time; try again";
+            (open()?, Restored::not_begun(request, problem))
+        }
+    };
+    restored.tell(&log);
+    let lock = lock(&home)?;
+    let running = Running::start(home, lock, settings, Some(restored), log)?;
+    if let Some(code) = running.app.setup_code.lock().as_ref() {
+        (running.log)(&format!(
+            "the home that was restored has no administrator: make the first one with the code {code}"
+        ));
+    }
+    Ok(running)
+}
+
+/// Waits until nothing else holds what requests share.
+fn alone(mut app: Arc<App>) -> Option<App> {
+    let until = Instant::now() + FAREWELL;
+    loop {
+        app = match Arc::try_unwrap(app) {
+            Ok(app) => return Some(app),
+            Err(_) if Instant::now() > until => return None,
+            Err(app) => app,
+        };
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What requests are answered with.
+pub(crate) fn runtime() -> Result<Runtime, ServerError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .thread_name("niteru-http")
+        .enable_all()
+        .build()
+        .map_err(|error| ServerError::System(error.to_string()))
 }
 
 /// Whether only this computer can reach it.

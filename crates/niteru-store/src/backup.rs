@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -61,6 +62,25 @@ pub struct BackupOptions<'a> {
     pub force: bool,
     /// Called with bytes done and bytes to do.
     pub progress: Option<&'a (dyn Fn(u64, u64) + Sync)>,
+    /// Set to true, from any thread, to stop: then no file is there.
+    pub cancel: Option<&'a AtomicBool>,
+}
+
+impl BackupOptions<'_> {
+    /// Tells how far it is, and ends it when it is to stop.
+    fn go_on(&self, done: u64, total: u64) -> Result<(), BackupError> {
+        if let Some(progress) = self.progress {
+            progress(done, total);
+        }
+        self.stopped()
+    }
+
+    fn stopped(&self) -> Result<(), BackupError> {
+        match self.cancel {
+            Some(cancel) if cancel.load(Ordering::Relaxed) => Err(BackupError::Cancelled),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What was backed up.
@@ -116,6 +136,9 @@ pub enum BackupError {
         /// Its version.
         found: u32,
     },
+    /// It was told to stop.
+    #[error("stopped")]
+    Cancelled,
     /// The home's database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -155,7 +178,7 @@ impl Home {
             .prefix(".niteru-backup-")
             .tempfile_in(folder)
             .map_err(failed())?;
-        self.copy_database(snapshot.path(), options.progress)?;
+        self.copy_database(snapshot.path(), &options)?;
 
         let mut sources = vec![(DATABASE.to_owned(), snapshot.path().to_path_buf())];
         // Nowhere else are they.
@@ -163,10 +186,11 @@ impl Home {
         if options.with_models {
             sources.extend(files_below(&self.models(), MODELS)?);
         }
-        let files: Vec<Member> = sources
-            .iter()
-            .map(|(name, path)| member(name, path))
-            .collect::<Result<_, _>>()?;
+        let hashed = |(name, path): &(String, PathBuf)| {
+            options.stopped()?;
+            member(name, path)
+        };
+        let files: Vec<Member> = sources.iter().map(hashed).collect::<Result<_, _>>()?;
         let manifest = Manifest {
             version: VERSION,
             created: time::now(),
@@ -176,7 +200,7 @@ impl Home {
             .prefix(".niteru-backup-")
             .tempfile_in(folder)
             .map_err(failed())?;
-        write_archive(&archive, &manifest, &sources, options.progress)?;
+        write_archive(&archive, &manifest, &sources, &options)?;
         let bytes = archive.as_file().metadata().map_err(failed())?.len();
         publish(archive, file, options.force)?;
         sync_folder(folder).map_err(failed())?;
@@ -189,11 +213,7 @@ impl Home {
     }
 
     /// Copies the database as it is now, and looks whether the copy is sound.
-    fn copy_database(
-        &self,
-        to: &Path,
-        progress: Option<&(dyn Fn(u64, u64) + Sync)>,
-    ) -> Result<(), BackupError> {
+    fn copy_database(&self, to: &Path, options: &BackupOptions<'_>) -> Result<(), BackupError> {
         let failed = |source| BackupError::Store(database_error(self.database(), source));
         let mut reader = self.reader()?;
         // What is seen stays as it is for the whole copy: else each commit of another process would
@@ -212,12 +232,10 @@ impl Home {
                     StepResult::Done => break,
                     StepResult::More => {
                         let pages = backup.progress();
-                        if let Some(progress) = progress {
-                            let total = u64::try_from(pages.pagecount).unwrap_or(0);
-                            let left = u64::try_from(pages.remaining).unwrap_or(0);
-                            let page = 8192;
-                            progress(total.saturating_sub(left) * page, total * page);
-                        }
+                        let total = u64::try_from(pages.pagecount).unwrap_or(0);
+                        let left = u64::try_from(pages.remaining).unwrap_or(0);
+                        let page = 8192;
+                        options.go_on(total.saturating_sub(left) * page, total * page)?;
                     }
                     _ => std::thread::sleep(Duration::from_millis(20)),
                 }
@@ -300,7 +318,7 @@ fn write_archive(
     archive: &NamedTempFile,
     manifest: &Manifest,
     sources: &[(String, PathBuf)],
-    progress: Option<&(dyn Fn(u64, u64) + Sync)>,
+    options: &BackupOptions<'_>,
 ) -> Result<(), BackupError> {
     let failed = || BackupError::io(archive.path());
     let total: u64 = manifest.files.iter().map(|member| member.bytes).sum();
@@ -332,9 +350,7 @@ fn write_archive(
             return Err(BackupError::io(path)(changed));
         }
         done += member.bytes;
-        if let Some(progress) = progress {
-            progress(done, total);
-        }
+        options.go_on(done, total)?;
     }
     let mut out = tar.into_inner().map_err(failed())?;
     out.flush().map_err(failed())?;

@@ -1,6 +1,7 @@
 //! Is everything in a home as it should be?
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use niteru_imaging::Likeness;
 use rayon::prelude::*;
@@ -31,6 +32,8 @@ pub struct CheckOptions<'a> {
     pub files: bool,
     /// Called with the number of files read and of those to read.
     pub progress: Option<&'a (dyn Fn(u64, u64) + Sync)>,
+    /// Set to true, from any thread, to read no more files: the report then tells of fewer.
+    pub cancel: Option<&'a AtomicBool>,
 }
 
 /// What was found.
@@ -221,6 +224,12 @@ impl Home {
             report.checked.files += page.len() as u64;
             if let Some(progress) = options.progress {
                 progress(report.checked.files, total);
+            }
+            if options
+                .cancel
+                .is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+            {
+                break;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use niteru_index::{Condition, f16, from_f16};
 use rayon::prelude::*;
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::collection::read_vector;
 use crate::error::Failure;
@@ -32,7 +33,7 @@ const LABELLED: &str = "FROM fields f
 /// *other* images that carry it. An other image is *relevant* if its value is equal to the
 /// query's, character by character. The others are ranked by similarity descending, equal
 /// similarities by id ascending.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RetrievalReport {
     /// The collection.
     pub collection: String,

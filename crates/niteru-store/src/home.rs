@@ -25,6 +25,7 @@ pub(crate) const DATABASE: &str = "niteru.sqlite3";
 /// home/niteru.sqlite3   everything that must not be lost
 /// home/models/          model files
 /// home/samples/         sample photos
+/// home/backups/         backups that were made over the server
 /// home/uploads/         images that were handed in over the server, by their sha256
 /// home/thumbnails/      small pictures; derived, can be deleted at any time
 /// home/index/           indexes of large collections; derived, can be deleted at any time
@@ -102,6 +103,18 @@ impl Home {
     pub fn with_index_policy(mut self, policy: IndexPolicy) -> Self {
         self.index_policy = policy;
         self
+    }
+
+    /// What opens this home again, in the same way, once this value is gone.
+    pub fn again(&self) -> impl Fn() -> Result<Home, StoreError> + Send + 'static {
+        let directory = self.directory.clone();
+        let (policy, place) = (self.index_policy, self.index_place.clone());
+        move || {
+            let home = Home::open(&directory)?;
+            Ok(home
+                .with_index_policy(policy)
+                .with_index_place(place.clone()))
+        }
     }
 
     /// What the user should know and no result tells, such as an index file that had to be made again;

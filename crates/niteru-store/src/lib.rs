@@ -28,6 +28,7 @@
 mod access;
 mod add;
 mod backup;
+mod backups;
 pub mod below;
 mod check;
 mod collection;
@@ -37,6 +38,7 @@ mod error;
 mod evaluate;
 mod filter;
 mod follow;
+mod framings;
 mod functions;
 mod group;
 mod home;
@@ -51,6 +53,7 @@ mod metadata;
 mod metadata_csv;
 mod metadata_edit;
 mod metadata_import;
+mod model_check;
 mod models;
 mod near;
 mod notice;
@@ -74,6 +77,7 @@ pub use access::{
 };
 pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport};
 pub use backup::{BackupError, BackupOptions, BackupReport};
+pub use backups::StoredBackup;
 pub use check::{CheckOptions, CheckReport, Checked, Problem, ProblemKind, check};
 pub use collection::{Collection, CollectionSummary, Image};
 pub use duplicates::{DuplicateGroup, DuplicateImage, DuplicateKind, DuplicateOptions, Duplicates};
@@ -83,6 +87,7 @@ pub use encoder::{
 pub use error::{Source, StoreError};
 pub use evaluate::RetrievalReport;
 pub use filter::Selection;
+pub use framings::{FramingReport, FramingsReport};
 pub use group::{Group, GroupBy, GroupedResults};
 pub use home::Home;
 pub use index::{
@@ -90,18 +95,20 @@ pub use index::{
     IndexStatus, MoveReport, VerifyReport,
 };
 pub use inspect::{
-    Cause, CollectedPhotos, Collecting, DefectGroup, Direction, Drift, DriftQuery, HistoryQuery,
-    InspectError, InspectedFile, Inspection, InspectorCheck, InspectorFile, InspectorSummary,
-    LEAST_DECISIONS, NewInspection, NewInspector, PhotoRow, PhotoRows, Review, ReviewVerdict,
-    ReviewedImage, ScoredPhoto, Shows, StoredInspector, ThresholdChoice, ThresholdError, TimeCount,
-    TimeCourse, TimeUnit, ToldInspection, Trace, TraceQuery, TrainReport, Training, TrainingError,
-    TypicalImage, Verdict, inspect_bytes, inspect_file, replay,
+    Cause, CollectedPhotos, Collecting, ComparedPhotos, DefectGroup, Direction, Drift, DriftQuery,
+    Evaluation, HistoryQuery, InspectError, InspectedFile, Inspection, InspectorCheck,
+    InspectorFile, InspectorSummary, LEAST_DECISIONS, NewInspection, NewInspector, PhotoAlignment,
+    PhotoRow, PhotoRows, Review, ReviewVerdict, ReviewedImage, ScoredPhoto, Shows, StoredInspector,
+    ThresholdChoice, ThresholdError, TimeCount, TimeCourse, TimeUnit, ToldInspection, Trace,
+    TraceQuery, TrainReport, Training, TrainingError, TypicalImage, Verdict, inspect_bytes,
+    inspect_file, replay,
 };
 pub use jobs::{Job, JobProgress, JobState};
 pub use load::{EncoderChoice, EncoderError, load_encoder};
 pub use metadata::Metadata;
 pub use metadata_edit::{FieldValues, ValueCount};
 pub use metadata_import::{ImportProblem, ImportRow, MetadataImport};
+pub use model_check::{CheckedPrecision, ModelCheck, ModelCheckError, check_model};
 pub use models::ModelSummary;
 pub use niteru_inspect::Skipped;
 pub use notice::Notice;
@@ -110,6 +117,7 @@ pub use samples::{
     PART_SIZE, PartDefect, SAMPLES, Sample, SamplesError, SamplesReport, sample_part,
 };
 pub use search::{Query, SearchResult, Searched};
+pub use similarities::similarity_matrix;
 pub use skip::SkippedDuplicate;
 pub use thumbnails::{THUMBNAIL_BYTES, ThumbnailError};
 pub use time::rfc3339;

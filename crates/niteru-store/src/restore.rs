@@ -12,6 +12,7 @@ use crate::Home;
 use crate::backup::{
     BackupError, Hashing, MANIFEST, MODELS, Manifest, Member, VERSION, is_ours, sync_folder,
 };
+use crate::backups::BACKUPS;
 use crate::home::{DATABASE, lock};
 
 /// Longest manifest, in bytes, and most files, before any is read.
@@ -19,7 +20,7 @@ const MANIFEST_BYTES: u64 = 256 << 20;
 const FILES: usize = 1_000_000;
 
 /// Folders that stay when a home is replaced, where the backup does not bring its own.
-const KEPT: [&str; 2] = [MODELS, "samples"];
+const KEPT: [&str; 3] = [MODELS, "samples", BACKUPS];
 
 /// How to restore.
 #[derive(Clone, Copy, Default)]
@@ -95,6 +96,15 @@ pub fn restore(
     })
 }
 
+/// Looks whether a file begins as a backup of this program does. Its contents are compared when it is
+/// restored.
+///
+/// # Errors
+/// [`BackupError::Damaged`], [`BackupError::Newer`], [`BackupError::Io`].
+pub(crate) fn look_at(file: &Path) -> Result<Manifest, BackupError> {
+    Archive::open(file, None)?.look()
+}
+
 /// Whether anything is there that would be lost.
 fn is_occupied(home: &Path) -> Result<bool, BackupError> {
     match std::fs::read_dir(home) {
@@ -132,6 +142,16 @@ impl<'a> Archive<'a> {
             path: self.path.to_path_buf(),
             reason: reason.into(),
         }
+    }
+
+    /// What it says that it holds.
+    fn look(&self) -> Result<Manifest, BackupError> {
+        let mut tar = tar::Archive::new(BufReader::new(&self.file));
+        let no_archive =
+            |error: io::Error| self.damaged(format!("it is no complete archive ({error})"));
+        let mut entries = tar.entries().map_err(no_archive)?.raw(true);
+        let first = entries.next().ok_or_else(|| self.damaged("it is empty"))?;
+        self.manifest(first.map_err(no_archive)?)
     }
 
     /// Unpacks into an empty folder. Members are taken in the manifest's order and nothing else is.

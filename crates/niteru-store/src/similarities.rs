@@ -1,5 +1,7 @@
 //! The similarity of every pair of some images.
 
+use niteru_kernels::Kernels;
+
 use crate::home::kernels;
 use crate::{Collection, StoreError};
 
@@ -18,14 +20,21 @@ impl Collection<'_> {
             kernels.normalize(&mut embedding);
             embeddings.push(embedding);
         }
-        let cell = |i: usize, j: usize| match i == j {
-            true => 1.0,
-            false => kernels
-                .dot(&embeddings[i.min(j)], &embeddings[i.max(j)])
-                .clamp(-1.0, 1.0),
-        };
-        Ok((0..ids.len())
-            .map(|i| (0..ids.len()).map(|j| cell(i, j)).collect())
-            .collect())
+        Ok(similarity_matrix(kernels, &embeddings))
     }
+}
+
+/// Cosine similarities of unit vectors, row by row. The diagonal is exactly 1, and the matrix is symmetric to
+/// the last bit.
+pub fn similarity_matrix(kernels: Kernels, embeddings: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let cell = |i: usize, j: usize| match i == j {
+        true => 1.0,
+        // The pair in one order, so that the matrix is symmetric.
+        false => kernels
+            .dot(&embeddings[i.min(j)], &embeddings[i.max(j)])
+            .clamp(-1.0, 1.0),
+    };
+    (0..embeddings.len())
+        .map(|i| (0..embeddings.len()).map(|j| cell(i, j)).collect())
+        .collect()
 }

@@ -5,6 +5,8 @@ mod indexing;
 mod inspecting;
 mod keeping;
 mod measuring;
+#[cfg(test)]
+mod offered;
 mod searching;
 mod serving;
 

@@ -37,6 +37,21 @@ impl ModelCache {
         path: &Path,
         watch: &Watch<'_>,
     ) -> Result<ModelFiles, ModelError> {
+        let source = format!("imported from {}", path.display());
+        self.import_from(name, path, &source, watch)
+    }
+
+    /// As [`ModelCache::import`], with what is told of where the files come from.
+    ///
+    /// # Errors
+    /// As [`ModelCache::import`].
+    pub fn import_from(
+        &self,
+        name: &str,
+        path: &Path,
+        source: &str,
+        watch: &Watch<'_>,
+    ) -> Result<ModelFiles, ModelError> {
         check_name(name)?;
         let failed = |error| files_error(name, error);
         let metadata = path
@@ -52,6 +67,7 @@ impl ModelCache {
         let import = Import {
             name,
             path,
+            source,
             entry: find_in_catalogue(name),
             staging: &staging,
             watch,
@@ -71,6 +87,7 @@ impl ModelCache {
 struct Import<'a> {
     name: &'a str,
     path: &'a Path,
+    source: &'a str,
     entry: Option<&'static CatalogueEntry>,
     staging: &'a Staging,
     watch: &'a Watch<'a>,
@@ -192,8 +209,7 @@ impl Import<'_> {
     }
 
     fn manifest(&self, kind: ModelKind) -> Manifest {
-        let source = format!("imported from {}", self.path.display());
-        let mut manifest = Manifest::new(self.name, kind, source);
+        let mut manifest = Manifest::new(self.name, kind, self.source.to_owned());
         manifest.licence = self.entry.map(|entry| entry.licence.to_string());
         manifest
     }

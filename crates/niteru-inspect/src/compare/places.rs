@@ -2,6 +2,7 @@
 
 use niteru_imaging::{HeatMap, Rect, regions};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::frame::Frame;
 
@@ -19,7 +20,7 @@ const NEAR: f64 = 0.015;
 const MOST: usize = 10;
 
 /// A place that differs, in pixels of the second picture.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct DifferentPlace {
     /// Left edge.
     pub x: u32,
@@ -38,7 +39,7 @@ pub struct DifferentPlace {
 }
 
 /// A place of the first picture, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[expect(missing_docs, reason = "as of a difference")]
 pub struct OtherPlace {
     pub x: u32,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use niteru_imaging::{DecodeError, HeatError, Limits, Mask};
 use niteru_learn::FitError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::inspector::{Inspector, InspectorError};
 use crate::paths;
@@ -97,10 +98,11 @@ pub enum TrainStep<'a> {
 pub type OnStep<'a> = &'a (dyn Fn(TrainStep<'_>) -> ControlFlow<()> + Sync);
 
 /// Something that could not be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Skipped {
     /// The file or folder; for a row of metadata, the metadata file.
     #[serde(serialize_with = "paths::serialize_path")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// What is wrong, for people; for a row of metadata with its line number.
     pub reason: String,
@@ -116,10 +118,11 @@ impl Skipped {
 }
 
 /// A good picture that looks like none of the others.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Suspicious {
     /// Its file.
     #[serde(serialize_with = "paths::serialize_path")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// Its score when it was held out.
     pub score: f64,

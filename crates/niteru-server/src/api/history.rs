@@ -11,10 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
-use crate::route::{Created, InPath, Json, JsonBody, Query, Route, change, read};
+use crate::route::{Created, File, InPath, Json, JsonBody, Query, Route, change, read};
 
-/// Most inspections of a page.
+/// Most inspections of a page, and of a file.
 const MOST: usize = 1000;
+const MOST_EXPORTED: usize = 100_000;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -23,6 +24,12 @@ pub(super) fn routes() -> Vec<Route> {
             "What was inspected, the newest first",
             Role::Viewer,
             list,
+        ),
+        read(
+            "/api/history/export",
+            "The history as CSV, the newest first, up to 100 000 inspections",
+            Role::Viewer,
+            export,
         ),
         read("/api/history/{id}", "An inspection", Role::Viewer, one),
         change(
@@ -52,7 +59,7 @@ struct Page {
     reviewed: Option<bool>,
     /// Only what comes after this inspection in the list.
     after: Option<u64>,
-    /// Most inspections, up to 1000.
+    /// Most inspections of a page, up to 1000.
     limit: Option<usize>,
 }
 
@@ -70,21 +77,45 @@ struct NewReview {
 }
 
 async fn list(app: Arc<App>, Query(page): Query<Page>) -> Result<Json<History>, ApiError> {
-    let query = HistoryQuery {
-        inspector: page.inspector,
-        version: page.version,
-        verdict: page.verdict,
-        since: page.since.as_deref().map(moment).transpose()?,
-        until: page.until.as_deref().map(moment).transpose()?,
-        reviewed: page.reviewed,
-        after: page.after,
-        limit: page.limit.unwrap_or(100).min(MOST),
-        ..HistoryQuery::default()
-    };
+    let limit = page.limit.unwrap_or(100).min(MOST);
+    let query = page.query(limit)?;
     let inspections = app
         .quick(move |app| Ok(app.home.inspections(&query)?))
         .await?;
     Ok(Json(History { inspections }))
+}
+
+async fn export(app: Arc<App>, Query(page): Query<Page>) -> Result<File, ApiError> {
+    let limit = page.limit.unwrap_or(MOST_EXPORTED).min(MOST_EXPORTED);
+    let query = page.query(limit)?;
+    let bytes = app.heavy(move |app| {
+        let mut bytes = Vec::new();
+        let written = app.home.export_history(&query, &mut bytes)?;
+        written.map_err(|error| ApiError::internal(error.to_string()))?;
+        Ok(bytes)
+    });
+    Ok(File {
+        bytes: bytes.await?.into(),
+        media_type: "text/csv; charset=utf-8",
+        forever: false,
+        save_as: Some("niteru-history.csv"),
+    })
+}
+
+impl Page {
+    fn query(self, limit: usize) -> Result<HistoryQuery, ApiError> {
+        Ok(HistoryQuery {
+            inspector: self.inspector,
+            version: self.version,
+            verdict: self.verdict,
+            since: self.since.as_deref().map(moment).transpose()?,
+            until: self.until.as_deref().map(moment).transpose()?,
+            reviewed: self.reviewed,
+            after: self.after,
+            limit,
+            ..HistoryQuery::default()
+        })
+    }
 }
 
 async fn one(app: Arc<App>, InPath(id): InPath<u64>) -> Result<Json<Inspection>, ApiError> {
@@ -112,7 +143,7 @@ async fn review(
     Ok(Created(review))
 }
 
-fn moment(text: &str) -> Result<i64, ApiError> {
+pub(super) fn moment(text: &str) -> Result<i64, ApiError> {
     instant(text).ok_or_else(|| {
         ApiError::bad(format!("{text:?} is no time"))
             .help("write it as 2026-11-25 or 2026-11-25T08:30")

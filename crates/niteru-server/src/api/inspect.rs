@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use utoipa::{IntoParams, ToSchema};
 
+use super::history::moment;
 use super::uploads::{keep_files, only_one};
 use crate::app::App;
 use crate::error::ApiError;
@@ -111,6 +112,10 @@ struct InspectQuery {
     version: Option<u32>,
     /// Where the photo comes from: lot, machine, mould.
     metadata: BTreeMap<String, String>,
+    /// Who inspects; left out: who asks.
+    operator: Option<String>,
+    /// When it was inspected: `2026-11-25T08:30`, in UTC where it names no zone; left out: now.
+    time: Option<String>,
 }
 
 async fn list(app: Arc<App>) -> Result<Json<InspectorList>, ApiError> {
@@ -189,6 +194,8 @@ async fn inspect(
     let (query, upload) = only_one(keep_files::<InspectQuery>(&app, &caller, parts).await?)?;
     let query = query.unwrap_or_default();
     let metadata: Metadata = query.metadata.into_iter().collect();
+    let time = query.time.as_deref().map(moment).transpose()?;
+    let operator = query.operator.unwrap_or(caller.name);
     app.heavy(move |app| {
         let path = app
             .home
@@ -196,7 +203,8 @@ async fn inspect(
             .ok_or_else(ApiError::busy)?;
         let ready = app.inspector(&name, query.version)?;
         let inspected = ready.inspect(path.clone())?;
-        let record = inspected.record(&path, Some(&caller.name), ready.kernels, metadata);
+        let mut record = inspected.record(&path, Some(&operator), ready.kernels, metadata);
+        record.time = time;
         let ids = app
             .home
             .record_inspections(ready.id, std::slice::from_ref(&record))?;
@@ -221,7 +229,7 @@ type Asked = (ToJudge, SyncSender<Result<InspectedFile, ApiError>>);
 /// An inspector that is ready: threads of its own hold it with its encoder. They end when nobody has this
 /// any more.
 pub(crate) struct ReadyInspector {
-    id: u64,
+    pub(super) id: u64,
     name: String,
     version: u32,
     kernels: &'static str,
@@ -229,6 +237,8 @@ pub(crate) struct ReadyInspector {
     pub(super) scale: HeatScale,
     /// What is to be looked at before it is used.
     pub(super) check: InspectorCheck,
+    /// Its good photos' files.
+    pub(super) learnt: Vec<PathBuf>,
     ask: SyncSender<Asked>,
 }
 
@@ -292,12 +302,14 @@ impl ReadyInspector {
                 .map_err(|error| ApiError::conflict(error.to_string()))
                 .and_then(|ready| {
                     let scale = ready.heat_scale().map_err(InspectError::from)?;
-                    Ok((scale, InspectorCheck::of(&inspector, &ready), ready))
+                    let learnt = ready.good().iter().map(|good| good.path.clone()).collect();
+                    let check = InspectorCheck::of(&inspector, &ready);
+                    Ok(((scale, check, learnt), ready))
                 });
             drop(bytes);
             let inspector = match ready {
-                Ok((scale, check, inspector)) => {
-                    let _ = tell.send(Ok((scale, check)));
+                Ok((known, inspector)) => {
+                    let _ = tell.send(Ok(known));
                     inspector
                 }
                 Err(error) => {
@@ -330,7 +342,7 @@ impl ReadyInspector {
             .spawn(work);
         started.map_err(|error| ApiError::internal(error.to_string()))?;
         let ready = told.recv();
-        let (scale, check) =
+        let (scale, check, learnt) =
             ready.map_err(|_| ApiError::internal("an inspector's thread ended"))??;
         Ok(ReadyInspector {
             id,
@@ -339,6 +351,7 @@ impl ReadyInspector {
             kernels,
             scale,
             check,
+            learnt,
             ask,
         })
     }

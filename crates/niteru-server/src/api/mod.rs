@@ -2,14 +2,20 @@
 
 mod alike;
 mod audit;
+mod backups;
+mod causes;
 mod check;
 mod collections;
+mod compare;
+mod evaluate;
 mod history;
 mod images;
+mod indexes;
 pub(crate) mod inspect;
 mod jobs;
 pub(crate) mod login;
 mod metadata;
+mod model_files;
 pub(crate) mod models;
 mod photos;
 mod pictures;
@@ -45,6 +51,8 @@ pub(crate) fn routes() -> Vec<Route> {
         audit::routes(),
         jobs::routes(),
         models::routes(),
+        model_files::routes(),
+        backups::routes(),
         collections::routes(),
         images::routes(),
         samples::routes(),
@@ -54,10 +62,19 @@ pub(crate) fn routes() -> Vec<Route> {
         inspect::routes(),
         photos::routes(),
         check::routes(),
+        causes::routes(),
         history::routes(),
         pictures::routes(),
+        evaluate::routes(),
+        compare::routes(),
+        indexes::routes(),
     ]
     .concat()
+}
+
+/// The API as OpenAPI 3.1 describes it, made of the routes themselves.
+pub fn description() -> serde_json::Value {
+    crate::route::openapi::document(&routes())
 }
 
 /// All that the server answers: the API, and the files of the page.

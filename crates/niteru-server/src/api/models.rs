@@ -73,6 +73,19 @@ impl App {
         ModelCache::new(self.home.models())
     }
 
+    /// Where the files of models lie that are being sent.
+    pub(crate) fn incoming(&self) -> std::path::PathBuf {
+        self.home.directory().join("incoming")
+    }
+
+    /// Lets go of a model that is about to be another, or none.
+    pub(crate) fn forget_encoders(&self, model: &str) {
+        self.encoders
+            .0
+            .lock()
+            .retain(|((known, ..), _)| known != model);
+    }
+
     /// The encoder that made embeddings, loaded if it is not yet.
     pub(crate) fn encoder(&self, own: &EncoderIdentity) -> Result<Arc<Encoder>, ApiError> {
         let key = (

@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::http::Method;
 use niteru_store::Role;
 use niteru_store::below::kernels::Kernels;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::route::{Access, Json, Route, openapi, read};
+use crate::identity::Caller;
+use crate::jobs::{CheckHomeParameters, JobView};
+use crate::route::{Accepted, Access, Json, JsonBody, Route, change, read};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -39,6 +42,13 @@ pub(super) fn routes() -> Vec<Route> {
             Role::Engineer,
             storage,
         ),
+        change(
+            (Method::POST, "home.check"),
+            "/api/check",
+            "Look whether everything in the home is as it should be; a job does it",
+            Role::Engineer,
+            check,
+        ),
     ]
 }
 
@@ -59,7 +69,7 @@ struct KernelList {
     cores: usize,
 }
 
-/// Bytes, but for `images`.
+/// Bytes, but for `home`.
 #[derive(Serialize, ToSchema)]
 struct Storage {
     database: u64,
@@ -69,6 +79,9 @@ struct Storage {
     thumbnails: u64,
     indexes: u64,
     models: u64,
+    backups: u64,
+    /// The folder of the home.
+    home: String,
 }
 
 async fn health(_: Arc<App>) -> Result<Json<Health>, ApiError> {
@@ -79,7 +92,7 @@ async fn health(_: Arc<App>) -> Result<Json<Health>, ApiError> {
 }
 
 async fn description(_: Arc<App>) -> Result<Json<Value>, ApiError> {
-    Ok(Json(openapi::document(&super::routes())))
+    Ok(Json(super::description()))
 }
 
 async fn kernels(_: Arc<App>) -> Result<Json<KernelList>, ApiError> {
@@ -110,10 +123,21 @@ async fn storage(app: Arc<App>) -> Result<Json<Storage>, ApiError> {
                 thumbnails: bytes_below(&home.thumbnails()),
                 indexes: bytes_below(&home.directory().join("index")),
                 models: bytes_below(&home.models()),
+                backups: bytes_below(&home.backups()),
+                home: home.directory().to_string_lossy().into_owned(),
             })
         })
         .await?;
     Ok(Json(storage))
+}
+
+async fn check(
+    app: Arc<App>,
+    caller: Caller,
+    JsonBody(parameters): JsonBody<CheckHomeParameters>,
+) -> Result<Accepted<JobView>, ApiError> {
+    let job = app.quick(move |app| app.queue("check", &json!(parameters), &caller.name));
+    Ok(Accepted(job.await?))
 }
 
 /// What the files below a folder have; what cannot be read counts nothing.

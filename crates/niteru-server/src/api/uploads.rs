@@ -38,7 +38,22 @@ pub(super) struct Sent<Q> {
     pub(super) query: Option<Q>,
     /// The files that were kept, each once.
     pub(super) kept: Vec<Upload>,
+    /// Of each file that was taken, its place in `kept`: the same one may have come twice.
+    pub(super) order: Vec<usize>,
     pub(super) refused: Vec<Refused>,
+}
+
+impl<Q> Sent<Q> {
+    fn take(&mut self, upload: Upload) {
+        let same = |other: &Upload| other.sha256 == upload.sha256;
+        match self.kept.iter().position(same) {
+            Some(at) => self.order.push(at),
+            None => {
+                self.order.push(self.kept.len());
+                self.kept.push(upload);
+            }
+        }
+    }
 }
 
 /// Keeps a request's files, one after the other, so that only one is in memory. Parts named `file` are
@@ -55,6 +70,7 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
     let mut sent = Sent {
         query: None,
         kept: Vec::new(),
+        order: Vec::new(),
         refused: Vec::new(),
     };
     let limits = app.settings.uploads;
@@ -88,8 +104,7 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
                     )?)
                 });
                 match kept.await {
-                    Ok(upload) if sent.kept.iter().any(|other| other.sha256 == upload.sha256) => {}
-                    Ok(upload) => sent.kept.push(upload),
+                    Ok(upload) => sent.take(upload),
                     Err(error) if error.status().is_client_error() => sent.refused.push(Refused {
                         name,
                         reason: error.message().to_owned(),
@@ -112,6 +127,7 @@ pub(super) fn only_one<Q>(sent: Sent<Q>) -> Result<(Option<Q>, Upload), ApiError
         query,
         kept,
         refused,
+        ..
     } = sent;
     if let Some(refused) = refused.into_iter().next() {
         let message = format!("{}: {}", refused.name, refused.reason);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::handle::{Handle, JobError};
-use super::{add, samples, train};
+use super::{add, evaluate, index, keeping, models, samples, train};
 use crate::app::App;
 
 /// How much a kind of work takes.
@@ -45,6 +45,60 @@ pub(super) const KINDS: &[Kind] = &[
         weight: Weight::Heavy,
         resumes: false,
         run: train::run,
+    },
+    Kind {
+        name: keeping::BACKUP,
+        weight: Weight::Light,
+        resumes: false,
+        run: keeping::backup,
+    },
+    Kind {
+        name: keeping::CHECK,
+        weight: Weight::Heavy,
+        resumes: true,
+        run: keeping::check,
+    },
+    Kind {
+        name: models::PULL,
+        weight: Weight::Light,
+        resumes: true,
+        run: models::pull,
+    },
+    Kind {
+        name: models::IMPORT,
+        weight: Weight::Light,
+        resumes: false,
+        run: models::import,
+    },
+    Kind {
+        name: models::CHECK,
+        weight: Weight::Heavy,
+        resumes: false,
+        run: models::check,
+    },
+    Kind {
+        name: evaluate::INSPECTOR,
+        weight: Weight::Heavy,
+        resumes: true,
+        run: evaluate::inspector,
+    },
+    Kind {
+        name: evaluate::COLLECTION,
+        weight: Weight::Heavy,
+        resumes: true,
+        run: evaluate::collection,
+    },
+    Kind {
+        name: index::BUILD,
+        weight: Weight::Heavy,
+        resumes: true,
+        run: index::build,
+    },
+    Kind {
+        name: index::VERIFY,
+        weight: Weight::Heavy,
+        resumes: true,
+        run: index::verify,
     },
 ];
 

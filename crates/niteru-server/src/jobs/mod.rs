@@ -1,8 +1,12 @@
 //! Long work: kept in the home, run by a few threads, told to whoever listens.
 
 mod add;
+mod evaluate;
 mod handle;
+mod index;
+mod keeping;
 mod kinds;
+mod models;
 mod runner;
 mod samples;
 mod train;
@@ -20,6 +24,10 @@ use tokio::sync::broadcast;
 use utoipa::ToSchema;
 
 pub(crate) use add::AddParameters;
+pub(crate) use evaluate::{EvaluateCollectionParameters, EvaluateParameters};
+pub(crate) use index::IndexParameters;
+pub(crate) use keeping::{BackupParameters, CheckHomeParameters};
+pub(crate) use models::{CheckParameters, ImportParameters, PullParameters};
 pub(crate) use runner::Runner;
 pub(crate) use samples::SamplesParameters;
 pub(crate) use train::TrainParameters;

@@ -17,7 +17,7 @@ use crate::app::App;
 /// Told of a job that the end of the server interrupted.
 const INTERRUPTED: &str = "the server ended while this ran; start it again";
 
-/// One thread for each weight, so that short work does not wait for a training.
+/// One thread for heavy work, and some for light: a download does not hold up a backup.
 pub(crate) struct Runner {
     app: Arc<App>,
     threads: Vec<JoinHandle<()>>,
@@ -34,7 +34,9 @@ impl Runner {
             return Ok(runner);
         }
         runner.recover()?;
-        for weight in [Weight::Heavy, Weight::Light] {
+        // What was sent for an import that did not come to its end.
+        let _ = std::fs::remove_dir_all(app.incoming());
+        for weight in [Weight::Heavy, Weight::Light, Weight::Light] {
             let app = Arc::clone(app);
             let thread = std::thread::Builder::new()
                 .name("niteru-jobs".into())

@@ -98,7 +98,7 @@ impl TrainParameters {
     }
 }
 
-fn no_upload(sha256: &str) -> ApiError {
+pub(super) fn no_upload(sha256: &str) -> ApiError {
     let start: String = sha256.chars().take(12).collect();
     ApiError::not_found(format!("no upload {start}…")).help("upload it again")
 }
@@ -106,7 +106,7 @@ fn no_upload(sha256: &str) -> ApiError {
 impl Photos {
     /// Their files: uploads in the order in which they are named, as photos that follow each other may be of
     /// one part, then those of the collection in the order of their paths.
-    fn files(&self, app: &App) -> Result<Vec<PathBuf>, ApiError> {
+    pub(super) fn files(&self, app: &App) -> Result<Vec<PathBuf>, ApiError> {
         let (mut uploads, mut files) = (Vec::new(), Vec::new());
         for sha256 in &self.uploads {
             uploads.push(app.home.upload(sha256)?.ok_or_else(|| no_upload(sha256))?);

@@ -112,6 +112,51 @@ impl Answer for File {
     }
 }
 
+/// A file that is sent as it is read, however long it is.
+pub(crate) struct Download {
+    pub(crate) file: tokio::fs::File,
+    pub(crate) bytes: u64,
+    pub(crate) media_type: &'static str,
+    /// A name to save it under: letters, digits, `.`, `-` and `_`.
+    pub(crate) save_as: String,
+}
+
+/// Bytes of a download that are read at a time.
+const CHUNK: usize = 256 << 10;
+
+impl IntoResponse for Download {
+    fn into_response(self) -> Response {
+        use tokio::io::AsyncReadExt;
+        let chunks = futures_util::stream::try_unfold(self.file, |mut file| async move {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            let read = (&mut file)
+                .take(CHUNK as u64)
+                .read_to_end(&mut chunk)
+                .await?;
+            Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(chunk), file)))
+        });
+        let mut response = Body::from_stream(chunks).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(self.media_type),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.bytes));
+        let save = format!("attachment; filename=\"{}\"", self.save_as);
+        if let Ok(save) = HeaderValue::try_from(save) {
+            headers.insert(header::CONTENT_DISPOSITION, save);
+        }
+        response
+    }
+}
+
+impl Answer for Download {
+    fn describe(described: &mut Described) {
+        described.gives("application/octet-stream", "The file");
+    }
+}
+
 /// Events as they come.
 pub(crate) struct Events(pub(crate) Pin<Box<dyn Stream<Item = Event> + Send>>);
 

@@ -1,6 +1,7 @@
 //! What functions take of a request. Whatever is wrong with it ends in our own error, in plain words.
 
 use std::net::SocketAddr;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -10,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
+use tokio::io::AsyncWriteExt;
 use utoipa::{IntoParams, ToSchema};
 
 use super::describe::Described;
@@ -195,13 +197,7 @@ pub(crate) struct Part {
 impl Parts {
     /// The next part, of at most so many bytes.
     pub(crate) async fn next(&mut self, most: usize) -> Result<Option<Part>, ApiError> {
-        let limit = self.limit;
-        let broken = move |error: MultipartError| match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                ApiError::too_large(format!("this takes at most {limit} bytes"))
-            }
-            _ => broken_body(&error, limit),
-        };
+        let broken = broken_part(self.limit);
         let Some(mut field) = self.form.next_field().await.map_err(broken)? else {
             return Ok(None);
         };
@@ -213,6 +209,54 @@ impl Parts {
             name,
             bytes,
         }))
+    }
+
+    /// Writes the next part to a new file as it comes; gives how many bytes it had. `to` says where, by the
+    /// field and by what the client calls the file, or why not.
+    pub(crate) async fn save_next(
+        &mut self,
+        to: impl FnOnce(&str, &str) -> Result<PathBuf, ApiError>,
+    ) -> Result<Option<(PathBuf, u64)>, ApiError> {
+        let broken = broken_part(self.limit);
+        let Some(mut field) = self.form.next_field().await.map_err(broken)? else {
+            return Ok(None);
+        };
+        let path = to(
+            field.name().unwrap_or_default(),
+            field.file_name().unwrap_or_default(),
+        )?;
+        let cannot = |error: std::io::Error| unwritable(&path, &error);
+        let mut file = tokio::fs::File::create_new(&path).await.map_err(cannot)?;
+        let mut bytes = 0;
+        while let Some(chunk) = field.chunk().await.map_err(broken)? {
+            bytes += chunk.len() as u64;
+            file.write_all(&chunk).await.map_err(cannot)?;
+        }
+        file.sync_all().await.map_err(cannot)?;
+        Ok(Some((path, bytes)))
+    }
+}
+
+fn broken_part(limit: usize) -> impl Fn(MultipartError) -> ApiError + Copy {
+    move |error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ApiError::too_large(format!("this takes at most {limit} bytes"))
+        }
+        _ => broken_body(&error, limit),
+    }
+}
+
+/// A file of the server's own cannot be written.
+pub(crate) fn unwritable(path: &FilePath, error: &std::io::Error) -> ApiError {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let message = format!("{}: {error}", path.display());
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            let status = StatusCode::INSUFFICIENT_STORAGE;
+            ApiError::new(status, "no_space", "there is no room for this on the disk")
+                .help("make room and send it again")
+        }
+        _ => ApiError::internal(message),
     }
 }
 

@@ -7,12 +7,14 @@
 
 mod alike;
 mod audit;
+mod backups;
 mod events;
 mod forged;
 mod jobs;
 mod login;
 mod pages;
 mod photos;
+mod rest;
 mod routes;
 mod support;
 mod tokens;

@@ -6,6 +6,8 @@ const screens = {
   collections: () => import("../screens/collections.js"),
   find: () => import("../screens/find.js"),
   inspect: () => import("../screens/inspect.js"),
+  compare: () => import("../screens/inspect/compare.js"),
+  causes: () => import("../screens/causes.js"),
   settings: () => import("../screens/settings.js"),
 };
 

@@ -61,6 +61,17 @@ impl Home {
         Ok(Some(user))
     }
 
+    /// Ends all sessions, as of a home that was another one before.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn end_sessions(&self) -> Result<(), StoreError> {
+        self.write(|tx| {
+            tx.execute("DELETE FROM sessions", [])?;
+            Ok(())
+        })
+    }
+
     /// Ends a session.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ use std::thread::{self, JoinHandle};
 
 use niteru_index::{BuildOptions, FileError, FileSummary, HnswIndex, WAITING};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::changes::{latest, searched_images};
 use self::file::IndexFile;
@@ -88,7 +89,7 @@ pub struct IndexReport {
 }
 
 /// What is known of a collection's index file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IndexState {
     /// The collection is small, and all images are compared.
@@ -104,7 +105,7 @@ pub enum IndexState {
 }
 
 /// A collection's index.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct IndexStatus {
     /// The collection.
     pub collection: String,
@@ -118,6 +119,7 @@ pub struct IndexStatus {
     pub problem: Option<String>,
     /// The file, there or not.
     #[serde(serialize_with = "paths::serialize")]
+    #[schema(value_type = String)]
     pub file: PathBuf,
     /// Its length.
     pub bytes: Option<u64>,

@@ -4,6 +4,7 @@ use niteru_index::qdrant::QdrantIndex;
 use niteru_index::{IdSet, IndexError, f16};
 use rusqlite::Transaction;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::changes::{latest, searched_images};
 use super::cluster::ClusterIndex;
@@ -19,7 +20,7 @@ const PAGE: usize = 128;
 const NAMED: usize = 20;
 
 /// A collection's index in a cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ClusterStatus {
     /// The collection.
     pub collection: String,

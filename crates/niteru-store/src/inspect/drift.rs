@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use niteru_learn::shift;
 use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::collection::sql_id;
 use crate::error::Failure;
@@ -44,7 +45,7 @@ pub struct DriftQuery<'a> {
 }
 
 /// Where recent scores have gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// Pictures look less like the good ones.
@@ -56,7 +57,7 @@ pub enum Direction {
 }
 
 /// Recent decisions beside the good pictures that the threshold was made with.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Drift {
     /// Name of the inspector.
     pub inspector: String,

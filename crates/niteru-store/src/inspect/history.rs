@@ -88,10 +88,8 @@ pub struct Inspection {
     /// The probability that a good image scores so high.
     pub p_value: f64,
     /// What the inspector decided.
-    #[schema(value_type = String)]
     pub verdict: Verdict,
     /// The verdict that counts: that of the newest review, else the inspector's.
-    #[schema(value_type = String)]
     pub final_verdict: Verdict,
     /// What is wrong where: an array.
     pub regions: Value,

@@ -6,8 +6,10 @@
 
 mod check;
 mod collected;
+mod compared;
 mod drift;
 mod history;
+mod history_csv;
 mod inspectors;
 mod photos;
 mod quality;
@@ -20,6 +22,7 @@ mod training;
 mod verdict;
 
 pub use collected::{CollectedPhotos, Collecting, Shows};
+pub use compared::{ComparedPhotos, Evaluation, PhotoAlignment};
 pub use drift::{Direction, Drift, DriftQuery, LEAST_DECISIONS};
 pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};

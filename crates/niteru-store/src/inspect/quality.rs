@@ -29,7 +29,6 @@ pub struct ScoredPhoto {
     pub score: f64,
     /// What was said of it; `null` where nothing was, as of a good photo that was held out.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub verdict: Option<Verdict>,
 }
 
@@ -49,7 +48,6 @@ pub struct ThresholdChoice {
     pub false_alarm: f64,
     /// What the threshold holds then.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
     pub promise: Promise,
     /// Bad photos that would pass.
     pub missed: usize,
@@ -65,10 +63,8 @@ pub struct InspectorCheck {
     /// Share of good parts that may be stopped by mistake, as it was asked for.
     pub false_alarm: f64,
     /// How far to trust it.
-    #[schema(value_type = Object)]
     pub trust: Trust,
     /// What its threshold holds.
-    #[schema(value_type = Object)]
     pub promise: Promise,
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     pub good_scores: Vec<f64>,

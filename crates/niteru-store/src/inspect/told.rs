@@ -21,7 +21,6 @@ pub struct ToldInspection {
     /// Its height.
     pub height: u32,
     /// What was decided.
-    #[schema(value_type = String)]
     pub verdict: Verdict,
     /// In robust standard deviations of good photos.
     pub score: f64,
@@ -30,13 +29,10 @@ pub struct ToldInspection {
     /// Share of good parts that score as high or higher.
     pub p_value: f64,
     /// What the score is made of.
-    #[schema(value_type = Object)]
     pub parts: ScoreParts,
     /// Places that differ, the worst first.
-    #[schema(value_type = Vec<Object>)]
     pub regions: Vec<Region>,
     /// The good photo that is most like it.
-    #[schema(value_type = Option<Object>)]
     pub nearest_good: Option<NearestGood>,
     /// Where its heat map is; only where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]

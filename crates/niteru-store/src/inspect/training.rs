@@ -43,11 +43,9 @@ pub struct TrainReport {
     /// Good photos that it learnt from.
     pub good: usize,
     /// How far to trust it.
-    #[schema(value_type = Object)]
     pub trust: Trust,
     /// What its threshold holds.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
     pub promise: Promise,
     /// Patches in its memory.
     pub patches: usize,
@@ -56,10 +54,8 @@ pub struct TrainReport {
     /// Its length.
     pub bytes: usize,
     /// Good photos to look at before it is used, the worst first.
-    #[schema(value_type = Vec<Object>)]
     pub suspicious: Vec<Suspicious>,
     /// Good photos that it did not learn from, as they are like none of the others.
-    #[schema(value_type = Vec<Object>)]
     pub left_out: Vec<Suspicious>,
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     #[serde(skip)]
@@ -68,10 +64,8 @@ pub struct TrainReport {
     pub bad_learnt: usize,
     /// What it says of the bad photos, each judged as if it had not been learnt from; only where there were some.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub bad: Option<Quality>,
     /// Files that were left out.
-    #[schema(value_type = Vec<Object>)]
     pub skipped: Vec<Skipped>,
 }
 

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use niteru_encoder::{EmbedOptions, Encoder};
+use niteru_encoder::EmbedOptions;
 use niteru_imaging::{MatrixPlot, Picture};
+use niteru_store::similarity_matrix;
 use serde::Serialize;
 
 use super::{Context, shown};
@@ -64,7 +65,7 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Outcome> {
     if embeddings.len() < 2 {
         bail!("fewer than two images could be read; nothing to compare");
     }
-    let matrix = similarity_matrix(&encoder, &embeddings);
+    let matrix = similarity_matrix(encoder.kernels(), &embeddings);
     let labels = short_labels(&paths);
     if let Some(file) = &args.csv {
         write_whole(file, csv(&labels, &matrix)?.as_slice())?;
@@ -87,21 +88,6 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Outcome> {
         context.output.text(table(&labels, &matrix))?;
     }
     Ok(Outcome::skipped(any))
-}
-
-/// Cosine similarities of unit vectors, row by row; the diagonal is exactly 1.
-pub(super) fn similarity_matrix(encoder: &Encoder, embeddings: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    let kernels = encoder.kernels();
-    let cell = |i: usize, j: usize| match i == j {
-        true => 1.0,
-        // The pair in one order, so that the matrix is symmetric to the last bit.
-        false => kernels
-            .dot(&embeddings[i.min(j)], &embeddings[i.max(j)])
-            .clamp(-1.0, 1.0),
-    };
-    (0..embeddings.len())
-        .map(|i| (0..embeddings.len()).map(|j| cell(i, j)).collect())
-        .collect()
 }
 
 /// File names, or whole paths where two files share a name.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use niteru_encoder::{DEFAULT_MODEL, Encoder, ModelState, Pip, Watch};
-use niteru_store::{Home, SamplesReport, StoreError};
+use niteru_store::{Home, SamplesReport, StoreError, similarity_matrix};
 use serde::Serialize;
 
 use super::{Context, add, compare, models, query, search, shown};
@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> Result<Outcome> {
         .iter()
         .map(|path| query::embed_one(&encoder, path))
         .collect::<Result<Vec<_>>>()?;
-    let matrix = compare::similarity_matrix(&encoder, &embeddings);
+    let matrix = similarity_matrix(encoder.kernels(), &embeddings);
     let collection = home.collection(COLLECTION)?;
     let results = search::nearest(&collection, &encoder, embeddings[0].clone(), RESULTS)?;
 

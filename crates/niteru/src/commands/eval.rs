@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use anyhow::{Result, bail};
 use niteru_encoder::{EmbedOptions, Framing};
 use niteru_index::Condition;
-use niteru_store::{FileEncoder, RetrievalReport};
-use serde::Serialize;
+use niteru_store::{FileEncoder, FramingReport, FramingsReport};
 
 use super::Context;
 use crate::args::ModelArgs;
@@ -46,23 +45,6 @@ pub(super) fn retrieval(
     Ok(Outcome::Done)
 }
 
-/// How well one framing finds what belongs together.
-#[derive(Serialize)]
-struct FramingReport {
-    framing: String,
-    #[serde(flatten)]
-    retrieval: RetrievalReport,
-}
-
-#[derive(Serialize)]
-struct FramingsReport {
-    /// The framing with the highest recall@1, of equal ones the simpler.
-    recommended: String,
-    /// What the collection has now.
-    current: String,
-    framings: Vec<FramingReport>,
-}
-
 pub(super) fn framing(
     context: &Context,
     collection: &str,
@@ -88,24 +70,10 @@ pub(super) fn framing(
             ControlFlow::Continue(())
         });
         bar.finish_and_clear();
-        framings.extend(retrieval?.map(|retrieval| FramingReport {
-            framing: framing.to_string(),
-            retrieval,
-        }));
+        framings.extend(retrieval?.map(|retrieval| FramingReport::new(framing, retrieval)));
     }
-    let mut best: Option<&FramingReport> = None;
-    for report in &framings {
-        if best.is_none_or(|best| report.retrieval.recall_at_1 > best.retrieval.recall_at_1) {
-            best = Some(report);
-        }
-    }
-    let Some(best) = best else {
+    let Some(report) = FramingsReport::of(&own.framing, framings) else {
         bail!("no image of {} could be read", collection.name());
-    };
-    let report = FramingsReport {
-        recommended: best.framing.clone(),
-        current: own.framing.clone(),
-        framings,
     };
     if context.output.is_json() {
         context.output.json(&report)?;

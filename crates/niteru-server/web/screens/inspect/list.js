@@ -26,6 +26,7 @@ export async function show(place) {
     wrong,
     none && h("p.empty", t(may("engineer") ? "inspect.empty" : "inspect.empty.viewer")),
     may("engineer") && beginning(inspectors, none),
+    h("p", h("a.button", { href: "#/compare" }, t("compare.open"), " →")),
     !none && h("h2", t("inspect.all")),
     h("div.cards", collecting.map((one) => begun(one, again)), inspectors.map((one) => card(one, again))));
 }

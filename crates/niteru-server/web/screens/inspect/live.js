@@ -7,6 +7,7 @@ import { t } from "../../ui/texts.js";
 import { camera } from "./camera.js";
 import { api, page } from "./data.js";
 import { historyList } from "./history.js";
+import { origin } from "./origin.js";
 import { scoreBar, verdict } from "./verdict.js";
 
 /** Milliseconds from one look to the next. */
@@ -16,6 +17,7 @@ const EACH = 1000;
 export async function show(place, { name, newest }) {
   if (newest === null) return void place.append(h("p.empty", t("inspect.check.untrained")));
   const eye = camera();
+  const from = origin(name);
   const big = h("div.live-verdict", { "aria-live": "assertive" });
   const queue = historyList(name, { which: { verdict: "NG", reviewed: false }, empty: t("inspect.live.queue.empty"), limit: 10 });
   const wrong = h("div");
@@ -31,7 +33,7 @@ export async function show(place, { name, newest }) {
     try {
       const file = await eye.shot();
       if (!file) return;
-      const found = await upload(api(name, "inspect"), [file]);
+      const found = await upload(api(name, "inspect"), [file], from.query());
       if (left) return;
       fill(wrong);
       fill(big, verdict(found.verdict), scoreBar(found.score, found.threshold),
@@ -71,7 +73,7 @@ export async function show(place, { name, newest }) {
   }
 
   place.append(
-    h("h2", t("inspect.live")), h("p", t("inspect.live.lead")), controls, wrong,
+    h("h2", t("inspect.live")), h("p", t("inspect.live.lead")), from.element, controls, wrong,
     h("div.live", h("div.seen", eye.element), big),
     h("h2", t("inspect.live.queue")), h("p.small", t("inspect.live.queue.more")), queue.element);
   await queue.draw();

@@ -8,6 +8,7 @@ import { cameraBox } from "./camera.js";
 import { api, page } from "./data.js";
 import { dropZone } from "./files.js";
 import { historyList } from "./history.js";
+import { origin } from "./origin.js";
 import { result } from "./result.js";
 
 /** Shows the step; of a decision that was made before, where its number is given. */
@@ -15,12 +16,13 @@ export async function show(place, { name, newest }, [id]) {
   if (newest === null) return void place.append(h("p.empty", t("inspect.check.untrained")));
   if (id !== undefined) return showOld(place, name, id);
   const answer = h("div.answer");
+  const from = origin(name);
   const list = historyList(name, { empty: t("inspect.history.empty") });
   const judge = async ([file]) => {
     if (!file) return;
     fill(answer, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
     try {
-      const found = await upload(api(name, "inspect"), [file]);
+      const found = await upload(api(name, "inspect"), [file], from.query());
       fill(answer, result(found, { said: list.draw }));
       answer.scrollIntoView({ block: "start" });
       await list.draw();
@@ -32,8 +34,10 @@ export async function show(place, { name, newest }, [id]) {
   fill(place,
     h("h2", t("inspect.use.title")),
     may("operator") && h("div.card.adding", dropZone(t("inspect.use.drop"), judge, { folders: false, many: false }), eye.element),
+    may("operator") && from.element,
     may("operator") && h("p", h("a.button", { href: page(name, "live") }, t("inspect.live.go"), " →")),
-    answer, h("h2", t("inspect.history")), list.element);
+    answer, h("h2", t("inspect.history")), list.element,
+    h("p", h("a.button", { href: `/api/history/export?inspector=${encodeURIComponent(name)}`, download: `${name}.csv` }, t("inspect.history.csv"))));
   await list.draw();
   return eye.stop;
 }

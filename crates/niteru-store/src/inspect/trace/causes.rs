@@ -2,6 +2,7 @@
 
 use niteru_learn::{Counts, Enrichment, adjust, enrichment};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::images::Column;
 
@@ -13,7 +14,7 @@ const LEAST: usize = 3;
 const SIGNIFICANT: f64 = 0.05;
 
 /// A value that is more frequent in a group than chance explains.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Cause {
     /// The field.
     pub field: String,

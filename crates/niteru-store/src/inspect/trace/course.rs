@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::time::{self, DAY, HOUR};
 
@@ -17,7 +18,7 @@ const DAYS_UP_TO: i64 = 60 * DAY;
 const MONDAY: i64 = 4 * DAY;
 
 /// Counts over time. Spans without any inspection are left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TimeCourse {
     /// Length of a span: hours where everything is within two days, days up to 60, else weeks from
     /// Monday on.
@@ -27,7 +28,7 @@ pub struct TimeCourse {
 }
 
 /// Length of a span of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeUnit {
     /// An hour.
@@ -39,10 +40,11 @@ pub enum TimeUnit {
 }
 
 /// What happened in a span of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TimeCount {
     /// Its start, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub start: i64,
     /// Images of the group.
     pub in_group: u64,

@@ -173,7 +173,7 @@ impl Images {
         Ok(defects)
     }
 
-    /// The values of the fields asked for; of all there are, where none is.
+    /// The values of all fields there are: metadata, and what is known of every inspection.
     pub(super) fn columns(
         &self,
         tx: &Transaction<'_>,
@@ -182,39 +182,29 @@ impl Images {
         if self.images.is_empty() {
             return Ok(Vec::new());
         }
-        let asked = |name: &str| query.fields.is_empty() || query.fields.iter().any(|f| f == name);
-        let mut columns = self.metadata(tx, &asked)?;
+        let mut columns = self.metadata(tx)?;
         for name in BUILT_IN {
-            if asked(name) && !columns.iter().any(|column| column.field == name) {
+            if !columns.iter().any(|column| column.field == name) {
                 columns.push(self.built_in(name, query.utc_offset()));
             }
         }
         let unknown = |field: &&String| !columns.iter().any(|column| column.field == **field);
         match query.fields.iter().find(unknown) {
             None => Ok(columns),
-            Some(field) => {
-                let all = self.metadata(tx, &|_| true)?;
-                let names = all.into_iter().map(|column| column.field);
-                Err(StoreError::NoInspectionField {
-                    inspector: query.inspector.clone(),
-                    field: field.clone(),
-                    names: names.chain(BUILT_IN.map(Into::into)).collect(),
-                }
-                .into())
+            Some(field) => Err(StoreError::NoInspectionField {
+                inspector: query.inspector.clone(),
+                field: field.clone(),
+                names: columns.into_iter().map(|column| column.field).collect(),
             }
+            .into()),
         }
     }
 
     /// Metadata fields in the order in which they first came.
-    fn metadata(
-        &self,
-        tx: &Transaction<'_>,
-        asked: &dyn Fn(&str) -> bool,
-    ) -> Result<Vec<Column>, Failure> {
+    fn metadata(&self, tx: &Transaction<'_>) -> Result<Vec<Column>, Failure> {
         let mut names = tx.prepare_cached("SELECT id, name FROM inspection_fields")?;
         let names = names.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut names: HashMap<i64, String> = names.collect::<Result<_, _>>()?;
-        names.retain(|_, name| asked(name));
+        let names: HashMap<i64, String> = names.collect::<Result<_, _>>()?;
         let mut columns: BTreeMap<i64, Column> = BTreeMap::new();
         let sql = "SELECT field, value FROM inspection_metadata WHERE inspection = ?";
         let mut statement = tx.prepare_cached(sql)?;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use rusqlite::Transaction;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use causes::Cause;
 pub use course::{TimeCount, TimeCourse, TimeUnit};
@@ -73,7 +74,7 @@ impl TraceQuery {
 }
 
 /// What the bad images have in common.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Trace {
     /// Name of the inspector.
     pub inspector: String,
@@ -92,6 +93,8 @@ pub struct Trace {
     pub bad_left_out: u64,
     /// The fields that were asked about.
     pub fields: Vec<String>,
+    /// The fields that could be asked about.
+    pub known_fields: Vec<String>,
     /// Number of questions that were asked; p-values are corrected for it.
     pub tests: u64,
     /// Groups that are on average at least so alike were joined.
@@ -105,7 +108,7 @@ pub struct Trace {
 }
 
 /// Bad images that look alike where they are bad.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DefectGroup {
     /// Number of images.
     pub count: u64,
@@ -115,9 +118,11 @@ pub struct DefectGroup {
     pub similarity: f32,
     /// When the first was inspected, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub first: i64,
     /// When the last was.
     #[serde(serialize_with = "time::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub last: i64,
     /// How many there were when.
     pub time_course: TimeCourse,
@@ -129,12 +134,13 @@ pub struct DefectGroup {
 }
 
 /// An image that stands for others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TypicalImage {
     /// The inspection.
     pub inspection: u64,
     /// The image file.
     #[serde(serialize_with = "paths::serialize")]
+    #[schema(value_type = String)]
     pub path: PathBuf,
 }
 
@@ -171,7 +177,9 @@ impl Home {
 
 fn trace(tx: &Transaction<'_>, query: &TraceQuery) -> Result<Trace, Failure> {
     let images = Images::read(tx, query)?;
-    let columns = images.columns(tx, query)?;
+    let mut columns = images.columns(tx, query)?;
+    let known_fields = columns.iter().map(|column| column.field.clone()).collect();
+    columns.retain(|column| query.fields.is_empty() || query.fields.contains(&column.field));
     let bad = images.bad();
     let defects = images.defects(tx, &bad, MOST_BAD)?;
     let mut found = find_groups(&defects, query.similarity);
@@ -194,6 +202,7 @@ fn trace(tx: &Transaction<'_>, query: &TraceQuery) -> Result<Trace, Failure> {
         bad_without_defect: defects.without,
         bad_left_out: defects.left_out,
         fields: columns.into_iter().map(|column| column.field).collect(),
+        known_fields,
         tests: findings.tests,
         similarity: query.similarity,
         groups,

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Error, Result};
-use niteru_imaging::{Alignment, Limits, Picture};
+use niteru_imaging::{Limits, Picture};
 use niteru_inspect::{CompareError, CompareOptions, Comparison, DifferentPlace, compare};
-use serde::Serialize;
+use niteru_store::ComparedPhotos;
 
 use super::train::area;
 use super::{make_folder, write_heat};
@@ -13,41 +13,6 @@ use crate::args::InspectCompareArgs;
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
 use crate::report::comparison::{Compared, comparison};
-
-/// The contract of `--json`.
-#[derive(Serialize)]
-struct Report<'a> {
-    a: String,
-    b: String,
-    alignment: Option<Aligned>,
-    similarity: f32,
-    /// Width and height of the second photo.
-    size: [u32; 2],
-    regions: &'a [DifferentPlace],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    heatmap: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Aligned {
-    dx: f64,
-    dy: f64,
-    rotation: f64,
-    correlation: f64,
-    certain: bool,
-}
-
-impl From<Alignment> for Aligned {
-    fn from(found: Alignment) -> Aligned {
-        Aligned {
-            dx: found.dx,
-            dy: found.dy,
-            rotation: found.rotation,
-            correlation: found.correlation,
-            certain: found.certain,
-        }
-    }
-}
 
 pub(super) fn run(context: &Context, args: &InspectCompareArgs) -> Result<Outcome> {
     let open = |path: &Path| Picture::open(path, &Limits::default());
@@ -87,15 +52,11 @@ pub(super) fn run(context: &Context, args: &InspectCompareArgs) -> Result<Outcom
         context.output.note(format!("wrote {}", file.display()));
     }
     if context.output.is_json() {
-        context.output.json(&Report {
-            a: shown(&args.first),
-            b: shown(&args.second),
-            alignment: found.alignment.map(Aligned::from),
-            similarity: found.similarity,
-            size: [second.width(), second.height()],
-            regions: &found.differences,
-            heatmap: heatmap.as_deref().map(shown),
-        })?;
+        let names = [shown(&args.first), shown(&args.second)];
+        let size = [second.width(), second.height()];
+        let heatmap = heatmap.as_deref().map(shown);
+        let told = ComparedPhotos::new(names, size, &found, heatmap);
+        context.output.json(&told)?;
     } else {
         context.output.text(told(&found.differences))?;
     }

@@ -7,22 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use niteru_imaging::Limits;
 use niteru_inspect::{Inspector, Known, Quality, Rate, evaluate};
-use serde::Serialize;
+use niteru_store::Evaluation;
 
 use super::{open, photos};
 use crate::args::InspectEvalArgs;
 use crate::commands::Context;
 use crate::commands::add::described;
 use crate::output::Outcome;
-
-/// The contract of `--json`.
-#[derive(Serialize)]
-struct Evaluated<'a> {
-    inspector: &'a str,
-    version: u32,
-    #[serde(flatten)]
-    quality: &'a Quality,
-}
 
 pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> {
     let home = context.home()?;
@@ -70,15 +61,17 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
         crate::report::evaluation::evaluation(lang, name, model, &quality, report)?;
         context.output.note(format!("wrote {}", report.display()));
     }
+    let evaluation = Evaluation {
+        inspector: file.inspector.name,
+        version: file.inspector.version,
+        quality,
+    };
     if context.output.is_json() {
-        context.output.json(&Evaluated {
-            inspector: &file.inspector.name,
-            version: file.inspector.version,
-            quality: &quality,
-        })?;
+        context.output.json(&evaluation)?;
     } else {
-        context.output.text(told(&quality))?;
+        context.output.text(told(&evaluation.quality))?;
     }
+    let quality = &evaluation.quality;
     let any_skipped = good_skipped || bad_skipped || !quality.skipped.is_empty();
     Ok(Outcome::skipped(any_skipped))
 }

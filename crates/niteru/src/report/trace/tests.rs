@@ -60,6 +60,7 @@ fn traced(groups: Vec<DefectGroup>) -> Trace {
         bad_without_defect: 1,
         bad_left_out: 0,
         fields: vec!["machine".into(), EVIL.into()],
+        known_fields: Vec::new(),
         tests: 23,
         similarity: 0.6,
         groups,

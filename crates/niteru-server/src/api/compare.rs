@@ -1,0 +1,312 @@
+//! Images that are sent only to be looked at: compared, embedded. Nothing of them is kept.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use niteru_store::below::encoder::{EmbedOptions, Encoder};
+use niteru_store::below::imaging::{Mask, Picture};
+use niteru_store::below::inspect::{CompareError, CompareOptions, Comparison, MOST_TILES, compare};
+use niteru_store::{ComparedPhotos, Role, Upload, similarity_matrix};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::uploads::{REQUEST_BYTES, REQUEST_TIME, Refused, Sent, keep_files};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::identity::Caller;
+use crate::route::{Json, Parts, Route, ask};
+
+/// Longest side of a heat map that is sent, in pixels.
+const HEAT_SIDE: u32 = 1280;
+
+/// Most images and texts at a time.
+const MOST: usize = 200;
+
+/// Most characters of a text.
+const MOST_CHARACTERS: usize = 2000;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        ask(
+            "/api/compare-photos",
+            "Where two photos of the same thing differ: the first file is how it should be, the second how it is; \
+             a third is the area, white where they are compared",
+            Role::Operator,
+            photos,
+        )
+        .takes(REQUEST_BYTES, REQUEST_TIME),
+        ask(
+            "/api/similarities",
+            "The similarity of every pair of uploaded images",
+            Role::Viewer,
+            similarities,
+        )
+        .takes(REQUEST_BYTES, REQUEST_TIME),
+        ask(
+            "/api/embeddings",
+            "The embeddings of uploaded images, and of texts in the part `query`",
+            Role::Viewer,
+            embeddings,
+        )
+        .takes(REQUEST_BYTES, REQUEST_TIME),
+    ]
+}
+
+/// What is asked for beside the photos.
+#[derive(Deserialize)]
+#[serde(default)]
+struct CompareQuery {
+    /// Whether the second photo is laid on the first.
+    align: bool,
+    /// Tiles along each side; left out: by the first photo's size.
+    tiles: Option<u32>,
+    /// The model; left out: the usual one.
+    model: Option<String>,
+}
+
+impl Default for CompareQuery {
+    fn default() -> CompareQuery {
+        CompareQuery {
+            align: true,
+            tiles: None,
+            model: None,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct EmbedQuery {
+    /// Texts that are embedded, too.
+    texts: Vec<String>,
+    /// The model; left out: the usual one.
+    model: Option<String>,
+}
+
+/// The similarity of every pair.
+#[derive(Serialize, ToSchema)]
+struct Similarities {
+    model: String,
+    /// What the files were called.
+    images: Vec<String>,
+    /// Row by row, images down and across.
+    matrix: Vec<Vec<f32>>,
+    skipped: Vec<SkippedFile>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Embeddings {
+    model: String,
+    /// Texts first, then images, each in the order in which it came.
+    embeddings: Vec<Embedding>,
+    skipped: Vec<SkippedFile>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Embedding {
+    /// The text, or what the file was called.
+    input: String,
+    /// A unit vector.
+    embedding: Vec<f32>,
+}
+
+/// A file that could not be used.
+#[derive(Serialize, ToSchema)]
+struct SkippedFile {
+    path: String,
+    reason: String,
+}
+
+impl From<Refused> for SkippedFile {
+    fn from(refused: Refused) -> SkippedFile {
+        SkippedFile {
+            path: refused.name,
+            reason: refused.reason,
+        }
+    }
+}
+
+async fn photos(
+    app: Arc<App>,
+    caller: Caller,
+    parts: Parts,
+) -> Result<Json<ComparedPhotos>, ApiError> {
+    let sent = keep_files::<CompareQuery>(&app, &caller, parts).await?;
+    if let Some(refused) = sent.refused.into_iter().next() {
+        let message = format!("{}: {}", refused.name, refused.reason);
+        let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(ApiError::new(status, "unusable_image", message));
+    }
+    let query = sent.query.unwrap_or_default();
+    let kept: Vec<Upload> = sent.order.iter().map(|&at| sent.kept[at].clone()).collect();
+    app.heavy(move |app| {
+        let told = compared(app, &query, &kept);
+        // What was only looked at is not kept.
+        app.home.remove_unused_uploads()?;
+        Ok(Json(told?))
+    })
+    .await
+}
+
+fn compared(app: &App, query: &CompareQuery, kept: &[Upload]) -> Result<ComparedPhotos, ApiError> {
+    let (a, b, area) = match kept {
+        [a, b] => (a, b, None),
+        [a, b, area] => (a, b, Some(area)),
+        _ => {
+            return Err(ApiError::bad(format!(
+                "this takes two photos, and if wanted an area, not {} files",
+                kept.len()
+            )));
+        }
+    };
+    if query
+        .tiles
+        .is_some_and(|tiles| !(1..=MOST_TILES).contains(&tiles))
+    {
+        return Err(ApiError::bad(format!("tiles is from 1 to {MOST_TILES}")));
+    }
+    let open = |upload: &Upload| app.picture_of(&file(app, upload)?, None);
+    let (first, second) = (open(a)?, open(b)?);
+    let area = area.map(open).transpose()?;
+    let options = CompareOptions {
+        align: query.align,
+        tiles: query.tiles,
+        area: area.as_ref().map(Mask::from_picture),
+    };
+    let encoder = app.encoder_named(query.model.clone())?;
+    let found = compare(&encoder, &first, &second, &options).map_err(unequal)?;
+    Ok(ComparedPhotos::new(
+        [a.name.clone(), b.name.clone()],
+        [second.width(), second.height()],
+        &found,
+        Some(heat(&found, &second)?),
+    ))
+}
+
+fn unequal(error: CompareError) -> ApiError {
+    match error {
+        CompareError::Heat(_) => ApiError::internal(error.to_string()),
+        other => ApiError::bad(other.to_string()),
+    }
+}
+
+/// The heat map over the second photo, as the address of a picture that is in the address itself.
+fn heat(found: &Comparison, second: &Picture) -> Result<String, ApiError> {
+    let failed = |error: &dyn std::fmt::Display| ApiError::internal(error.to_string());
+    let scale = Comparison::heat_scale().map_err(|error| failed(&error))?;
+    let heat = found.heat_of_second().map_err(|error| failed(&error))?;
+    let small = second.thumbnail(HEAT_SIDE);
+    let bytes = heat.overlay(&small, scale).to_png();
+    let bytes = bytes.map_err(|error| failed(&error))?;
+    Ok(format!("data:image/png;base64,{}", STANDARD.encode(bytes)))
+}
+
+fn file(app: &App, upload: &Upload) -> Result<PathBuf, ApiError> {
+    let file = app.home.upload(&upload.sha256)?;
+    // It may have been tidied away by another request.
+    file.ok_or_else(ApiError::busy)
+}
+
+async fn similarities(
+    app: Arc<App>,
+    caller: Caller,
+    parts: Parts,
+) -> Result<Json<Similarities>, ApiError> {
+    let sent = keep_files::<EmbedQuery>(&app, &caller, parts).await?;
+    app.heavy(move |app| {
+        let (encoder, embedded, skipped) = embed_sent(app, sent)?;
+        if embedded.len() < 2 {
+            return Err(ApiError::bad(
+                "fewer than two images could be read; nothing to compare",
+            ));
+        }
+        let (images, embeddings): (Vec<String>, Vec<Vec<f32>>) = embedded
+            .into_iter()
+            .map(|one| (one.input, one.embedding))
+            .unzip();
+        Ok(Json(Similarities {
+            model: encoder.model().to_owned(),
+            images,
+            matrix: similarity_matrix(encoder.kernels(), &embeddings),
+            skipped,
+        }))
+    })
+    .await
+}
+
+async fn embeddings(
+    app: Arc<App>,
+    caller: Caller,
+    parts: Parts,
+) -> Result<Json<Embeddings>, ApiError> {
+    let sent = keep_files::<EmbedQuery>(&app, &caller, parts).await?;
+    app.heavy(move |app| {
+        let (encoder, embeddings, skipped) = embed_sent(app, sent)?;
+        Ok(Json(Embeddings {
+            model: encoder.model().to_owned(),
+            embeddings,
+            skipped,
+        }))
+    })
+    .await
+}
+
+/// What was embedded, with the encoder that did it and what could not be used.
+type Embedded = (Arc<Encoder>, Vec<Embedding>, Vec<SkippedFile>);
+
+/// Embeds texts and images that were sent.
+fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery>) -> Result<Embedded, ApiError> {
+    let query = sent.query.unwrap_or_default();
+    let mut skipped: Vec<SkippedFile> = sent.refused.into_iter().map(Into::into).collect();
+    let (texts, kept) = (&query.texts, &sent.kept);
+    let long = |text: &String| text.chars().count() > MOST_CHARACTERS;
+    if texts.len() > MOST || kept.len() > MOST || texts.iter().any(long) {
+        return Err(ApiError::bad(format!(
+            "at most {MOST} texts of {MOST_CHARACTERS} characters, and {MOST} images"
+        )));
+    }
+    let encoder = app.encoder_named(query.model)?;
+    let mut embedded = embed_texts(&encoder, texts)?;
+    let files = kept.iter().map(|upload| file(app, upload));
+    let files: Vec<PathBuf> = files.collect::<Result<_, ApiError>>()?;
+    let options = EmbedOptions::default();
+    let mut names = kept.iter().map(|upload| upload.name.clone());
+    encoder.embed_files(files.iter(), &options, &mut |_, result| {
+        // Results come in the order of the files.
+        let input = names.next().unwrap_or_default();
+        match result {
+            Ok(found) => embedded.push(Embedding {
+                input,
+                embedding: found.embedding,
+            }),
+            Err(error) => skipped.push(SkippedFile {
+                path: input,
+                reason: error.to_string(),
+            }),
+        }
+        ControlFlow::Continue(())
+    });
+    // What was only looked at is not kept.
+    app.home.remove_unused_uploads()?;
+    Ok((encoder, embedded, skipped))
+}
+
+fn embed_texts(encoder: &Encoder, texts: &[String]) -> Result<Vec<Embedding>, ApiError> {
+    if texts.is_empty() {
+        // Models that read none are asked nothing.
+        return Ok(Vec::new());
+    }
+    let asked: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = encoder.embed_texts(&asked);
+    let vectors = vectors.map_err(|error| ApiError::bad(error.to_string()))?;
+    let pairs = texts.iter().zip(vectors);
+    Ok(pairs
+        .map(|(text, embedding)| Embedding {
+            input: text.clone(),
+            embedding,
+        })
+        .collect())
+}

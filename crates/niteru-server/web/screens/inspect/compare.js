@@ -1,0 +1,89 @@
+// Two photos of the same thing: template and part, or before and after. Nothing is learnt, nothing is kept.
+
+import { may, upload } from "../../ui/api.js";
+import { showError } from "../../ui/errors.js";
+import { fill, h } from "../../ui/h.js";
+import { svg } from "../../ui/svg.js";
+import { load, number, t } from "../../ui/texts.js";
+import { dropZone } from "./files.js";
+import { styled } from "./style.js";
+
+/** Shows the page. */
+export async function show(place) {
+  await Promise.all([load("inspect"), styled()]);
+  const chosen = [null, null];
+  const answer = h("div.answer", { "aria-live": "polite" });
+  const align = h("input", { type: "checkbox", checked: true });
+  const go = h("button.main", { disabled: true, onclick: compare }, t("compare.go"));
+  const sides = ["first", "second"].map((side, at) => {
+    const shown = h("div.chosen-photo");
+    const take = ([file]) => {
+      if (!file) return;
+      chosen[at] = file;
+      const address = URL.createObjectURL(file);
+      fill(shown, h("img", { src: address, alt: t(`compare.${side}`), onload: () => URL.revokeObjectURL(address) }), h("span.small", file.name));
+      go.disabled = chosen.includes(null);
+    };
+    return h("div", h("h2", t(`compare.${side}`)), dropZone(t(`compare.${side}.drop`), take, { folders: false, many: false }), shown);
+  });
+  async function compare() {
+    go.disabled = true;
+    fill(answer, h("p.waiting", { role: "status" }, t("compare.looking")));
+    try {
+      fill(answer, found(await upload("/api/compare-photos", chosen, { align: align.checked }), chosen));
+      answer.scrollIntoView({ block: "start" });
+    } catch (error) {
+      fill(answer, showError(error));
+    }
+    go.disabled = false;
+  }
+  fill(place,
+    h("p.back", h("a", { href: "#/inspect" }, "← ", t("inspect.all"))),
+    h("h1", t("compare.title")), h("p.lead", t("compare.lead")),
+    may("operator") ? [h("div.card.adding", sides), h("label.check", align, t("compare.align")), h("p.buttons", go)] : h("p.empty", t("compare.viewer")),
+    answer);
+}
+
+/** Where they differ: both photos with the places on them. */
+function found(told, [first, second]) {
+  const { regions } = told;
+  const uncertain = told.alignment && !told.alignment.certain;
+  return h("section",
+    h("h2", regions.length === 0 ? t("compare.none") : t("compare.places", { n: number(regions.length) })),
+    uncertain && h("p", t("compare.uncertain")),
+    h("div.beside",
+      photo(t("compare.first"), { plain: first }, regions.map((region) => region.other)),
+      photo(t("compare.second"), { plain: second, heat: told.heatmap }, regions)),
+    h("p.small", t("compare.similarity", { n: number(told.similarity, 3) })),
+    regions.length > 0 && h("details", h("summary", t("inspect.chart.table")), h("div.scroll", h("table",
+      h("thead", h("tr", ["place", "score", "at"].map((name) => h("th", { scope: "col" }, t(`compare.${name}`))))),
+      h("tbody", regions.map((region, at) => h("tr", h("th", { scope: "row" }, at + 1), h("td", number(region.score, 1)),
+        h("td", `${region.x}, ${region.y} (${region.w} × ${region.h})`))))))));
+}
+
+/** A photo with numbered frames; where it has a heat map, that can be put away. */
+function photo(name, { plain, heat }, places) {
+  const address = URL.createObjectURL(plain);
+  const frames = svg("svg.frames", { preserveAspectRatio: "none", "aria-hidden": "true" });
+  const image = h("img", { src: address, alt: name });
+  let drawn = false;
+  image.addEventListener("load", () => {
+    if (drawn) return;
+    drawn = true;
+    // Places are in pixels of the photo itself, whatever is shown in its place.
+    const { naturalWidth: width, naturalHeight: height } = image;
+    image.parentElement.style.setProperty("--ratio", width / height);
+    frames.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    frames.append(...places.map((one, at) => frame(one, at, width)));
+    if (heat) image.src = heat;
+  });
+  const toggle = heat && h("label.check", h("input", { type: "checkbox", checked: true,
+    onchange: (event) => { image.src = event.target.checked ? heat : address; } }), t("inspect.result.heat"));
+  return h("figure", h("div.shown", image, frames), h("figcaption", name, toggle));
+}
+
+function frame({ x, y, w, h: height }, at, width) {
+  const size = width / 22;
+  return svg("g", {}, svg("rect.halo", { x, y, width: w, height }), svg("rect.frame", { x, y, width: w, height }),
+    svg("text", { x: x + w / 2, y: y > size * 1.2 ? y - size * 0.25 : y + height + size, "font-size": size, "text-anchor": "middle" }, at + 1));
+}

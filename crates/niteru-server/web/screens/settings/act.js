@@ -1,0 +1,78 @@
+// What the parts of Settings share: doing something and saying what came of it, asking twice, files in and out.
+
+import { ApiError, me } from "../../ui/api.js";
+import { showError } from "../../ui/errors.js";
+import { fill, h } from "../../ui/h.js";
+import { number, t } from "../../ui/texts.js";
+
+/** Does things and shows what is wrong in a place; `then` is called after each that worked. */
+export function doing(wrong, then) {
+  return async (work) => {
+    fill(wrong);
+    try {
+      await work();
+      await then();
+      return true;
+    } catch (error) {
+      fill(wrong, showError(error));
+      return false;
+    }
+  };
+}
+
+/** A button that asks again before it does what cannot be taken back. */
+export function twice(words, sure, work) {
+  const place = h("span.twice");
+  const first = () => fill(place, h("button.quiet", { onclick: second }, words));
+  const second = () => {
+    const yes = h("button.danger-button", { onclick: async () => { await work(); first(); } }, sure);
+    fill(place, yes, h("button.quiet", { onclick: first }, t("cancel")));
+    yes.focus();
+  };
+  first();
+  return place;
+}
+
+/** Sends files of any length and tells how far it is: `progress(share)`. `signal` ends it. */
+export function send(path, files, progress, signal) {
+  const form = new FormData();
+  for (const file of files) form.append("file", file);
+  const request = new XMLHttpRequest();
+  return new Promise((resolve, reject) => {
+    const failed = (code, message = "", help = "") => reject(new ApiError(request.status, { code, message, help }));
+    request.open("POST", path);
+    if (me?.csrf) request.setRequestHeader("X-Niteru-CSRF", me.csrf);
+    request.responseType = "json";
+    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+    request.onerror = () => failed("offline");
+    request.onabort = () => resolve(null);
+    request.onload = () => {
+      const error = request.response?.error;
+      if (request.status < 300) resolve(request.response);
+      else failed(error?.code ?? "unknown", error?.message ?? request.statusText, error?.help);
+    };
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}
+
+/** Sends files while a bar shows how far it is, with a way to stop. Gives what the server answers; `null`: stopped. */
+export async function sendShown(place, path, files) {
+  const stop = new AbortController();
+  const bar = h("progress", { max: 1, value: 0, "aria-label": t("settings.sending") });
+  const told = h("span.small");
+  fill(place, h("div.progress", { role: "status" }, h("strong", t("settings.sending")), bar, told,
+    h("button.quiet", { onclick: () => stop.abort() }, t("cancel"))));
+  try {
+    return await send(path, files, (share) => { bar.value = share; fill(told, `${number(share * 100)} %`); }, stop.signal);
+  } finally {
+    fill(place);
+  }
+}
+
+/** A button that lets people pick files. */
+export function picker(words, take, { many = false, accept = null, main = false } = {}) {
+  const input = h("input.hidden", { type: "file", multiple: many, accept, tabindex: "-1", "aria-hidden": "true",
+    onchange: (event) => { take([...event.target.files]); event.target.value = ""; } });
+  return h("span", h(main ? "button.main" : "button", { type: "button", onclick: () => input.click() }, words), input);
+}

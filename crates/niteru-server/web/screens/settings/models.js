@@ -1,0 +1,135 @@
+// Models: what turns images into numbers. Fetched, brought as files, checked, removed.
+
+import { get, may, post, remove } from "../../ui/api.js";
+import { showError } from "../../ui/errors.js";
+import { fill, h } from "../../ui/h.js";
+import { finished, watch } from "../../ui/jobs.js";
+import { bytes, number, t } from "../../ui/texts.js";
+import { doing, picker, sendShown, twice } from "./act.js";
+
+/** Kinds of jobs that change what there is. */
+const JOBS = ["pull", "import"];
+
+/** The files of a model in a folder; others that lie there are not needed. */
+const WANTED = ["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors", "pytorch_model.bin"];
+
+/** Shows the models until the screen is left. */
+export async function show(place) {
+  const wrong = h("div");
+  const list = h("div.cards");
+  const results = h("div", { "aria-live": "polite" });
+  let models = [];
+  let jobs = [];
+  const paint = () => fill(list, models.map((model) => card(model, jobs, act, results)));
+  const draw = async () => {
+    ({ models } = await get("/api/models"));
+    paint();
+  };
+  const act = doing(wrong, draw);
+  place.append(h("p.lead", t("models.lead")), wrong, results, list, may("administrator") && importing(wrong, draw));
+  await draw();
+  let open = new Set();
+  return watch((all) => {
+    jobs = all.filter((job) => JOBS.includes(job.kind) && ["queued", "running"].includes(job.state));
+    const now = new Set(jobs.map((job) => job.id));
+    // One has come to its end: what there is may be another.
+    if ([...open].some((id) => !now.has(id))) draw().catch(() => {});
+    open = now;
+    paint();
+  });
+}
+
+const installed = (model) => model.state === "installed";
+
+function card(model, jobs, act, results) {
+  const job = jobs.find((one) => one.parameters.name === model.name);
+  return h("article.card.model", { "data-state": model.state },
+    h("header", h("h2", model.name), h("span.state", t(`model.${model.state.replace(" ", "_")}`))),
+    model.description && h("p", about(model)),
+    model.problem && h("p.problem", model.problem),
+    h("dl.short",
+      fact("size", model.bytes && bytes(model.bytes)),
+      fact("licence", model.licence),
+      fact("reads", t(model.reads_text ? "model.reads.text" : "model.reads.images")),
+      fact("dimensions", model.dimensions && number(model.dimensions)),
+      fact("source", model.source)),
+    job ? working(job) : buttons(model, act, results));
+}
+
+const fact = (name, value) => value && h("div", h("dt", t(`model.${name}`)), h("dd", value));
+
+function working(job) {
+  const share = job.total ? `${number(100 * job.done / job.total)} %` : "";
+  return h("div.progress", { role: "status" },
+    h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("jobs.progress") }),
+    h("span.small", t(`job.${job.kind}`), " ", job.state === "queued" ? t("state.queued") : share),
+    may("operator") && h("button.quiet", { onclick: () => post(`/api/jobs/${job.id}/cancel`).catch(() => {}) }, t("cancel")));
+}
+
+function buttons(model, act, results) {
+  const path = (what = "") => `/api/models/${encodeURIComponent(model.name)}${what}`;
+  const known = model.dimensions !== null;
+  return h("p.buttons",
+    may("administrator") && !installed(model) && known && h("button.main", { onclick: () => act(() => post(path("/pull"))) }, t("model.pull")),
+    may("engineer") && installed(model) && checking(model, path, results),
+    may("administrator") && model.state !== "not installed" && twice(t("remove"), t("model.remove.sure"), () => act(() => remove(path()))));
+}
+
+/** Compares the precisions on the photos of a collection. */
+function checking(model, path, results) {
+  const begin = async () => {
+    const { collections } = await get("/api/collections");
+    const usable = collections.filter((one) => one.images > 0);
+    if (usable.length === 0) return fill(results, h("p.empty", t("model.check.empty")));
+    const choice = h("select", { "aria-label": t("nav.collections") }, usable.map((one) => h("option", { value: one.name }, one.name)));
+    fill(results, h("div.card", h("h2", t("model.check.title", { name: model.name })), h("p", t("model.check.about")),
+      h("p.buttons", choice, h("button.main", { onclick: () => run(choice.value) }, t("model.check.go")))));
+    results.scrollIntoView({ block: "nearest" });
+  };
+  const run = async (collection) => {
+    fill(results, h("p.card", { role: "status" }, t("model.check.running")));
+    try {
+      const job = await finished((await post(path("/check"), { photos: { collection } })).id);
+      fill(results, job.state === "done" ? checked(job.result) : h("p.error", job.message ?? t(`state.${job.state}`)));
+    } catch (error) {
+      fill(results, showError(error));
+    }
+  };
+  return h("button", { onclick: () => begin().catch((error) => fill(results, showError(error))) }, t("model.check"));
+}
+
+function checked(report) {
+  return h("div.card", h("h2", t("model.check.title", { name: report.model })),
+    h("p", t("model.check.auto", { auto: report.auto, n: number(report.images) })),
+    h("div.scroll", h("table",
+      h("thead", h("tr", ["precision", "speed", "mean", "worst"].map((name) => h("th", { scope: "col" }, t(`model.check.${name}`))))),
+      h("tbody", report.precisions.map((one) => h("tr", h("th", { scope: "row" }, one.precision),
+        h("td", number(one.images_per_second, 1)), h("td", number(one.mean_cosine, 5)), h("td", number(one.worst_cosine, 5))))))),
+    report.skipped.length > 0 && h("p.small", t("model.check.skipped", { n: number(report.skipped.length) })));
+}
+
+/** Files that somebody brings, for computers without a network. */
+function importing(wrong, draw) {
+  const sending = h("div");
+  const name = h("input", { name: "name", required: true, maxlength: 64, pattern: "[a-z0-9][a-z0-9._\\-]*", autocomplete: "off", placeholder: "clip-vit-b-32" });
+  const take = async (all) => {
+    const files = all.length > 1 ? all.filter((file) => WANTED.includes(file.name)) : all;
+    if (!name.reportValidity() || files.length === 0) return;
+    fill(wrong);
+    try {
+      if (await sendShown(sending, `/api/models/${encodeURIComponent(name.value.trim())}/files`, files)) await draw();
+    } catch (error) {
+      fill(wrong, showError(error));
+      wrong.scrollIntoView({ block: "nearest" });
+    }
+  };
+  return h("div.card", h("h2", t("model.import")), h("p", t("model.import.about")),
+    h("label.field", h("span", t("model.import.name")), name),
+    h("p.buttons", picker(t("model.import.pick"), take, { many: true, main: true })), sending);
+}
+
+/** What a model is good at: those of the catalogue in the reader's language. */
+function about(model) {
+  const key = `model.about.${model.name}`;
+  return t(key) === key ? model.description : t(key);
+}
