@@ -9,6 +9,7 @@ mod images;
 pub(crate) mod inspect;
 mod jobs;
 pub(crate) mod login;
+mod map;
 mod metadata;
 pub(crate) mod models;
 mod photos;
@@ -49,6 +50,7 @@ pub(crate) fn routes() -> Vec<Route> {
         search::routes(),
         metadata::routes(),
         alike::routes(),
+        map::routes(),
         inspect::routes(),
         photos::routes(),
         check::routes(),

@@ -67,6 +67,7 @@ struct Storage {
     /// What uploads may become.
     quota: u64,
     thumbnails: u64,
+    maps: u64,
     indexes: u64,
     models: u64,
 }
@@ -108,6 +109,7 @@ async fn storage(app: Arc<App>) -> Result<Json<Storage>, ApiError> {
                 uploads: home.uploaded_bytes()?,
                 quota: app.settings.uploads.quota,
                 thumbnails: bytes_below(&home.thumbnails()),
+                maps: bytes_below(&home.maps()),
                 indexes: bytes_below(&home.directory().join("index")),
                 models: bytes_below(&home.models()),
             })

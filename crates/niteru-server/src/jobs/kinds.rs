@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::handle::{Handle, JobError};
-use super::{add, train};
+use super::{add, map, train};
 use crate::app::App;
 
 /// How much a kind of work takes.
@@ -33,6 +33,12 @@ pub(super) const KINDS: &[Kind] = &[
         weight: Weight::Heavy,
         resumes: true,
         run: add::run,
+    },
+    Kind {
+        name: map::KIND,
+        weight: Weight::Heavy,
+        resumes: true,
+        run: map::run,
     },
     Kind {
         name: train::KIND,

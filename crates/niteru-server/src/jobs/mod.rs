@@ -3,6 +3,7 @@
 mod add;
 mod handle;
 mod kinds;
+mod map;
 mod runner;
 mod train;
 
@@ -19,6 +20,7 @@ use tokio::sync::broadcast;
 use utoipa::ToSchema;
 
 pub(crate) use add::AddParameters;
+pub(crate) use map::{KIND as MAP, MapParameters};
 pub(crate) use runner::Runner;
 pub(crate) use train::TrainParameters;
 

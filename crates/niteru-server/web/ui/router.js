@@ -6,6 +6,7 @@ const screens = {
   collections: () => import("../screens/collections.js"),
   find: () => import("../screens/find.js"),
   inspect: () => import("../screens/inspect.js"),
+  map: () => import("../screens/map.js"),
   settings: () => import("../screens/settings.js"),
 };
 
