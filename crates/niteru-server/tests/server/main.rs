@@ -11,6 +11,7 @@ mod events;
 mod forged;
 mod jobs;
 mod login;
+mod map;
 mod pages;
 mod photos;
 mod routes;

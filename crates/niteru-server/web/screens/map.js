@@ -19,7 +19,8 @@ export async function show(place, [name, field]) {
   const collection = usable.find((one) => one.name === name)
     ?? usable.reduce((most, one) => (one.images > most.images ? one : most));
   const [news, body] = [h("div.news"), h("div")];
-  fill(place, h("div.head.map-head", h("h1", t("nav.map")), chooser(usable, collection)), news, body);
+  const job = h("div", { "aria-live": "polite" });
+  fill(place, h("div.head.map-head", h("h1", t("nav.map")), chooser(usable, collection), news), job, body);
   let shown = null;
   let turn = 0;
   const draw = async () => {
@@ -36,7 +37,7 @@ export async function show(place, [name, field]) {
     await shown?.begin();
   };
   await draw();
-  const end = follow(collection, news, draw);
+  const end = follow(collection, job, draw);
   return () => {
     turn += 1;
     end();
@@ -88,9 +89,7 @@ function since(state, again) {
 }
 
 /** Shows the job that draws, and what came of it. Gives what ends that. */
-function follow(collection, news, draw) {
-  const place = h("div", { "aria-live": "polite" });
-  news.before(place);
+function follow(collection, place, draw) {
   let running = null;
   return watch((jobs) => {
     const own = jobs.filter((job) => job.kind === "map" && job.parameters.collection === collection.name);
@@ -104,7 +103,7 @@ function follow(collection, news, draw) {
     if (!ended) return;
     running = null;
     fill(place, ended.state !== "done" && h("p.error", ended.message || t(`state.${ended.state}`)));
-    draw().catch((error) => fill(news, showError(error)));
+    draw().catch((error) => fill(place, showError(error)));
   });
 }
 

@@ -38,7 +38,7 @@ class Chart {
   constructor(collection, points, fields) {
     Object.assign(this, { collection, points, fields, view: kept.view, hidden: new Set(), colours: null, path: [], due: false });
     this.canvas = h("canvas", { tabindex: "0", role: "application", "aria-label": t("map.label", { n: number(points.count), name: collection }), "aria-describedby": "map-keys" });
-    this.stage = h("div.stage", this.canvas);
+    this.stage = h("div.stage", this.canvas, this.zooming());
     this.pictures = new Pictures(collection, () => this.paint());
     this.painter = new Painter(this.canvas, points, this.pictures);
     this.selected = new Uint8Array(points.count);
@@ -54,7 +54,7 @@ class Chart {
 
   parts() {
     return {
-      element: h("div.map", h("div", this.tools(), this.stage, this.legend, h("p.small", { id: "map-keys" }, t("map.keys"))), this.panel.element),
+      element: h("div.map", h("div", this.tools(), this.stage, this.legend, h("p.small", { id: "map-keys" }, h("span", t("map.hands")), " ", h("span.keys", t("map.keys")))), this.panel.element),
       begin: () => this.begin(),
       stop: () => this.stop(),
     };
@@ -91,9 +91,18 @@ class Chart {
     this.ended = true;
   }
 
+  zooming() {
+    const button = (name, shown, does) => h("button.tool", {
+      type: "button", title: t(`map.${name}`), "aria-label": t(`map.${name}`),
+      onclick: () => { does(); this.card.hide(); this.paint(); },
+    }, shown);
+    return h("div.zoom", { role: "group", "aria-label": t("map.zoom") },
+      button("nearer", "+", () => this.view.zoom(NEARER)),
+      button("further", "−", () => this.view.zoom(1 / NEARER)),
+      button("whole", "⤢", () => this.view.fit()));
+  }
+
   tools() {
-    const button = (name, shown, does) => h("button.tool", { type: "button", title: t(`map.${name}`), "aria-label": t(`map.${name}`), onclick: does }, shown);
-    const moved = (does) => () => { does(); this.card.hide(); this.paint(); };
     const modes = h("div.modes", { role: "group", "aria-label": t("map.mode") });
     const drawModes = () => {
       this.stage.classList.toggle("draws", kept.mode !== "move");
@@ -106,10 +115,6 @@ class Chart {
     return h("div.tools",
       modes,
       h("button.quiet", { type: "button", title: t("map.seen.hint"), onclick: () => this.selectSeen() }, t("map.seen")),
-      h("div.zoom", { role: "group", "aria-label": t("map.zoom") },
-        button("nearer", "+", moved(() => this.view.zoom(NEARER))),
-        button("further", "−", moved(() => this.view.zoom(1 / NEARER))),
-        button("whole", "⤢", moved(() => this.view.fit()))),
       this.fields.length > 0 && h("label.inline.by", h("span", t("map.colour")),
         h("select", { onchange: (event) => this.colour(event.target.value) },
           [["", t("map.colour.none")], ...this.fields.map((field) => [field.name, field.name])].map(([value, shown]) =>

@@ -50,7 +50,7 @@ export function theme(colours) {
     back: rgb(dark ? "#1e2525" : "#ffffff"),
     line: rgb(dark ? "#364040" : "#d5dcdc"),
     point: rgb(dark ? "#8fb8b8" : "#3d6f73"),
-    mark: rgb(dark ? "#ffd166" : "#c2185b"),
+    mark: rgb(dark ? "#ffffff" : "#111818"),
     other: rgb(dark ? "#7d8888" : "#8d9797"),
     none: rgb(dark ? "#4b5555" : "#c3caca"),
     colours: all[dark ? "dark" : "light"].map(rgb),

@@ -42,7 +42,7 @@ export class Painter {
   draw(view, look) {
     const around = 8;
     const count = this.points.within(view.bounds(around), this.found);
-    const size = Math.min(6, Math.max(1.6, 0.3 * Math.sqrt(view.width * view.height / Math.max(1, count))));
+    const size = Math.min(6, Math.max(1.6, 0.2 * Math.sqrt(view.width * view.height / Math.max(1, count))));
     this.pixels.fill(pixel(look.theme.back));
     this.#points(view, look, count, size);
     this.context.putImageData(this.image, 0, 0);

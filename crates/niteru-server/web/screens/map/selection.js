@@ -104,7 +104,7 @@ function labelling(collection, fields, ids, said, changed) {
       h("input", { name: "field", list: "map-fields", required: true, maxlength: "100", autocomplete: "off", placeholder: t("edit.name.example"), onchange: (event) => known(event.target.value.trim()) })),
     h("label.field", h("span", t("edit.value")), h("input", { name: "value", list: "map-values", autocomplete: "off" })),
     h("datalist", { id: "map-fields" }, fields.map((field) => h("option", { value: field.name }))), values,
-    h("button", { type: "submit" }, t("edit.save", { n: number(ids.length) })));
+    h("button", { type: "submit" }, t("selection.go", { n: number(ids.length) })));
 }
 
 /** The selected images, some at a time. */
