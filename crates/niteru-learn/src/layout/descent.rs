@@ -33,40 +33,64 @@ pub(super) struct Descent<'g> {
     curve: Curve,
     seed: u64,
     places: Vec<[f32; 2]>,
-    next: Vec<Point>,
+    next: Vec<[Along; 2]>,
 }
 
-/// A point with its way so far.
+/// A point along one axis, with its way so far.
 #[derive(Clone, Copy)]
-struct Point {
-    place: [f32; 2],
-    mean: [f32; 2],
-    square: [f32; 2],
+struct Along {
+    place: f32,
+    mean: f32,
+    square: f32,
+}
+
+impl Along {
+    fn at(place: f32) -> Self {
+        Self {
+            place,
+            mean: 0.0,
+            square: 0.0,
+        }
+    }
+
+    fn go(&mut self, force: f32, step: &Step) {
+        self.mean += (1.0 - FORGETS_MEAN) * (force - self.mean);
+        self.square += (1.0 - FORGETS_SQUARE) * (force * force - self.square);
+        let length = (self.square / step.whole_square).sqrt() + TINY;
+        let moved = self.place + step.rate * (self.mean / step.whole_mean) / length;
+        if moved.is_finite() {
+            self.place = moved.clamp(-EDGE, EDGE);
+        }
+    }
+}
+
+/// What is the same for all points of a step.
+struct Step {
+    rate: f32,
+    /// What a mean of few steps lacks, as it began with 0.
+    whole_mean: f32,
+    whole_square: f32,
 }
 
 impl<'g> Descent<'g> {
     pub(super) fn new(graph: &'g Graph, curve: Curve, places: Vec<[f32; 2]>, seed: u64) -> Self {
-        let point = |&place| Point {
-            place,
-            mean: [0.0; 2],
-            square: [0.0; 2],
-        };
         Self {
             graph,
             curve,
             seed,
-            next: places.iter().map(point).collect(),
+            next: places.iter().map(|place| place.map(Along::at)).collect(),
             places,
         }
     }
 
     /// Moves all points.
     pub(super) fn step(&mut self, step: usize, steps: usize) {
-        let rate = RATE * (1.0 - step as f32 / steps as f32);
-        // What a mean of few steps lacks, as it began with 0.
         let power = step.min(1000) as i32 + 1;
-        let whole_mean = 1.0 - FORGETS_MEAN.powi(power);
-        let whole_square = 1.0 - FORGETS_SQUARE.powi(power);
+        let all = Step {
+            rate: RATE * (1.0 - step as f32 / steps as f32),
+            whole_mean: 1.0 - FORGETS_MEAN.powi(power),
+            whole_square: 1.0 - FORGETS_SQUARE.powi(power),
+        };
         let (graph, curve, seed, places) = (self.graph, self.curve, self.seed, &self.places);
         let chunks = self.next.par_chunks_mut(CHUNK).enumerate();
         chunks.for_each(|(chunk, points)| {
@@ -74,19 +98,15 @@ impl<'g> Descent<'g> {
                 let number = chunk * CHUNK + at;
                 let random = Random::of(seed, step as u64, number as u64);
                 let force = force(graph, curve, places, number, step, random);
-                for axis in 0..2 {
-                    let (mean, square) = (&mut point.mean[axis], &mut point.square[axis]);
-                    *mean += (1.0 - FORGETS_MEAN) * (force[axis] - *mean);
-                    *square += (1.0 - FORGETS_SQUARE) * (force[axis] * force[axis] - *square);
-                    let length = (*square / whole_square).sqrt() + TINY;
-                    let moved = point.place[axis] + rate * (*mean / whole_mean) / length;
-                    if moved.is_finite() {
-                        point.place[axis] = moved.clamp(-EDGE, EDGE);
-                    }
+                for (along, force) in point.iter_mut().zip(force) {
+                    along.go(force, &all);
                 }
             }
         });
-        let moved = self.next.par_iter().map(|point| point.place);
+        let moved = self
+            .next
+            .par_iter()
+            .map(|point| point.map(|along| along.place));
         moved.collect_into_vec(&mut self.places);
     }
 

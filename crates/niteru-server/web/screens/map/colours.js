@@ -22,7 +22,7 @@ const RANGED = {
 
 const circle = "M1 0A1 1 0 1 1 -1 0A1 1 0 1 1 1 0Z";
 
-/** One for each value: disc, square, triangle, lozenge, cross, triangle on its top, star, bar. */
+/** One for each value: disc, square, triangle, lozenge, cross, triangle on its top, star, bar; then a ring for other values and a dot for none. */
 export const SHAPES = [
   circle,
   "M-.9-.9H.9V.9H-.9Z",
@@ -32,7 +32,12 @@ export const SHAPES = [
   "M0 1.1L1.05-.8H-1.05Z",
   "M0-1.3L.35-.35L1.3 0L.35.35L0 1.3L-.35.35L-1.3 0L-.35-.35Z",
   "M-1.2-.55H1.2V.55H-1.2Z",
+  `${circle}M.5 0A.5 .5 0 1 0 -.5 0A.5 .5 0 1 0 .5 0Z`,
+  "M.6 0A.6 .6 0 1 1 -.6 0A.6 .6 0 1 1 .6 0Z",
 ];
+
+/** The place of a group's shape. */
+export const shapeOf = (group) => (group === OTHER ? 8 : group === NONE ? 9 : group);
 
 const rgb = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 
@@ -70,8 +75,8 @@ export function legend(colours, hidden, changed) {
   const draw = () => {
     const { colours: colour, other, none } = theme(colours);
     const rows = colours.colours.map((one, at) => [at, meaning(one), one.images, colour[at], SHAPES[at]]);
-    if (colours.other > 0) rows.push([OTHER, t("map.other"), colours.other, other, circle]);
-    if (colours.none > 0) rows.push([NONE, t("map.none"), colours.none, none, circle]);
+    if (colours.other > 0) rows.push([OTHER, t("map.other"), colours.other, other, SHAPES[shapeOf(OTHER)]]);
+    if (colours.none > 0) rows.push([NONE, t("map.none"), colours.none, none, SHAPES[shapeOf(NONE)]]);
     fill(place, rows.map(([group, name, images, [red, green, blue], shape]) => h("button.quiet", {
       type: "button", "aria-pressed": String(!hidden.has(group)), title: t("map.legend.hint"),
       onclick: () => {

@@ -1,6 +1,6 @@
 // Drawing a map: all points in one pass over the pixels, and pictures where there is room for them.
 
-import { SHAPES } from "./colours.js";
+import { SHAPES, shapeOf } from "./colours.js";
 
 /** Pixels beyond which a screen's own resolution is not used. */
 const SHARPEST = 2;
@@ -11,9 +11,9 @@ const CROWD = 3000;
 /** Side of pictures in pixels, by the points in the window. */
 const SIDES = [[25, 124], [120, 92], [500, 72], [CROWD, 56]];
 
-/** Opacity of points, and of those that the legend has switched off. */
-const SOLID = 0.85;
-const FAINT = 0.1;
+/** Opacity of points, and of those that the legend has switched off, of 256. */
+const SOLID = 220;
+const FAINT = 26;
 
 /** Draws on a canvas. `pictures` gives bitmaps by ids; see pictures.js. */
 export class Painter {
@@ -33,6 +33,8 @@ export class Painter {
     this.canvas.height = Math.max(1, Math.round(height * this.sharp));
     this.image = this.context.createImageData(this.canvas.width, this.canvas.height);
     this.pixels = new Uint32Array(this.image.data.buffer);
+    // They know how wide a row is.
+    this.stamps.clear();
   }
 
   /**
@@ -42,7 +44,7 @@ export class Painter {
   draw(view, look) {
     const around = 8;
     const count = this.points.within(view.bounds(around), this.found);
-    const size = Math.min(6, Math.max(1.6, 0.2 * Math.sqrt(view.width * view.height / Math.max(1, count))));
+    const size = Math.min(6, Math.max(1.5, 0.2 * Math.sqrt(view.width * view.height / Math.max(1, count))));
     this.pixels.fill(pixel(look.theme.back));
     this.#points(view, look, count, size);
     this.context.putImageData(this.image, 0, 0);
@@ -53,57 +55,76 @@ export class Painter {
     this.context.setTransform(1, 0, 0, 1, 0, 0);
   }
 
+  /** Numbers only, and nothing made for a point: this runs a hundred thousand times a frame. */
   #points(view, look, count, size) {
-    const { groups, selected, hidden, theme } = look;
+    const { groups, selected, theme } = look;
     const { xs, ys } = this.points;
-    const [scale, sharp] = [view.scale * this.sharp, this.sharp];
-    const left = view.toScreenX(0) * sharp;
-    const top = view.toScreenY(0) * sharp;
-    const colours = [...theme.colours, ...Array(254 - theme.colours.length).fill(theme.other), theme.other, theme.none];
-    const plain = this.#stamp(0, size);
+    const scale = view.scale * this.sharp;
+    const left = view.toScreenX(0) * this.sharp;
+    const top = view.toScreenY(0) * this.sharp;
+    const kinds = this.#kinds(look, size);
+    const plain = { stamp: this.#stamp(0, size), colour: theme.point, opacity: SOLID };
     const ring = this.#stamp(0, size + 2);
     for (let at = 0; at < count; at += 1) {
       const point = this.found[at];
-      const group = groups === null ? -1 : groups[point];
-      const stamp = group < 0 || group >= SHAPES.length ? plain : this.#stamp(group, size);
-      const [x, y] = [Math.round(left + xs[point] * scale), Math.round(top + ys[point] * scale)];
-      if (selected[point]) this.#put(ring, x, y, theme.mark, 1);
-      this.#put(stamp, x, y, group < 0 ? theme.point : colours[group], hidden.has(group) ? FAINT : SOLID);
+      const x = Math.round(left + xs[point] * scale);
+      const y = Math.round(top + ys[point] * scale);
+      const kind = groups === null ? plain : kinds[groups[point]];
+      if (selected[point] === 1) this.#put(ring, x, y, theme.mark, 256);
+      this.#put(kind.stamp, x, y, kind.colour, kind.opacity);
     }
+  }
+
+  /** How the points of each group are drawn. */
+  #kinds({ groups, hidden, theme }, size) {
+    if (groups === null) return [];
+    return Array.from({ length: 256 }, (_, group) => ({
+      stamp: this.#stamp(Math.min(shapeOf(group), SHAPES.length - 1), size),
+      colour: theme.colours[group] ?? (group === 255 ? theme.none : theme.other),
+      opacity: hidden.has(group) ? FAINT : SOLID,
+    }));
   }
 
   /** Blends a stamp into the pixels. */
-  #put({ side, mask }, x, y, [red, green, blue], opacity) {
+  #put(stamp, x, y, colour, opacity) {
+    const { reach, offsets, shares } = stamp;
     const { width, height } = this.image;
-    const data = this.image.data;
-    const [left, top] = [x - (side >> 1), y - (side >> 1)];
-    if (left < 0 || top < 0 || left + side > width || top + side > height) return;
-    for (let row = 0; row < side; row += 1) {
-      let to = ((top + row) * width + left) * 4;
-      for (let from = row * side; from < (row + 1) * side; from += 1, to += 4) {
-        const share = mask[from] * opacity;
-        if (share === 0) continue;
-        data[to] += (red - data[to]) * share;
-        data[to + 1] += (green - data[to + 1]) * share;
-        data[to + 2] += (blue - data[to + 2]) * share;
-      }
+    if (x < reach || y < reach || x >= width - reach || y >= height - reach) return;
+    const { pixels } = this;
+    const red = colour[0];
+    const green = colour[1];
+    const blue = colour[2];
+    const middle = y * width + x;
+    for (let at = 0; at < offsets.length; at += 1) {
+      const share = (shares[at] * opacity) >> 8;
+      const old = pixels[middle + offsets[at]];
+      const oldRed = old & 255;
+      const oldGreen = (old >> 8) & 255;
+      const oldBlue = (old >> 16) & 255;
+      pixels[middle + offsets[at]] = 0xff000000 | ((oldBlue + (((blue - oldBlue) * share) >> 8)) << 16)
+        | ((oldGreen + (((green - oldGreen) * share) >> 8)) << 8) | (oldRed + (((red - oldRed) * share) >> 8));
     }
   }
 
-  /** A shape as shares of pixels, made once for each size. */
+  /** A shape as the pixels that it covers, and how much of each (256: all), made once for each size. */
   #stamp(shape, size) {
     const half = Math.round(size * 2) / 2;
     const key = shape * 100 + half * 2;
     let stamp = this.stamps.get(key);
     if (!stamp) {
-      const reach = Math.ceil(half * this.sharp) + 1;
+      const reach = Math.ceil(half * this.sharp * 1.3) + 1;
       const side = reach * 2 + 1;
       const context = new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true });
       context.translate(reach + 0.5, reach + 0.5);
       context.scale(half * this.sharp, half * this.sharp);
       context.fill(new Path2D(SHAPES[shape]));
       const data = context.getImageData(0, 0, side, side).data;
-      stamp = { side, mask: Float32Array.from({ length: side * side }, (_, at) => data[at * 4 + 3] / 255) };
+      const covered = Array.from({ length: side * side }, (_, at) => at).filter((at) => data[at * 4 + 3] > 8);
+      stamp = {
+        reach,
+        offsets: Int32Array.from(covered, (at) => (Math.floor(at / side) - reach) * this.image.width + (at % side) - reach),
+        shares: Int32Array.from(covered, (at) => Math.round(data[at * 4 + 3] * 256 / 255)),
+      };
       this.stamps.set(key, stamp);
     }
     return stamp;
@@ -143,17 +164,25 @@ export class Painter {
     const bitmap = this.pictures.get(this.points.ids[point]);
     if (!bitmap) return;
     const { context } = this;
-    const most = this.side - 10;
+    const most = this.side - 14;
     const times = Math.min(most / bitmap.width, most / bitmap.height);
     const [width, height] = [bitmap.width * times, bitmap.height * times];
     const [left, top] = [x - width / 2, y - height / 2];
     const group = look.groups === null ? -1 : look.groups[point];
     const colour = group < 0 ? look.theme.line : look.theme.colours[group] ?? (group === 255 ? look.theme.none : look.theme.other);
-    const edge = look.selected[point] ? 4 : group < 0 ? 1 : 3;
-    context.fillStyle = css(look.selected[point] ? look.theme.mark : colour);
-    context.fillRect(left - edge, top - edge, width + 2 * edge, height + 2 * edge);
+    const frame = (colour, edge) => {
+      context.fillStyle = css(colour);
+      context.fillRect(left - edge, top - edge, width + 2 * edge, height + 2 * edge);
+    };
+    if (look.selected[point]) {
+      // Two rings, so that one is seen on photos of any colour.
+      frame(look.theme.mark, 6);
+      frame(look.theme.back, 3);
+    } else {
+      frame(colour, group < 0 ? 1 : 3);
+    }
     context.drawImage(bitmap, left, top, width, height);
-    if (group >= 0 && group < SHAPES.length) this.#badge(group, colour, look.theme.back, left, top);
+    if (group >= 0 && group < look.theme.colours.length) this.#badge(group, colour, look.theme.back, left, top);
   }
 
   /** The shape of a value, in the corner of a picture. */

@@ -3,7 +3,7 @@
 import { SIDE } from "./points.js";
 
 /** Part of the window that the whole map fills. */
-const FILL = 0.92;
+const FILL = 0.86;
 
 /** Pixels a unit at most: single units are then apart. */
 const NEAREST = 1.5;
