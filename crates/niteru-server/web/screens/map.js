@@ -23,15 +23,17 @@ export async function show(place, [name, field]) {
   fill(place, h("div.head.map-head", h("h1", t("nav.map")), chooser(usable, collection), news), job, body);
   let shown = null;
   let turn = 0;
+  // What colours were chosen since stays when the map is drawn again.
+  let asked = field;
+  const again = begin(collection, news);
   const draw = async () => {
     const own = ++turn;
     const state = await get(at(collection.name, "map"));
-    const next = state.drawn === null ? null : await chart(collection.name, field);
+    const next = state.drawn === null ? null : await chart(collection.name, asked);
     if (own !== turn) return void next?.stop();
+    asked = undefined;
     shown?.stop();
     shown = next;
-    // What colours were chosen stays when the map is drawn again.
-    const again = begin(collection, news, state);
     fill(body, shown?.element ?? first(collection, again));
     fill(news, since(state, again));
     await shown?.begin();
@@ -63,6 +65,7 @@ function begin(collection, news) {
       await post(at(collection.name, "map"));
     } catch (error) {
       fill(news, showError(error));
+      event.target.disabled = false;
     }
   };
 }

@@ -30,9 +30,10 @@ export function card(collection, stage, changed) {
   };
   const show = async (point, pin) => {
     asked = point.id;
+    // Before the answer: a finger that is lifted also leaves.
+    pinned = pin;
     const image = await look(point.id);
     if (asked !== point.id) return;
-    pinned = pin;
     box.classList.toggle("pinned", pin);
     fill(box, image === null ? h("p.small", t("find.gone")) : [
       thumbnail(collection, image),
@@ -44,7 +45,9 @@ export function card(collection, stage, changed) {
     ]);
     box.hidden = false;
     lie(point);
-    if (pin) box.querySelector("a")?.focus({ preventScroll: true });
+    if (!pin) return;
+    box.querySelector("a")?.focus({ preventScroll: true });
+    box.scrollIntoView({ block: "nearest" });
   };
   /** Beside the point, inside of the stage. */
   const lie = ({ x, y }) => {

@@ -54,7 +54,7 @@ class Chart {
 
   parts() {
     return {
-      element: h("div.map", h("div", this.tools(), this.stage, this.legend, h("p.small", { id: "map-keys" }, h("span", t("map.hands")), " ", h("span.keys", t("map.keys")))), this.panel.element),
+      element: h("div.map", h("div", this.tools(), this.stage, this.status, this.legend, h("p.small", { id: "map-keys" }, h("span", t("map.hands")), " ", h("span.keys", t("map.keys")))), this.panel.element),
       begin: () => this.begin(),
       stop: () => this.stop(),
     };
@@ -161,9 +161,7 @@ class Chart {
     requestAnimationFrame(() => {
       this.due = false;
       if (this.ended) return;
-      const begun = performance.now();
       this.painter.draw(this.view, { groups: this.colours?.points ?? null, hidden: this.hidden, selected: this.selected, theme: this.theme, path: this.path });
-      this.canvas.dataset.frame = (performance.now() - begun).toFixed(1);
       this.tell();
     });
   }
@@ -175,7 +173,6 @@ class Chart {
       const seen = this.points.within(this.view.bounds(), this.painter.found);
       fill(this.status, t("map.status", { n: number(seen), of: number(this.points.count) }));
     }, 400);
-    if (!this.status.isConnected) this.stage.after(this.status);
   }
 
   /** The point at a place of the window, `{ point, id }`; null where there is none. */

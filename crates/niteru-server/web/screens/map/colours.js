@@ -39,6 +39,13 @@ export const SHAPES = [
 /** The place of a group's shape. */
 export const shapeOf = (group) => (group === OTHER ? 8 : group === NONE ? 9 : group);
 
+/** A colour of the page by its name, such as `--card`. */
+function named(name) {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d");
+  pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  return rgb(pen.fillStyle);
+}
+
 const rgb = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 
 /** Whether the page is dark now. */
@@ -52,12 +59,12 @@ export function theme(colours) {
   const dark = isDark();
   const all = colours?.colours.some((one) => one.value === null) ? RANGED : NAMED;
   return {
-    back: rgb(dark ? "#1e2525" : "#ffffff"),
-    line: rgb(dark ? "#364040" : "#d5dcdc"),
-    point: rgb(dark ? "#8fb8b8" : "#3d6f73"),
-    mark: rgb(dark ? "#ffffff" : "#111818"),
-    other: rgb(dark ? "#7d8888" : "#8d9797"),
-    none: rgb(dark ? "#4b5555" : "#c3caca"),
+    back: named("--card"),
+    line: named("--line"),
+    point: named("--accent"),
+    mark: named("--text"),
+    other: named("--soft"),
+    none: rgb(dark ? "#56615f" : "#b9c2c2"),
     colours: all[dark ? "dark" : "light"].map(rgb),
   };
 }

@@ -71,7 +71,7 @@ export class Points {
 
   /** The point nearest to a place, at most so far away; -1 where there is none. */
   nearest(x, y, most) {
-    const found = new Uint32Array(this.count);
+    const found = (this.near ??= new Uint32Array(this.count));
     const count = this.within({ left: x - most, right: x + most, top: y - most, bottom: y + most }, found);
     let [best, least] = [-1, most * most];
     for (let at = 0; at < count; at += 1) {

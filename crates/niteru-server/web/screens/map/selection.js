@@ -22,18 +22,22 @@ const LIKE = 8;
 
 /** The panel. `on` has `clear()`, and `changed(field)`, which is called when images have a new value. */
 export function selection(collection, fields, on) {
-  const element = h("section.selection", { "aria-label": t("selection") });
+  const told = h("p.hidden", { role: "status" });
+  const body = h("div");
+  const element = h("section.selection", { "aria-label": t("selection") }, told, body);
   const add = h("input", { type: "checkbox" });
   let turn = 0;
   const draw = (ids) => {
     turn += 1;
     if (ids.length === 0) {
       add.checked = false;
-      return void fill(element, h("h2", t("selection")), h("p.small", t("selection.how")));
+      fill(told);
+      return void fill(body, h("h2", t("selection")), h("p.small", t("selection.how")));
     }
     const said = h("div", { "aria-live": "polite" });
-    fill(element,
-      h("h2", { role: "status" }, t("selection.count", { n: number(ids.length) })),
+    fill(told, t("selection.count", { n: number(ids.length) }));
+    fill(body,
+      h("h2", t("selection.count", { n: number(ids.length) })),
       h("label.check", add, h("span", t("selection.add"))),
       h("div.buttons",
         h("button.main", { type: "button", onclick: () => find(collection, ids) }, t("selection.find")),
