@@ -4,7 +4,7 @@
 //! is above a threshold. A score that is NaN is taken as +∞ everywhere: what cannot be judged is
 //! never the best match, and never passes as good.
 //!
-//! Nothing here is random: the same input gives the same bits on the same instruction set.
+//! Nothing here is left to chance: the same input (and seed) gives the same bits on the same instruction set.
 //!
 //! ```
 //! use niteru_learn::Calibration;
@@ -24,6 +24,7 @@ mod conformal;
 mod enrichment;
 mod gaussian;
 mod interval;
+mod layout;
 mod metrics;
 mod pixels;
 mod robust;
@@ -36,6 +37,10 @@ pub use conformal::{Calibration, CalibrationError, Promise};
 pub use enrichment::{Counts, CountsError, Enrichment, adjust, enrichment, holm};
 pub use gaussian::{DISTANCE_TOLERANCE, FitError, Gaussian, GaussianDistances, StoredError};
 pub use interval::{Interval, clopper_pearson};
+pub use layout::{
+    LayoutOptions, LayoutQuality, LayoutStopped, Neighbours, Plane, PlaneError, layout,
+    layout_quality,
+};
 pub use metrics::{Confusion, auroc, auroc_interval, average_precision};
 pub use pixels::{MapError, PixelQuality, PixelScores};
 pub use robust::{Spread, Z_LIMIT};

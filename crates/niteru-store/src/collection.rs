@@ -164,6 +164,7 @@ impl Home {
         })?;
         crate::home::lock(&self.indexes).remove(&collection.id);
         collection.remove_index_files();
+        collection.remove_map();
         Ok(())
     }
 }

@@ -330,6 +330,27 @@ pub enum StoreError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// A map's file cannot be written.
+    #[error("the map {} cannot be written: {source}", path.display())]
+    MapFile {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// A collection with too many images for a map.
+    #[error(
+        "collection {collection:?} has {images} images, and a map takes at most {most}: put those that \
+         matter into a collection of their own"
+    )]
+    MapTooLarge {
+        /// The collection.
+        collection: String,
+        /// Its images.
+        images: usize,
+        /// Most that a map takes.
+        most: usize,
+    },
     /// The place that was recorded for a collection's index cannot be understood.
     #[error(
         "the index of collection {collection:?} is at a place that cannot be used ({reason}): choose one \

@@ -29,6 +29,7 @@ pub(crate) const DATABASE: &str = "niteru.sqlite3";
 /// home/uploads/         images that were handed in over the server, by their sha256
 /// home/thumbnails/      small pictures; derived, can be deleted at any time
 /// home/index/           indexes of large collections; derived, can be deleted at any time
+/// home/maps/            where images lie on maps; derived, can be deleted at any time
 /// ```
 pub struct Home {
     directory: PathBuf,

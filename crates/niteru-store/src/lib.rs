@@ -49,6 +49,7 @@ mod jobs;
 mod known;
 mod load;
 mod lookup;
+mod map;
 mod metadata;
 mod metadata_csv;
 mod metadata_edit;
@@ -105,6 +106,7 @@ pub use inspect::{
 };
 pub use jobs::{Job, JobProgress, JobState};
 pub use load::{EncoderChoice, EncoderError, load_encoder};
+pub use map::{MapColour, MapColours, MapOptions, MapPoints, MapReport, MapStage, MapState};
 pub use metadata::Metadata;
 pub use metadata_edit::{FieldValues, ValueCount};
 pub use metadata_import::{ImportProblem, ImportRow, MetadataImport};

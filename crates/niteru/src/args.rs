@@ -25,7 +25,7 @@ pub(crate) use inspecting::{
     DecidedAs, InspectCommand, InspectCompareArgs, InspectDriftArgs, InspectEvalArgs,
     InspectHistoryArgs, InspectRunArgs, InspectTraceArgs, InspectTrainArgs, ReviewedAs, Suspicious,
 };
-pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, RestoreArgs};
+pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, MapArgs, RestoreArgs};
 pub(crate) use measuring::{BenchCommand, BenchEmbedArgs, BenchSearchArgs, EvalCommand};
 pub(crate) use searching::SearchArgs;
 pub(crate) use serving::ServeArgs;
@@ -178,6 +178,12 @@ pub(crate) enum Command {
                       cropped. docs/duplicates.md says what is found and what is not."
     )]
     Duplicates(DuplicatesArgs),
+    /// Arrange the images of a collection in two dimensions, those that are alike beside each other
+    #[command(
+        after_help = "Examples:\n  niteru map parts\n  niteru map parts --csv map.csv\n\n\
+                      The page that `niteru serve` shows has the map under Map."
+    )]
+    Map(MapArgs),
     /// Write the home into one file, while others go on using it
     #[command(after_help = "Examples:\n  niteru backup niteru-2026-01-05.tar\n\n\
                       The file holds the database. Image files are not in it, and models only with\n\

@@ -7,6 +7,7 @@ mod conformal;
 mod enrichment;
 mod gaussian;
 mod interval;
+mod layout;
 mod metrics;
 mod pixels;
 mod robust;

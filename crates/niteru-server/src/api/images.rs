@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
 use niteru_store::below::imaging::{DecodeError, Limits, Picture};
 use niteru_store::below::index::Condition;
-use niteru_store::{Image, Role, ThumbnailError, Upload, image_kind};
+use niteru_store::{Image, Role, StoreError, ThumbnailError, Upload, image_kind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +18,7 @@ use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{AddParameters, JobView};
 use crate::route::{
-    About, Accepted, File, InPath, Json, JsonBody, Parts, Query, Route, change, read,
+    About, Accepted, File, InPath, Json, JsonBody, Parts, Query, Route, ask, change, read,
 };
 
 /// Most images of a page.
@@ -52,6 +52,12 @@ pub(super) fn routes() -> Vec<Route> {
             "Remove images from a collection",
             Role::Engineer,
             remove,
+        ),
+        ask(
+            "/api/collections/{name}/images/of",
+            "Images by their numbers, up to 1000; those that are gone are left out",
+            Role::Viewer,
+            of,
         ),
         read(
             "/api/collections/{name}/images/{id}",
@@ -95,6 +101,11 @@ struct Images {
 struct Named {
     /// Numbers of images.
     ids: Vec<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct NamedImages {
+    images: Vec<Image>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -156,6 +167,33 @@ async fn list(
         .filter(|_| images.len() == limit)
         .map(|last| last.id);
     Ok(Json(Images { images, next }))
+}
+
+async fn of(
+    app: Arc<App>,
+    InPath(name): InPath<String>,
+    JsonBody(named): JsonBody<Named>,
+) -> Result<Json<NamedImages>, ApiError> {
+    let asked = named.ids.len();
+    if asked > MOST {
+        return Err(ApiError::bad(format!(
+            "{asked} images are asked for, and at most {MOST} are given at a time"
+        )));
+    }
+    let images = app
+        .quick(move |app| {
+            let collection = app.home.collection(&name)?;
+            let mut images = Vec::with_capacity(named.ids.len());
+            for id in named.ids {
+                match collection.image(id) {
+                    Err(StoreError::NoImage { .. }) => {}
+                    image => images.push(image?),
+                }
+            }
+            Ok(images)
+        })
+        .await?;
+    Ok(Json(NamedImages { images }))
 }
 
 async fn one(

@@ -14,6 +14,7 @@ mod indexes;
 pub(crate) mod inspect;
 mod jobs;
 pub(crate) mod login;
+mod map;
 mod metadata;
 mod model_files;
 pub(crate) mod models;
@@ -59,6 +60,7 @@ pub(crate) fn routes() -> Vec<Route> {
         search::routes(),
         metadata::routes(),
         alike::routes(),
+        map::routes(),
         inspect::routes(),
         photos::routes(),
         check::routes(),

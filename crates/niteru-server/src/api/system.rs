@@ -77,6 +77,7 @@ struct Storage {
     /// What uploads may become.
     quota: u64,
     thumbnails: u64,
+    maps: u64,
     indexes: u64,
     models: u64,
     backups: u64,
@@ -121,6 +122,7 @@ async fn storage(app: Arc<App>) -> Result<Json<Storage>, ApiError> {
                 uploads: home.uploaded_bytes()?,
                 quota: app.settings.uploads.quota,
                 thumbnails: bytes_below(&home.thumbnails()),
+                maps: bytes_below(&home.maps()),
                 indexes: bytes_below(&home.directory().join("index")),
                 models: bytes_below(&home.models()),
                 backups: bytes_below(&home.backups()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::handle::{Handle, JobError};
-use super::{add, evaluate, index, keeping, models, samples, train};
+use super::{add, evaluate, index, keeping, map, models, samples, train};
 use crate::app::App;
 
 /// How much a kind of work takes.
@@ -39,6 +39,12 @@ pub(super) const KINDS: &[Kind] = &[
         weight: Weight::Heavy,
         resumes: true,
         run: samples::run,
+    },
+    Kind {
+        name: map::KIND,
+        weight: Weight::Heavy,
+        resumes: true,
+        run: map::run,
     },
     Kind {
         name: train::KIND,

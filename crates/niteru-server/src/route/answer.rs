@@ -157,6 +157,65 @@ impl Answer for Download {
     }
 }
 
+/// Bytes that browsers keep, and ask about before they use them again.
+pub(crate) struct Tagged {
+    /// Of the bytes: the same for the same ones.
+    tag: String,
+    media_type: &'static str,
+    /// `None`: the client has them.
+    bytes: Option<Bytes>,
+}
+
+impl Tagged {
+    pub(crate) fn new(tag: String, media_type: &'static str, bytes: Bytes) -> Tagged {
+        Tagged {
+            tag,
+            media_type,
+            bytes: Some(bytes),
+        }
+    }
+
+    /// The client has the bytes of this tag.
+    pub(crate) fn known(tag: String, media_type: &'static str) -> Tagged {
+        Tagged {
+            tag,
+            media_type,
+            bytes: None,
+        }
+    }
+
+    /// Whether an `If-None-Match` header names a tag.
+    pub(crate) fn names(header: &str, tag: &str) -> bool {
+        let quoted = format!("\"{tag}\"");
+        let mut named = header.split(',').map(str::trim);
+        named.any(|one| one.strip_prefix("W/").unwrap_or(one) == quoted)
+    }
+}
+
+impl IntoResponse for Tagged {
+    fn into_response(self) -> Response {
+        let mut response = match self.bytes {
+            Some(bytes) => Body::from(bytes).into_response(),
+            None => StatusCode::NOT_MODIFIED.into_response(),
+        };
+        let headers = response.headers_mut();
+        let media_type = HeaderValue::from_static(self.media_type);
+        headers.insert(header::CONTENT_TYPE, media_type);
+        let cache = HeaderValue::from_static("private, no-cache");
+        headers.insert(header::CACHE_CONTROL, cache);
+        if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", self.tag)) {
+            headers.insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
+impl Answer for Tagged {
+    fn describe(described: &mut Described) {
+        described.gives("application/octet-stream", "The bytes, with an ETag");
+    }
+}
+
 /// Events as they come.
 pub(crate) struct Events(pub(crate) Pin<Box<dyn Stream<Item = Event> + Send>>);
 

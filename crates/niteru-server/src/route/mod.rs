@@ -15,7 +15,7 @@ use axum::http::Method;
 use axum::response::Response;
 use niteru_store::Role;
 
-pub(crate) use answer::{Accepted, Answer, Created, Done, Download, Events, File, Json};
+pub(crate) use answer::{Accepted, Answer, Created, Done, Download, Events, File, Json, Tagged};
 pub(crate) use argument::{About, InPath, Incoming, JsonBody, Parts, Peer, Query, unwritable};
 pub(crate) use describe::Described;
 pub(crate) use endpoint::Endpoint;

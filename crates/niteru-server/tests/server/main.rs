@@ -12,6 +12,7 @@ mod events;
 mod forged;
 mod jobs;
 mod login;
+mod map;
 mod pages;
 mod photos;
 mod rest;

@@ -28,6 +28,7 @@ POST /api/collections/{name}/explain/upload viewer
 GET /api/collections/{name}/fields viewer
 GET /api/collections/{name}/images viewer
 POST /api/collections/{name}/images engineer
+POST /api/collections/{name}/images/of viewer
 POST /api/collections/{name}/images/remove engineer
 GET /api/collections/{name}/images/{id} viewer
 GET /api/collections/{name}/images/{id}/picture viewer
@@ -35,6 +36,10 @@ GET /api/collections/{name}/images/{id}/thumbnail viewer
 GET /api/collections/{name}/index viewer
 POST /api/collections/{name}/index engineer
 POST /api/collections/{name}/index/verify engineer
+GET /api/collections/{name}/map viewer
+POST /api/collections/{name}/map engineer
+GET /api/collections/{name}/map/colours viewer
+GET /api/collections/{name}/map/points viewer
 GET /api/collections/{name}/matrix viewer
 GET /api/collections/{name}/matrix/picture viewer
 POST /api/collections/{name}/metadata engineer

@@ -8,7 +8,6 @@ import { load, number, t } from "../ui/texts.js";
 import { choices } from "./causes/choices.js";
 import { groupCard, small } from "./causes/group.js";
 import { fieldName, offset } from "./causes/words.js";
-import { styled } from "./inspect/style.js";
 
 /** Groups with fewer photos are not asked about; see the API. */
 const LEAST = 3;
@@ -18,7 +17,7 @@ const BUILT_IN = ["hour", "weekday", "operator", "inspector_version"];
 
 /** Shows the screen: `#/causes/NAME/PERIOD/FIELDS/ALIKE`; what is left out is chosen. */
 export async function show(place, [name, period = "all", fields = "all", alike = "middle"]) {
-  await Promise.all([load("causes"), load("inspect"), styled(), sheet(new URL("causes/causes.css", import.meta.url))]);
+  await Promise.all([load("causes"), load("inspect"), sheet(new URL("inspect/inspect.css", import.meta.url)), sheet(new URL("causes/causes.css", import.meta.url))]);
   const { inspectors } = await get("/api/inspectors");
   place.append(h("h1", t("nav.causes")), h("p.lead", t("causes.lead")));
   const used = inspectors.filter((one) => one.all_inspections > 0);

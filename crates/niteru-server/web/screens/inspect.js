@@ -1,7 +1,7 @@
 // Inspect: from photos of good parts to a verdict, in five steps; and live.
 
 import { t, load } from "../ui/texts.js";
-import { styled } from "./inspect/style.js";
+import { sheet } from "../ui/sheet.js";
 
 /** What the part of the address behind the inspector's name leads to. */
 const PAGES = {
@@ -15,7 +15,7 @@ const PAGES = {
 
 /** Shows the screen: `#/inspect` the list, `#/inspect/NAME/photos` a step, `#/inspect/NAME/use/7` a decision. */
 export async function show(place, [name, page, ...rest]) {
-  await Promise.all([load("inspect"), styled()]);
+  await Promise.all([load("inspect"), sheet(new URL("inspect/inspect.css", import.meta.url))]);
   if (name === undefined) return (await import("./inspect/list.js")).show(place);
   const known = page in PAGES ? page : "photos";
   document.title = `${name} – ${t(`inspect.step.${known}`)} – Niteru`;

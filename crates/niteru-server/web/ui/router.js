@@ -8,6 +8,7 @@ const screens = {
   inspect: () => import("../screens/inspect.js"),
   compare: () => import("../screens/inspect/compare.js"),
   causes: () => import("../screens/causes.js"),
+  map: () => import("../screens/map.js"),
   settings: () => import("../screens/settings.js"),
 };
 

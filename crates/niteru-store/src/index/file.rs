@@ -19,7 +19,7 @@ pub(super) struct IndexFile {
 
 impl Collection<'_> {
     /// When it was made, in milliseconds since 1970; 0 where it is gone.
-    pub(super) fn created(&self, tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+    pub(crate) fn created(&self, tx: &Transaction<'_>) -> rusqlite::Result<i64> {
         let sql = "SELECT created FROM collections WHERE id = ?";
         let created = tx.query_row(sql, [self.id], |row| row.get(0));
         Ok(created.optional()?.unwrap_or(0))

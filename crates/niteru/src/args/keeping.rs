@@ -1,4 +1,4 @@
-//! Arguments of `duplicates`, `backup`, `restore` and `check`.
+//! Arguments of `duplicates`, `map`, `backup`, `restore` and `check`.
 
 use std::path::PathBuf;
 
@@ -21,6 +21,20 @@ pub(crate) struct DuplicatesArgs {
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MapArgs {
+    /// The collection's name
+    pub(crate) collection: String,
+
+    /// Another number gives another arrangement; the same one the same
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) seed: u64,
+
+    /// Write the places as a CSV file: id, path, and x and y from 0 to 1
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -15,6 +15,7 @@ mod explain;
 mod images;
 mod index;
 mod inspect;
+mod map;
 mod models;
 mod models_check;
 mod query;
@@ -72,6 +73,7 @@ pub(crate) fn run(cli: Cli, output: Output) -> Result<Outcome> {
         Command::Images(args) => images::run(&context, &args),
         Command::Inspect(command) => inspect::run(&context, &command),
         Command::Duplicates(args) => duplicates::run(&context, &args),
+        Command::Map(args) => map::run(&context, &args),
         Command::Backup(args) => backup::backup(&context, &args),
         Command::Restore(args) => backup::restore(&context, &args),
         Command::Check(args) => check::run(&context, &args),

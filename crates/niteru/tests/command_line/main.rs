@@ -18,6 +18,7 @@ mod inspect_training;
 mod keeping;
 #[cfg(unix)]
 mod limits;
+mod map;
 mod precision;
 mod quality;
 #[cfg(unix)]

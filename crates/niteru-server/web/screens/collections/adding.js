@@ -6,12 +6,8 @@ import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
 import { duration, number, t } from "../../ui/texts.js";
 import { at, similarity, thumbnail } from "../find/shared.js";
-import { cameraBox } from "./camera.js";
-import { dropPlace } from "./files.js";
-
-/** Files and bytes of a request: small enough that progress is seen. */
-const PORTION_FILES = 50;
-const PORTION_BYTES = 60e6;
+import { cameraBox } from "../../ui/camera.js";
+import { dropZone, portions } from "../../ui/files.js";
 
 /** Similarity from which the camera's hint says that a photo is there already. */
 const SAME = 0.95;
@@ -20,10 +16,10 @@ const SAME = 0.95;
 export function adding(collection, changed) {
   const state = h("div", { "aria-live": "polite" });
   const skip = h("input", { type: "checkbox" });
-  const add = (files) => run(collection.name, files, skip.checked, state, changed);
+  const add = (files) => files.length > 0 && run(collection.name, files, skip.checked, state, changed);
   const camera = cameraBox((photo) => add([photo]), (photo) => hint(collection.name, photo));
   const element = h("div.adding",
-    dropPlace(add, camera.element),
+    dropZone(t("add.drop"), add, {}, camera.element),
     h("label.check", skip, h("span", t("add.skip"))),
     state);
   return { element, stop: camera.stop };
@@ -41,15 +37,13 @@ async function run(collection, files, skipDuplicates, state, changed) {
   const wrong = [];
   const jobs = [];
   const names = new Map();
-  const left = [...files].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   let sent = 0;
   const sending = () => fill(state, h("div.progress", h("progress", { max: files.length, value: sent, "aria-label": t("add.sending") }),
     h("span.small", t("add.sent", { n: number(sent), of: number(files.length) }))));
   let end = null;
   try {
     sending();
-    while (left.length) {
-      const portion = takePortion(left);
+    for (const portion of portions(files)) {
       const answer = await upload(at(collection, "images"), portion, { skip_duplicates: skipDuplicates });
       for (const one of answer.uploads) names.set(one.sha256, one.name);
       wrong.push(...answer.refused);
@@ -67,16 +61,6 @@ async function run(collection, files, skipDuplicates, state, changed) {
   } finally {
     end?.();
   }
-}
-
-function takePortion(left) {
-  const portion = [];
-  let bytes = 0;
-  while (left.length && portion.length < PORTION_FILES && (portion.length === 0 || bytes + left[0].size < PORTION_BYTES)) {
-    bytes += left[0].size;
-    portion.push(left.shift());
-  }
-  return portion;
 }
 
 function working(jobs) {

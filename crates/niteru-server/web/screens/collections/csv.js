@@ -5,12 +5,13 @@ import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
 import { at, csv, nameOf, save } from "../find/shared.js";
-import { picker, takesDrops } from "./files.js";
+import { picker, takesDrops } from "../../ui/files.js";
 
 /** Shows the import, and the export beside it. */
 export async function show(place, collection) {
   const result = h("div", { "aria-live": "polite" });
   const look = async ([file]) => {
+    if (!file) return;
     fill(result, h("p", t("csv.looking")));
     try {
       const found = await upload(at(collection.name, "metadata/preview"), [file]);

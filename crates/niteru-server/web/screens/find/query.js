@@ -2,8 +2,8 @@
 
 import { fill, h } from "../../ui/h.js";
 import { t } from "../../ui/texts.js";
-import { cameraBox } from "../collections/camera.js";
-import { picker, takesDrops } from "../collections/files.js";
+import { cameraBox } from "../../ui/camera.js";
+import { picker, takesDrops } from "../../ui/files.js";
 import { cropper } from "./crop.js";
 import { thumbnail } from "./shared.js";
 
@@ -12,6 +12,7 @@ export function query(state, readsText, look) {
   const box = h("div.query.card");
   let camera = null;
   const take = async ([file]) => {
+    if (!file) return;
     state.photo = file;
     state.crop = null;
     state.like = [];

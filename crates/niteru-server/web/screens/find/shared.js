@@ -1,21 +1,11 @@
 // What the screens Collections and Find share: their texts and style, and images as both show them.
 
 import { h } from "../../ui/h.js";
+import { sheet } from "../../ui/sheet.js";
 import { load, t } from "../../ui/texts.js";
 
-let styled = null;
-
 /** Waits for the texts and the style sheet of these screens. */
-export function ready() {
-  styled ??= new Promise((resolve) => {
-    const link = h("link", { rel: "stylesheet", href: new URL("../find.css", import.meta.url).href });
-    link.onload = resolve;
-    // Without it the screens are plain, and can be used.
-    link.onerror = resolve;
-    document.head.append(link);
-  });
-  return Promise.all([load("find"), styled]);
-}
+export const ready = () => Promise.all([load("find"), sheet(new URL("../find.css", import.meta.url))]);
 
 /** The address of a collection in the API. */
 export const at = (collection, ...more) => ["/api/collections", encodeURIComponent(collection), ...more].join("/");

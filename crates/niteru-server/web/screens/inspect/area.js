@@ -5,8 +5,7 @@ import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { go } from "../../ui/router.js";
 import { t } from "../../ui/texts.js";
-import { api, page } from "./data.js";
-import { send } from "./files.js";
+import { api, page, send } from "./data.js";
 
 /** Cells of the mask along its longer side: finer than anything that looks at it. */
 const SIDE = 1024;
@@ -34,7 +33,7 @@ export async function show(place, { name, photos }) {
   };
   const keep = async () => {
     if (mask.isEmpty()) return clear();
-    const refused = await send(api(name, "photos"), [await mask.file()], { shows: "area" }, () => {});
+    const refused = await send(name, [await mask.file()], "area");
     if (refused.length) throw new Error(refused[0].reason);
   };
   place.append(may("engineer")

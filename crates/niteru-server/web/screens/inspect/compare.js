@@ -5,12 +5,12 @@ import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { svg } from "../../ui/svg.js";
 import { load, number, t } from "../../ui/texts.js";
-import { dropZone } from "./files.js";
-import { styled } from "./style.js";
+import { dropZone } from "../../ui/files.js";
+import { sheet } from "../../ui/sheet.js";
 
 /** Shows the page. */
 export async function show(place) {
-  await Promise.all([load("inspect"), styled()]);
+  await Promise.all([load("inspect"), sheet(new URL("inspect.css", import.meta.url))]);
   const chosen = [null, null];
   const answer = h("div.answer", { "aria-live": "polite" });
   const align = h("input", { type: "checkbox", checked: true });

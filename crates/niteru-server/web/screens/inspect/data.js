@@ -1,6 +1,7 @@
 // What the screen asks the server for, and in which words it tells numbers.
 
-import { get } from "../../ui/api.js";
+import { get, upload } from "../../ui/api.js";
+import { portions } from "../../ui/files.js";
 import { number, t } from "../../ui/texts.js";
 
 /** The steps in their order. */
@@ -33,3 +34,16 @@ export function uploadOf(path) {
 
 /** The last part of a path. */
 export const fileName = (path) => path.split(/[\\/]/).pop();
+
+/** Sends files to the photos of an inspector; tells `progress(sent, all)` after each portion. Gives what was refused. */
+export async function send(name, files, shows, progress = () => {}) {
+  const refused = [];
+  let sent = 0;
+  progress(0, files.length);
+  for (const portion of portions(files)) {
+    refused.push(...(await upload(api(name, "photos"), portion, { shows })).refused);
+    sent += portion.length;
+    progress(sent, files.length);
+  }
+  return refused;
+}

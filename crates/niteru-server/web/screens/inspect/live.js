@@ -4,7 +4,7 @@ import { upload } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { t } from "../../ui/texts.js";
-import { camera } from "./camera.js";
+import { camera } from "../../ui/camera.js";
 import { api, page } from "./data.js";
 import { historyList } from "./history.js";
 import { origin } from "./origin.js";

@@ -4,9 +4,9 @@ import { may, post } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
-import { api, inspector } from "./data.js";
-import { cameraBox } from "./camera.js";
-import { dropZone, send } from "./files.js";
+import { api, inspector, send } from "./data.js";
+import { cameraBox } from "../../ui/camera.js";
+import { dropZone } from "../../ui/files.js";
 import { onward } from "./frame.js";
 
 /** More than this is better, as training says. */
@@ -45,7 +45,7 @@ function part(name, kind, draw) {
       const progress = (sent, all) => fill(status, h("label.progress",
         h("span.small", t("inspect.photos.sending", { sent: number(sent), all: number(all) })),
         h("progress", { max: all, value: sent })));
-      const refused = await send(api(name, "photos"), files, { shows: kind }, progress);
+      const refused = await send(name, files, kind, progress);
       fill(status, refused.length > 0 && refusal(refused));
     } catch (error) {
       fill(status, showError(error));

@@ -69,10 +69,3 @@ export async function sendShown(place, path, files) {
     fill(place);
   }
 }
-
-/** A button that lets people pick files. */
-export function picker(words, take, { many = false, accept = null, main = false } = {}) {
-  const input = h("input.hidden", { type: "file", multiple: many, accept, tabindex: "-1", "aria-hidden": "true",
-    onchange: (event) => { take([...event.target.files]); event.target.value = ""; } });
-  return h("span", h(main ? "button.main" : "button", { type: "button", onclick: () => input.click() }, words), input);
-}

@@ -5,7 +5,8 @@ import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
 import { bytes, number, t, time } from "../../ui/texts.js";
-import { doing, picker, sendShown, twice } from "./act.js";
+import { picker } from "../../ui/files.js";
+import { doing, sendShown, twice } from "./act.js";
 
 /** Milliseconds between two looks whether the server is there again. */
 const LOOK = 1500;
@@ -40,7 +41,7 @@ export async function show(place) {
       working),
     h("h2", t("backup.list")), h("p.small", t("backup.list.about")), list,
     h("div.card", h("h2", t("backup.bring")), h("p", t("backup.bring.about")),
-      h("p.buttons", picker(t("backup.bring.go"), bring, { accept: ".tar" })), sending));
+      h("p.buttons", picker(t("backup.bring.go"), bring, { accept: ".tar", many: false })), sending));
   await draw();
   let open = new Set();
   return watch((all) => {

@@ -5,7 +5,8 @@ import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
 import { bytes, number, t } from "../../ui/texts.js";
-import { doing, picker, sendShown, twice } from "./act.js";
+import { picker } from "../../ui/files.js";
+import { doing, sendShown, twice } from "./act.js";
 
 /** Kinds of jobs that change what there is. */
 const JOBS = ["pull", "import"];
@@ -125,7 +126,7 @@ function importing(wrong, draw) {
   };
   return h("div.card", h("h2", t("model.import")), h("p", t("model.import.about")),
     h("label.field", h("span", t("model.import.name")), name),
-    h("p.buttons", picker(t("model.import.pick"), take, { many: true, main: true })), sending);
+    h("p.buttons", picker(t("model.import.pick"), take, { accept: "", main: true })), sending);
 }
 
 /** What a model is good at: those of the catalogue in the reader's language. */

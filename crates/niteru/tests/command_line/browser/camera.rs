@@ -26,14 +26,17 @@ fn the_camera_takes_photos_says_what_is_there_and_judges_live() {
     browser.goto("#/collections");
     browser.type_in("input[name=name]", "parts");
     browser.click("form.card button.main");
-    browser.click(".camera button");
-    browser.click(".camera button.main");
+    browser.click(".camera-box button");
+    browser.click(".camera-box button.main");
     browser.until(
         "the photo",
         "document.querySelectorAll('.page img').length === 1",
     );
-    browser.until("the hint", "document.querySelector('.camera .hint strong')");
-    let hint = browser.text(".camera .hint");
+    browser.until(
+        "the hint",
+        "document.querySelector('.camera-box .hint strong')",
+    );
+    let hint = browser.text(".camera-box .hint");
     assert!(hint.starts_with("You already have this one."), "{hint}");
 
     // Live: what is no tile is told as such, large.

@@ -27,7 +27,15 @@ const SCREENS: &[(&str, &str)] = &[
     ("inspect-use", "#/inspect/tile/use"),
     ("inspect-decision", "#/inspect/tile/use/1"),
     ("inspect-live", "#/inspect/tile/live"),
+    ("compare", "#/compare"),
+    ("causes", "#/causes/tile"),
+    ("map", "#/map/samples"),
     ("settings-jobs", "#/settings/jobs"),
+    ("settings-tokens", "#/settings/tokens"),
+    ("settings-models", "#/settings/models"),
+    ("settings-storage", "#/settings/storage"),
+    ("settings-backup", "#/settings/backup"),
+    ("settings-audit", "#/settings/audit"),
     ("settings-users", "#/settings/users"),
 ];
 
@@ -43,6 +51,7 @@ fn lived_in() -> Option<Niteru> {
         "--metadata",
         csv.to_str().unwrap(),
     ]);
+    niteru.json(["map", "samples"]);
     let (good, bad) = (niteru.file("good/0.jpg"), niteru.file("bad/0.jpg"));
     let copy = |photos: Vec<std::path::PathBuf>, beside: &Path| {
         for photo in photos {
@@ -82,7 +91,7 @@ const WRONG: &str = r#"
     const page = document.documentElement;
     if (page.scrollWidth > innerWidth) wrong.push(`wider than the window: ${page.scrollWidth} of ${innerWidth}`);
     const keys = document.body.innerText.match(/\b[a-z]+\.[a-z_]+(\.[a-z_]+)*\b/g) ?? [];
-    for (const key of keys) if (/^(nav|start|settings|jobs?|users?|state|stage|role|inspect|find|query|add|collections|map|causes)\./.test(key)) wrong.push(`a key for a text: ${key}`);
+    for (const key of keys) if (/^(nav|start|settings|jobs?|users?|state|stage|role|inspect|find|query|add|collections|map|causes|compare|token|models?|storage|backup|audit|camera|pick)\./.test(key)) wrong.push(`a key for a text: ${key}`);
     if (/\{\w+\}/.test(document.body.innerText)) wrong.push("a place for a value");
     if (/\b(undefined|NaN|null)\b/.test(document.body.innerText)) wrong.push("no value");
     for (const image of document.images) if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") wrong.push(`no picture: ${image.src}`);
