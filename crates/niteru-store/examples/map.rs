@@ -1,8 +1,7 @@
 //! How long maps take, and how well they keep neighbours: `cargo run --release -p niteru-store --example map`.
 //!
 //! - `made IMAGES` lays out so many made-up embeddings of 512 values in clusters of about a hundred, with
-//!   neighbours from an HNSW index: time of each stage, most memory, and how often a point's nearest point
-//!   is of its cluster's kind of likeness (the quality, of up to 5000);
+//!   neighbours from an HNSW index: time of each stage and most memory; of up to 5000, also the quality;
 //! - `home FOLDER COLLECTION` draws the map of a collection and compares it with the plane of the first two
 //!   principal components.
 

@@ -1,6 +1,6 @@
 //! Which value of a metadata field each point of a map has.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::params;
 use serde::Serialize;
@@ -66,7 +66,7 @@ impl Collection<'_> {
         let current = self.current_map()?;
         let ids: Vec<u64> = current.ids().collect();
         let Values { mut texts, numbers } = self.values_of(field)?;
-        let there: std::collections::HashSet<u64> = ids.iter().copied().collect();
+        let there: HashSet<u64> = ids.iter().copied().collect();
         texts.retain(|id, _| there.contains(id));
         let mut counts: HashMap<&str, u64> = HashMap::new();
         for text in texts.values() {

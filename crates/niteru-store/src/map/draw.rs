@@ -269,7 +269,11 @@ fn in_square(places: &[[f32; 2]]) -> Vec<[u16; 2]> {
     };
     let ends = [ends(0), ends(1)];
     let width = ends.map(|(low, high)| high - low);
-    let scale = 65_535.0 / width[0].max(width[1]).max(f32::MIN_POSITIVE);
+    // A single image has no width, and lies in the middle.
+    let scale = match width[0].max(width[1]) {
+        width if width > 0.0 => 65_535.0 / width,
+        _ => 0.0,
+    };
     let place = |place: &[f32; 2]| {
         [0, 1].map(|axis| {
             let (low, high) = ends[axis];
