@@ -93,6 +93,7 @@ const FILES: &[(&str, &[u8])] = files![
     "screens/settings/tokens.js",
     "screens/settings/users.js",
     "screens/start.js",
+    "screens/start/samples.js",
     "style.css",
     "texts/causes.en.js",
     "texts/causes.ja.js",

@@ -1,9 +1,7 @@
 // What can I do here?
 
-import { get, may, post } from "../ui/api.js";
-import { showError } from "../ui/errors.js";
+import { get, may } from "../ui/api.js";
 import { fill, h } from "../ui/h.js";
-import { finished, watch } from "../ui/jobs.js";
 import { navigation } from "../ui/router.js";
 import { number, t } from "../ui/texts.js";
 
@@ -27,36 +25,13 @@ export async function show(place) {
 /** Photos to try everything with, at the press of a button. */
 function samples() {
   const state = h("div", { "aria-live": "polite" });
-  const names = { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") };
   const go = h("button.main", { onclick: async () => {
     go.disabled = true;
-    let end = null;
-    try {
-      const { id } = await post("/api/samples", names);
-      end = watch((jobs) => fill(state, jobs.filter((job) => job.id === id).map(working)));
-      const job = await finished(id);
-      end();
-      fill(state, job.state === "done" ? ready(names, job.result) : h("p.error", job.message ?? t(`state.${job.state}`)));
-    } catch (error) {
-      end?.();
-      fill(state, showError(error));
-    }
+    await (await import("./start/samples.js")).bring(state);
     go.disabled = false;
   } }, t("start.samples.go"));
   return h("section.card", h("h2", t("start.samples")), h("p", t("start.samples.more")), h("p", go), state);
 }
-
-const working = (job) => h("div.progress",
-  h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("jobs.progress") }),
-  h("span.small", t(job.message ? `stage.${job.message}` : `state.${job.state}`)));
-
-const ready = (names, { problem }) => [
-  h("p.done", t("start.samples.done")),
-  problem && h("p.small", t("start.samples.problem"), " ", problem),
-  h("p.buttons",
-    h("a.button.main", { href: `#/inspect/${encodeURIComponent(names.inspector)}/photos` }, t("start.samples.inspect"), " →"),
-    h("a.button", { href: `#/find/${encodeURIComponent(names.collection)}` }, t("start.samples.find"), " →")),
-];
 
 /** One of the two things that people come for. */
 function choice(name) {

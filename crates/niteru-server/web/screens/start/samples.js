@@ -1,0 +1,35 @@
+// Sample photos: a job brings them, and this tells how far it is and what to do then.
+
+import { post } from "../../ui/api.js";
+import { showError } from "../../ui/errors.js";
+import { fill, h } from "../../ui/h.js";
+import { finished, watch } from "../../ui/jobs.js";
+import { t } from "../../ui/texts.js";
+
+/** Has them brought, and fills a place with what becomes of it. */
+export async function bring(place) {
+  const names = { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") };
+  let end = null;
+  try {
+    const { id } = await post("/api/samples", names);
+    end = watch((jobs) => fill(place, jobs.filter((job) => job.id === id).map(working)));
+    const job = await finished(id);
+    end();
+    fill(place, job.state === "done" ? ready(names, job.result) : h("p.error", job.message ?? t(`state.${job.state}`)));
+  } catch (error) {
+    end?.();
+    fill(place, showError(error));
+  }
+}
+
+const working = (job) => h("div.progress",
+  h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("jobs.progress") }),
+  h("span.small", t(job.message ? `stage.${job.message}` : `state.${job.state}`)));
+
+const ready = (names, { problem }) => [
+  h("p.done", t("start.samples.done")),
+  problem && h("p.small", t("start.samples.problem"), " ", problem),
+  h("p.buttons",
+    h("a.button.main", { href: `#/inspect/${encodeURIComponent(names.inspector)}/photos` }, t("start.samples.inspect"), " →"),
+    h("a.button", { href: `#/find/${encodeURIComponent(names.collection)}` }, t("start.samples.find"), " →")),
+];
