@@ -66,6 +66,7 @@ mod search;
 mod similarities;
 mod sink;
 mod skip;
+mod spreadsheet;
 mod thumbnails;
 mod time;
 mod uploads;

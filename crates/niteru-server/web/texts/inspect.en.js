@@ -196,7 +196,7 @@ export default {
   "inspect.live.queue.more": "What was NG and nobody has looked at yet.",
   "inspect.live.queue.empty": "Nothing waits.",
   "compare.title": "Compare two photos",
-  "compare.lead": "Of the same thing: a template and a part, or before and after. Nothing has to be learnt, and nothing is kept.",
+  "compare.lead": "Of the same thing: a template and a part, or before and after. Nothing has to be learnt, and the photos are removed after an hour.",
   "compare.open": "Compare two photos without training",
   "compare.first": "How it should be",
   "compare.second": "How it is",

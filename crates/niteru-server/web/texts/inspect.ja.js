@@ -196,7 +196,7 @@ export default {
   "inspect.live.queue.more": "NG になり、まだ誰も見直していないもの。",
   "inspect.live.queue.empty": "待っているものはありません。",
   "compare.title": "2 枚の写真を比べる",
-  "compare.lead": "同じものの写真どうしを比べます：見本と部品、または前と後。学習は要らず、写真は残りません。",
+  "compare.lead": "同じものの写真どうしを比べます：見本と部品、または前と後。学習は不要です。写真は 1 時間後に削除されます。",
   "compare.open": "学習なしで 2 枚の写真を比べる",
   "compare.first": "見本（前）",
   "compare.second": "部品（後）",

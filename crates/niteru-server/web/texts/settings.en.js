@@ -105,6 +105,8 @@ export default {
   "storage.backups.about": "download them and remove old ones",
   "storage.database": "Database",
   "storage.database.about": "collections, inspectors, history, users",
+  "storage.maps": "Maps",
+  "storage.maps.about": "drawn again when asked for",
   "storage.indexes": "Search indexes",
   "storage.indexes.about": "made again by itself",
   "storage.thumbnails": "Small pictures",

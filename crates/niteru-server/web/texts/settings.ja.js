@@ -105,6 +105,8 @@ export default {
   "storage.backups.about": "ダウンロードし、古いものは削除できます",
   "storage.database": "データベース",
   "storage.database.about": "コレクション・検査器・履歴・ユーザー",
+  "storage.maps": "マップ",
+  "storage.maps.about": "もう一度作成できます",
   "storage.indexes": "検索の索引",
   "storage.indexes.about": "自動で作り直します",
   "storage.thumbnails": "縮小画像",

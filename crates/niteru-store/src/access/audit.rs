@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::collection::{hex, sql_id};
 use crate::error::Failure;
+use crate::spreadsheet::no_formula;
 use crate::{Home, StoreError, time};
 
 /// Entries that are read at a time.
@@ -324,13 +325,5 @@ impl<'w> Export<'w> {
             Self::Csv(mut csv, _) => csv.flush(),
             Self::Lines(to) => to.flush(),
         }
-    }
-}
-
-/// A spreadsheet must not run what somebody put into a name.
-fn no_formula(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{HistoryQuery, Inspection};
+use crate::spreadsheet::no_formula;
 use crate::{Home, StoreError, time};
 
 /// The columns that every inspection has; its metadata follow.
@@ -50,30 +51,33 @@ fn write(inspections: &[Inspection], to: &mut dyn Write) -> io::Result<()> {
     let mut csv = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(to);
-    csv.write_record(COLUMNS.iter().copied().chain(fields.iter().copied()))?;
+    let names = fields.iter().map(|field| no_formula(field));
+    csv.write_record(COLUMNS.iter().map(|&name| name.to_owned()).chain(names))?;
     for one in inspections {
         let review = one.reviews.last();
         let known = [
             one.id.to_string(),
             time::rfc3339(one.time),
-            one.inspector.clone(),
+            no_formula(&one.inspector),
             one.version.to_string(),
             one.verdict.name().to_owned(),
             one.final_verdict.name().to_owned(),
             one.score.to_string(),
             one.threshold.to_string(),
             one.p_value.to_string(),
-            one.operator.clone().unwrap_or_default(),
-            review
-                .and_then(|review| review.reviewer.clone())
-                .unwrap_or_default(),
-            review.map_or_else(String::new, |review| review.note.clone()),
-            one.path.to_string_lossy().into_owned(),
+            no_formula(one.operator.as_deref().unwrap_or_default()),
+            no_formula(
+                review
+                    .and_then(|review| review.reviewer.as_deref())
+                    .unwrap_or_default(),
+            ),
+            no_formula(review.map_or("", |review| &review.note)),
+            no_formula(&one.path.to_string_lossy()),
             one.sha256.clone(),
         ];
         let values = fields
             .iter()
-            .map(|field| one.metadata.get(field).unwrap_or_default().to_owned());
+            .map(|field| no_formula(one.metadata.get(field).unwrap_or_default()));
         csv.write_record(known.into_iter().chain(values))?;
     }
     csv.flush()

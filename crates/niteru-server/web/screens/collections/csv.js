@@ -68,5 +68,5 @@ async function give(collection) {
     for (const image of page.images) rows.push([nameOf(image), ...fields.map((field) => image.metadata[field])]);
     after = page.next;
   } while (after !== null);
-  save(`${collection.name}.csv`, csv(rows));
+  save(`${collection.name}.csv`, csv(rows, { back: true }));
 }

@@ -8,7 +8,7 @@ import { svg } from "../../ui/svg.js";
 import { bytes, number, t } from "../../ui/texts.js";
 
 /** What takes up room, in the order of the bar. */
-const KINDS = ["uploads", "models", "backups", "database", "indexes", "thumbnails"];
+const KINDS = ["uploads", "models", "backups", "database", "indexes", "thumbnails", "maps"];
 
 /** Shows the part. */
 export async function show(place) {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use niteru_store::{PartDefect, sample_part};
 use niteru_testkit::{shared, test_home};
 use serde_json::json;
 
@@ -142,5 +143,18 @@ fn samples_are_one_click_away() {
         "{}",
         browser.text("div.told")
     );
+    // Parts that it has not seen.
+    for (defect, verdict) in [(None, "OK"), (Some(PartDefect::MissingHole), "NG")] {
+        let part = niteru.file(format!("{verdict}.png"));
+        let picture = sample_part(4711, defect);
+        std::fs::write(&part, picture.to_png().unwrap()).unwrap();
+        browser.goto("#/inspect/Sample%20plate/use");
+        browser.pick("div.adding input[type=file]", &[part]);
+        browser.until("the verdict", "document.querySelector('.answer .verdict')");
+        browser.shown();
+        let told = browser.text(".answer");
+        assert!(told.contains(verdict), "{defect:?}: {told}");
+    }
+    browser.picture("sample-verdict.en.desktop");
     assert_eq!(browser.complaints(), [""; 0]);
 }
