@@ -3,7 +3,7 @@
 
 Tiles come from the folder `shared` beside the repository, or $NITERU_TEST_SHARED; textiles from the Python
 package `conformal-clip-data`, which is installed into a virtual environment of its own. Inspectors are trained
-from good photos alone. Exit codes: 0 done; 1 a bound is not kept; 2 something is missing.
+from good photos alone, but in the part `bad`. Exit codes: 0 done; 1 a bound is not kept; 2 something is missing.
 """
 
 import argparse

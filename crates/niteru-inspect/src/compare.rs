@@ -77,6 +77,12 @@ pub enum CompareError {
     /// The area mask leaves nothing.
     #[error("the area mask is black all over; paint white what is to be compared")]
     EmptyArea,
+    /// What counts of the first picture is not to be seen in the second.
+    #[error(
+        "nothing that is to be compared is to be seen in both pictures; paint a larger area, or take the second \
+         picture as the first lies"
+    )]
+    NothingInCommon,
     /// The numbers of tiles are 1 to 8.
     #[error("pictures are cut into 1 to {MOST_TILES} tiles along each side, got {0}")]
     Tiles(u32),
@@ -149,6 +155,9 @@ pub fn compare(
         .then(|| align(first, second, AlignOptions::default()));
     let (frame, laid) = Laid::on(&shown, second, sizes, alignment);
     let counts = laid.counts(options.area.as_ref());
+    if !counts.cells().contains(&true) {
+        return Err(CompareError::NothingInCommon);
+    }
 
     let all = vec![true; counts.cells().len()];
     let taken = again::all(&shown).into_par_iter();

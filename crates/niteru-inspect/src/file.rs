@@ -2,11 +2,11 @@
 //! that, little-endian, as damage of a number would go unseen.
 
 use niteru_encoder::Encoder;
-use niteru_imaging::Picture;
+use niteru_imaging::{Alignment, Picture};
 
 use crate::difference::Differences;
 use crate::features::Features;
-use crate::inspector::{Inspector, InspectorError, Learnt};
+use crate::inspector::{GoodPicture, Inspector, InspectorError, Learnt};
 use crate::known_bad::KnownBad;
 use crate::old::Learnt1;
 use crate::recipe::{Detector, telling};
@@ -22,6 +22,9 @@ const VERSION: u32 = 3;
 /// More good pictures than any home has; what claims more is damaged.
 const MOST_BYTES: usize = 1 << 30;
 
+/// Detectors of an inspector at most; no recipe has half as many.
+const MOST_DETECTORS: usize = 16;
+
 /// Cells along a side that a detector averages at most; more are damage.
 const MOST_POOLED: usize = 15;
 
@@ -31,6 +34,10 @@ impl<'e> Inspector<'e> {
     /// # Errors
     /// When it cannot be written, which no trained inspector can't.
     pub fn to_bytes(&self) -> Result<Vec<u8>, InspectorError> {
+        if !self.learnt.is_sound() {
+            let reason = "it is beyond what can be stored: use smaller photos or fewer tiles";
+            return Err(InspectorError::Stored(reason.to_string()));
+        }
         let mut bytes = MARK.to_vec();
         bytes.extend(VERSION.to_le_bytes());
         let mut bytes = postcard::to_extend(&self.learnt, bytes)
@@ -125,6 +132,8 @@ impl Learnt {
         let whole = self.memory.whole.dimensions();
         usual
             && (1..=crate::MOST_TILES).contains(&view.tiles)
+            && (1..=MOST_DETECTORS).contains(&self.detectors.len())
+            && self.detectors.iter().any(|detector| detector.decides)
             && self.memory.is_sound(&self.detectors)
             && self.fusion.is_sound(&self.detectors)
             && self.region_threshold.is_finite()
@@ -132,6 +141,19 @@ impl Learnt {
             && self.promise.threshold.is_finite()
             && self.reference.as_ref().is_none_or(Reference::is_sound)
             && self.differences.as_ref().is_none_or(Differences::is_sound)
-            && self.good.iter().all(|good| good.whole.len() == whole)
+            && self
+                .good
+                .iter()
+                .all(|good| good.whole.len() == whole && lies_somewhere(good))
     }
+}
+
+/// Whether a good picture has a size, and lies in it as far as numbers tell.
+fn lies_somewhere(good: &GoodPicture) -> bool {
+    let finite = |alignment: &Alignment| {
+        [alignment.dx, alignment.dy, alignment.rotation]
+            .iter()
+            .all(|number| number.is_finite())
+    };
+    good.size.0 > 0 && good.size.1 > 0 && good.alignment.as_ref().is_none_or(finite)
 }

@@ -254,7 +254,7 @@ impl<'e> Inspector<'e> {
             score,
             parts,
             threshold: learnt.promise.threshold,
-            p_value: learnt.calibration.p_value(score),
+            p_value: self.p_value(score),
             defect: worst.and_then(|worst| self.defect(&features, &measured, worst)),
             nearest_good: self.nearest_good(&features.whole),
             regions,
@@ -263,6 +263,21 @@ impl<'e> Inspector<'e> {
         };
         inspection.lay_back(features.size, as_it_lay)?;
         Ok(inspection)
+    }
+
+    /// Variants of the only good picture count as one, the largest, as in the promise.
+    fn p_value(&self, score: f64) -> f64 {
+        let calibration = &self.learnt.calibration;
+        match (&self.learnt.good[..], calibration.scores()) {
+            ([_], [.., largest]) => {
+                if score > *largest {
+                    0.5
+                } else {
+                    1.0
+                }
+            }
+            _ => calibration.p_value(score),
+        }
     }
 
     /// How the patches of a place differ from the nearest good ones, as a unit vector: of the locating

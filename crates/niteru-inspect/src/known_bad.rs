@@ -6,6 +6,7 @@
 
 use half::f16;
 use niteru_learn::Spread;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
@@ -24,7 +25,7 @@ const MOST: f64 = 4.0;
 const WEIGHT: f64 = 0.3;
 
 /// The same picture is no resemblance: cosine similarity from which on two are the same.
-const SAME: f32 = 0.9999;
+const SAME: f32 = 0.999;
 
 /// What is compared of a picture.
 #[derive(Clone, Debug)]
@@ -62,20 +63,30 @@ pub(crate) struct KnownBad {
 }
 
 impl KnownBad {
-    /// `good` were held out. `None` where the pictures are too few to tell what is usual.
-    pub(crate) fn learn(good: &[Traits], bad: &[Traits]) -> Option<KnownBad> {
-        if good.len() < SOME || bad.len() < FEWEST {
+    /// `good` were held out, in the order of the pictures; `None` where nothing of one counts. Gives what resemblance
+    /// adds to the score of each as of a picture that was not learnt from, too; nothing where the pictures are too
+    /// few to tell what is usual.
+    pub(crate) fn learn(good: &[Option<Traits>], bad: &[Traits]) -> Option<(KnownBad, Vec<f64>)> {
+        let known: Vec<&Traits> = good.iter().flatten().collect();
+        if known.len() < SOME || bad.len() < FEWEST {
             return None;
         }
         let kind = |of: fn(&Traits) -> &[f32]| {
-            let (good, bad): (Vec<&[f32]>, Vec<&[f32]>) =
-                (good.iter().map(of).collect(), bad.iter().map(of).collect());
+            let good: Vec<Vec<f32>> = known.iter().map(|traits| unit(of(traits))).collect();
+            let bad: Vec<Vec<f32>> = bad.iter().map(|traits| unit(of(traits))).collect();
             Kind::learn(&good, &bad)
         };
-        Some(KnownBad {
-            patch: kind(|traits| &traits.patch),
-            whole: kind(|traits| &traits.whole),
-        })
+        let (patch, of_patch) = kind(|traits| &traits.patch);
+        let (whole, of_whole) = kind(|traits| &traits.whole);
+        let mut held_out = of_patch.iter().zip(&of_whole);
+        let adds = good.iter().map(|traits| match traits {
+            None => 0.0,
+            Some(_) => held_out.next().map_or(0.0, |(of_patch, of_whole)| {
+                patch.adds(*of_patch) + whole.adds(*of_whole)
+            }),
+        });
+        let adds = adds.collect();
+        Some((KnownBad { patch, whole }, adds))
     }
 
     /// What resemblance to known bad pictures adds to a picture's score: 0…2.4.
@@ -84,10 +95,7 @@ impl KnownBad {
     /// how others would be judged.
     pub(crate) fn adds(&self, traits: &Traits, itself: bool) -> f64 {
         let kinds = [(&self.patch, &traits.patch), (&self.whole, &traits.whole)];
-        let adds = kinds.map(|(kind, of)| {
-            let z = kind.usual.z(f64::from(kind.resemblance(of, itself)));
-            WEIGHT * (z - SILENT).clamp(0.0, MOST)
-        });
+        let adds = kinds.map(|(kind, of)| kind.adds(kind.resemblance(of, itself)));
         adds.iter().sum()
     }
 
@@ -115,52 +123,59 @@ struct Kind {
 }
 
 impl Kind {
-    fn learn(good: &[&[f32]], bad: &[&[f32]]) -> Kind {
-        let dimensions = good.first().map_or(0, |vector| vector.len());
-        let mut centre = vec![0.0f32; dimensions];
+    /// From unit vectors; gives the resemblance of each good picture seen from the others alone. Were it part of
+    /// the centre it is seen from, it would resemble the bad ones less than another good picture does.
+    fn learn(good: &[Vec<f32>], bad: &[Vec<f32>]) -> (Kind, Vec<f32>) {
+        let dimensions = good.first().map_or(0, Vec::len);
+        let mut sum = vec![0.0f32; dimensions];
         for vector in good {
-            let share = 1.0 / (length(vector) * good.len() as f32);
-            centre
-                .iter_mut()
-                .zip(*vector)
-                .for_each(|(sum, value)| *sum += share * value);
+            sum.iter_mut()
+                .zip(vector)
+                .for_each(|(sum, value)| *sum += value);
         }
-        let mut kind = Kind {
+        let count = good.len() as f32;
+        let held_out: Vec<f32> = good
+            .par_iter()
+            .map(|own| {
+                let others = sum.iter().zip(own);
+                let centre: Vec<f32> = others
+                    .map(|(sum, own)| (sum - own) / (count - 1.0).max(1.0))
+                    .collect();
+                let direction = about(own, &centre);
+                let similarities = bad.iter().map(|bad| dot(&about(bad, &centre), &direction));
+                similarities.fold(-1.0, f32::max).min(1.0)
+            })
+            .collect();
+        let centre: Vec<f32> = sum.iter().map(|sum| sum / count.max(1.0)).collect();
+        let directions = bad.iter().flat_map(|bad| about(bad, &centre));
+        let usual: Vec<f64> = held_out.iter().copied().map(f64::from).collect();
+        let kind = Kind {
+            bad: directions
+                .map(|value| f16::from_f32(value).to_bits())
+                .collect(),
+            usual: Spread::of(&usual),
             centre,
-            bad: Vec::new(),
-            usual: Spread::of(&[]),
         };
-        let directions = bad.iter().flat_map(|vector| kind.direction(vector));
-        kind.bad = directions
-            .map(|value| f16::from_f32(value).to_bits())
-            .collect();
-        let usual: Vec<f64> = good
-            .iter()
-            .map(|vector| kind.resemblance(vector, true).into())
-            .collect();
-        kind.usual = Spread::of(&usual);
-        kind
+        (kind, held_out)
     }
 
-    /// Where a picture lies, seen from the good ones: a unit vector.
-    fn direction(&self, vector: &[f32]) -> Vec<f32> {
-        let scale = 1.0 / length(vector);
-        let pairs = vector.iter().zip(&self.centre);
-        let mut direction: Vec<f32> = pairs.map(|(value, mean)| value * scale - mean).collect();
-        let scale = 1.0 / length(&direction);
-        direction.iter_mut().for_each(|value| *value *= scale);
-        direction
+    /// What so much resemblance adds to a score.
+    fn adds(&self, resemblance: f32) -> f64 {
+        let z = self.usual.z(f64::from(resemblance));
+        WEIGHT * (z - SILENT).clamp(0.0, MOST)
     }
 
     /// The largest cosine similarity with a known bad picture, −1…1.
     fn resemblance(&self, vector: &[f32], itself: bool) -> f32 {
-        let direction = self.direction(vector);
+        let direction = about(&unit(vector), &self.centre);
         let rows = self.bad.chunks_exact(direction.len().max(1));
         let similarities = rows.map(|row| {
-            let pairs = row.iter().zip(&direction);
-            pairs
-                .map(|(&bits, value)| f16::from_bits(bits).to_f32() * value)
-                .sum::<f32>()
+            let row: Vec<f32> = row
+                .iter()
+                .map(|&bits| f16::from_bits(bits).to_f32())
+                .collect();
+            // Rounding to 16 bits has changed its length a little.
+            dot(&unit(&row), &direction)
         });
         let others = similarities.filter(|&similarity| itself || similarity < SAME);
         others.fold(-1.0, f32::max).min(1.0)
@@ -175,8 +190,22 @@ impl Kind {
     }
 }
 
-/// Above 0: what has no direction keeps none.
-fn length(vector: &[f32]) -> f32 {
-    let squares: f32 = vector.iter().map(|value| value * value).sum();
-    squares.sqrt().max(f32::MIN_POSITIVE)
+/// Where a picture lies, seen from a centre: a unit vector.
+fn about(vector: &[f32], centre: &[f32]) -> Vec<f32> {
+    let pairs = vector.iter().zip(centre);
+    unit(
+        &pairs
+            .map(|(value, mean)| value - mean)
+            .collect::<Vec<f32>>(),
+    )
+}
+
+/// The vector at length 1; what has no direction keeps none.
+fn unit(vector: &[f32]) -> Vec<f32> {
+    let length = dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
+    vector.iter().map(|value| value / length).collect()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

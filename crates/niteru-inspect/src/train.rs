@@ -29,7 +29,7 @@ use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
 use crate::known_bad::{self, KnownBad, Traits};
 use crate::memory::Memory;
 use crate::paths;
-use crate::recipe::detectors;
+use crate::recipe::{SOME, detectors};
 use crate::reference::Reference;
 
 /// Cells of an area that are kept along a side at most: a mask of a camera's full size says no more.
@@ -82,10 +82,7 @@ pub fn train<'e>(
     }
     let numbered: Vec<(usize, &Features)> = features.iter().enumerate().collect();
     let memory = Memory::learn(encoder.kernels(), &detectors, &numbered, options.seed)?;
-    let known_bad = known_bad(&reader, &memory, &known, on_step)?;
-    if let Some(bad) = &known_bad {
-        known.learn_of(bad)?;
-    }
+    let known_bad = known_bad(&reader, &memory, &mut known, on_step)?;
     step(
         on_step,
         TrainStep::Learning {
@@ -122,15 +119,16 @@ pub fn train<'e>(
     })
 }
 
-/// What the bad pictures look like to the final memory; `None` where they are too few.
+/// What the bad pictures look like to the final memory; `None` where they, or the good ones, are too few. What
+/// resemblance to them adds to pictures is added to the held-out good ones.
 fn known_bad(
     reader: &Reader<'_>,
     memory: &Memory,
-    known: &Calibrated,
+    known: &mut Calibrated,
     on_step: OnStep<'_>,
 ) -> Result<Option<KnownBad>, TrainError> {
     let (options, detectors) = (reader.options, reader.detectors);
-    if options.bad.len() < known_bad::FEWEST {
+    if options.bad.len() < known_bad::FEWEST || known.traits.len() < SOME {
         return Ok(None);
     }
     // Who judges the bad pictures afterwards is told which cannot be read.
@@ -139,8 +137,11 @@ fn known_bad(
     let traits =
         |features: &Features| Traits::of(detectors, features, &packed.measure(detectors, features));
     let bad: Vec<Traits> = features.iter().filter_map(traits).collect();
-    let good: Vec<Traits> = known.traits.iter().flatten().cloned().collect();
-    Ok(KnownBad::learn(&good, &bad))
+    let Some((learnt, adds)) = KnownBad::learn(&known.traits, &bad) else {
+        return Ok(None);
+    };
+    known.add(&adds)?;
+    Ok(Some(learnt))
 }
 
 /// What the good pictures that were held out say.
@@ -204,12 +205,10 @@ impl Calibrated {
         })
     }
 
-    /// Adds to the scores what resemblance to bad pictures adds to those of other pictures.
-    fn learn_of(&mut self, bad: &KnownBad) -> Result<(), TrainError> {
-        let scores = self.scores.iter().zip(&self.traits);
-        let adds = |traits: &Option<Traits>| traits.as_ref().map_or(0.0, |of| bad.adds(of, true));
-        let scores = scores.map(|(score, traits)| score + adds(traits));
-        self.scores = scores.collect();
+    /// Adds to the scores, in the order of the pictures.
+    fn add(&mut self, adds: &[f64]) -> Result<(), TrainError> {
+        let scores = self.scores.iter_mut().zip(adds);
+        scores.for_each(|(score, add)| *score += add);
         self.calibration = Calibration::new(self.scores.clone())
             .map_err(|_| TrainError::Features(FitError::Empty))?;
         Ok(())

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use niteru_store::{BackupError, Home, NewAuditEntry, RestoreOptions, RestoreReport, StoreError};
+use niteru_store::{
+    BackupError, Home, JobState, NewAuditEntry, RestoreOptions, RestoreReport, StoreError,
+};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -88,6 +90,11 @@ pub(crate) fn restore(
 /// Whoever was logged in when the backup was written is not now; and the audit log says who restored it.
 fn settle(home: &Home, request: &RestoreRequest) -> Result<(), StoreError> {
     home.end_sessions()?;
+    // What waited when the backup was made is not to be begun unasked, and a backup is not trusted to ask.
+    for job in home.open_jobs()? {
+        let message = "a backup was restored; start it again if it is still wanted";
+        home.end_job(job.id, JobState::Interrupted, Some(message), None)?;
+    }
     home.audit(&NewAuditEntry {
         who: &request.who,
         address: "",

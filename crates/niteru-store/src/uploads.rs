@@ -246,6 +246,12 @@ impl Home {
 
     fn upload_file(&self, sha256: &str, format: &str) -> PathBuf {
         let folder = sha256.get(..2).unwrap_or("00");
+        // A restored database may say anything: only endings that uploads get lead to a file.
+        let known = ["jpg", "png", "webp", "gif", "tif", "bmp"];
+        let format = known
+            .into_iter()
+            .find(|&one| one == format)
+            .unwrap_or("none");
         let name = format!("{sha256}.{format}");
         self.uploads().join(folder).join(name)
     }

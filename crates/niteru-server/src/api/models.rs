@@ -64,9 +64,34 @@ async fn one(app: Arc<App>, InPath(name): InPath<String>) -> Result<Json<ModelSu
 /// What an encoder is known by: model, precision, how files are read.
 type Key = (String, String, bool, String);
 
-/// The encoders that were used last, the newest first.
+/// The encoders that were used last, and what names of models stood for then.
 #[derive(Default)]
-pub(crate) struct Encoders(Mutex<Vec<(Key, Arc<Encoder>)>>);
+pub(crate) struct Encoders(Mutex<Loaded>);
+
+#[derive(Default)]
+struct Loaded {
+    /// The newest first.
+    encoders: Vec<(Key, Arc<Encoder>)>,
+    /// `None`: the usual model.
+    names: Vec<(Option<String>, Key)>,
+}
+
+impl Loaded {
+    /// The encoder of a key, which is the newest then.
+    fn take(&mut self, key: &Key) -> Option<Arc<Encoder>> {
+        let at = self.encoders.iter().position(|(known, _)| known == key)?;
+        let entry = self.encoders.remove(at);
+        let encoder = Arc::clone(&entry.1);
+        self.encoders.insert(0, entry);
+        Some(encoder)
+    }
+
+    fn keep(&mut self, key: Key, encoder: &Arc<Encoder>) {
+        self.encoders.retain(|(known, _)| *known != key);
+        self.encoders.truncate(LOADED - 1);
+        self.encoders.insert(0, (key, Arc::clone(encoder)));
+    }
+}
 
 impl App {
     pub(crate) fn models(&self) -> ModelCache {
@@ -83,6 +108,7 @@ impl App {
         self.encoders
             .0
             .lock()
+            .encoders
             .retain(|((known, ..), _)| known != model);
     }
 
@@ -96,32 +122,34 @@ impl App {
         );
         // Held while it is loaded: who comes second waits instead of loading it again.
         let mut loaded = self.encoders.0.lock();
-        if let Some(at) = loaded.iter().position(|(known, _)| *known == key) {
-            let entry = loaded.remove(at);
-            let encoder = Arc::clone(&entry.1);
-            loaded.insert(0, entry);
+        if let Some(encoder) = loaded.take(&key) {
             return Ok(encoder);
         }
-        loaded.truncate(LOADED - 1);
         let encoder = Arc::new(self.load(Some(own), &EncoderChoice::default())?);
-        loaded.insert(0, (key, Arc::clone(&encoder)));
+        loaded.keep(key, &encoder);
         Ok(encoder)
     }
 
     /// The encoder of a model by its name, in the precision that is best on this computer; of the usual
     /// model, where none is named.
     pub(crate) fn encoder_named(&self, model: Option<String>) -> Result<Arc<Encoder>, ApiError> {
+        let mut loaded = self.encoders.0.lock();
+        let known = loaded.names.iter().find(|(name, _)| *name == model);
+        if let Some((_, key)) = known.cloned()
+            && let Some(encoder) = loaded.take(&key)
+        {
+            return Ok(encoder);
+        }
         let choice = EncoderChoice {
-            model,
+            model: model.clone(),
             ..EncoderChoice::default()
         };
         let encoder = Arc::new(self.load(None, &choice)?);
         let own = EncoderIdentity::from(&*encoder);
         let key = (own.model, own.precision, own.exact_decode, own.framing);
-        let mut loaded = self.encoders.0.lock();
-        loaded.retain(|(known, _)| *known != key);
-        loaded.truncate(LOADED - 1);
-        loaded.insert(0, (key, Arc::clone(&encoder)));
+        loaded.names.retain(|(name, _)| *name != model);
+        loaded.names.push((model, key.clone()));
+        loaded.keep(key, &encoder);
         Ok(encoder)
     }
 

@@ -115,6 +115,12 @@ pub(super) fn import(
     parameters: Value,
 ) -> Result<Value, JobError> {
     let parameters: ImportParameters = serde_json::from_value(parameters)?;
+    // A restored home's jobs may name anything.
+    if !is_token(&parameters.folder) {
+        return Err(JobError::Failed(
+            "what was sent is gone: send it again".into(),
+        ));
+    }
     let folder = app.incoming().join(&parameters.folder);
     let sent = what_was_sent(&folder)?;
     let cache = app.models();
@@ -124,6 +130,12 @@ pub(super) fn import(
     // It is copied, or of no use.
     let _ = std::fs::remove_dir_all(&folder);
     outcome(app, handle, &parameters.name, imported.map(drop))
+}
+
+/// Whether it is a name as folders for what is sent have: no path leads anywhere else.
+fn is_token(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (16..=64).contains(&name.len()) && name.bytes().all(fits)
 }
 
 /// The one file that was sent, or the folder of several.

@@ -31,8 +31,8 @@ export function camera() {
       } catch (error) {
         throw new Error(t(error.name === "NotAllowedError" ? "camera.refused" : "camera.none"));
       }
-      // The screen may have been left meanwhile.
-      if (!wanted) return got.getTracks().forEach((track) => track.stop());
+      // The screen may have been left meanwhile, or the camera asked for twice.
+      if (!wanted || stream) return got.getTracks().forEach((track) => track.stop());
       stream = got;
       video.srcObject = stream;
       await video.play();
@@ -93,10 +93,13 @@ export function cameraBox(take, look) {
     const hint = h("div.hint", { "aria-live": "polite" });
     const shoot = h("button.main", { type: "button", onclick: async () => {
       shoot.disabled = true;
-      const file = await eye.shot();
-      if (file) await take(file);
-      shoot.disabled = false;
-      shoot.focus();
+      try {
+        const file = await eye.shot();
+        if (file) await take(file);
+      } finally {
+        shoot.disabled = false;
+        shoot.focus();
+      }
     } }, t("camera.shoot"));
     fill(box, eye.element, look && hint, h("p.buttons", shoot, h("button", { type: "button", onclick: () => closed() }, t("camera.close"))));
     shoot.focus();

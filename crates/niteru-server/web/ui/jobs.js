@@ -2,6 +2,9 @@
 
 import { get, me } from "./api.js";
 
+/** Milliseconds after which a connection that was refused is tried again. */
+const AGAIN = 3000;
+
 const listeners = new Set();
 const jobs = new Map();
 let source = null;
@@ -59,8 +62,9 @@ function connect() {
   });
   source.addEventListener("error", () => {
     if (source?.readyState !== EventSource.CLOSED) return;
-    // Refused: logged out, most likely. Asking tells the rest of the page.
+    // Refused: logged out, or the server is busy or being restored. Asking tells the rest of the page.
     source = null;
     if (me?.name) get("/api/jobs?limit=1").catch(() => {});
+    setTimeout(() => listeners.size > 0 && me?.role && connect(), AGAIN);
   });
 }

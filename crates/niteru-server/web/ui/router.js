@@ -29,16 +29,22 @@ export function go(...to) {
   location.hash = "#/" + to.map(encodeURIComponent).join("/");
 }
 
+/** How often a screen was asked for: what belongs to an older turn is ended as soon as it is known. */
+let turn = 0;
+
 /** Shows the screen of the address in a place. What the last one left running ends first. */
 export async function show(place) {
   const [name, ...rest] = parts();
+  const own = ++turn;
   leave?.();
   leave = null;
   const load = screens[name] ?? screens.start;
   const screen = await load();
   // Another screen may have been asked for meanwhile.
-  if (parts()[0] !== name) return;
+  if (own !== turn) return;
   place.replaceChildren();
   place.dataset.screen = name;
-  leave = (await screen.show(place, rest)) ?? null;
+  const end = (await screen.show(place, rest)) ?? null;
+  if (own === turn) leave = end;
+  else end?.();
 }

@@ -40,6 +40,7 @@ inspect review POST /api/history/{id}/reviews
 inspect run POST /api/inspectors/{name}/inspect
 inspect trace GET /api/inspectors/{name}/trace
 inspect train POST /api/inspectors/{name}/train
+map POST /api/collections/{name}/map
 models check POST /api/models/{name}/check
 models import POST /api/models/{name}/files
 models list GET /api/models
@@ -47,7 +48,7 @@ models pull POST /api/models/{name}/pull
 models remove DELETE /api/models/{name}
 models show GET /api/models/{name}
 restore POST /api/restore
-samples - fetches photos over the network to the server's own disk
+samples POST /api/samples
 search POST /api/collections/{name}/search
 serve - is the server itself
 ";
