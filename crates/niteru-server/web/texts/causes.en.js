@@ -29,7 +29,7 @@ export default {
   "causes.photo": "Part number {id} of the history",
   "causes.more": "{n} more",
   "causes.small": "Too few to compare",
-  "causes.small.more": "Parts that look like no or one other. From 3 on, what they have in common is looked for.",
+  "causes.small.more": "Parts that look like at most one other. From 3 on, what they have in common is looked for.",
   "causes.small.count": "{n} photos",
   "causes.value": "{field} {value}",
   "causes.value.hour": "{from} to {to} o’clock",

@@ -46,7 +46,7 @@ export default {
   "time.minutes": "{n} min",
   "time.hours": "{n} h",
   "start.title": "What would you like to do?",
-  "start.lead": "Niteru finds images that look alike, and sees what is different when they should look alike. Everything stays on this computer.",
+  "start.lead": "Niteru finds images that look alike, and sees what is different when they should look alike. Everything stays on this server; nothing is sent elsewhere.",
   "start.find": "Find similar images",
   "start.find.more": "Similar parts, defects, past cases.",
   "start.inspect": "Inspect parts",

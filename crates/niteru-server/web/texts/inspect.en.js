@@ -3,7 +3,7 @@
 export default {
   "inspect.lead": "Show good parts once. Then every photo of a part is told OK or NG, with the place where it differs. No bad part is needed to begin.",
   "inspect.empty": "There is no inspector yet. Give the first one a name below: the next steps lead you from photos to the first check.",
-  "inspect.empty.viewer": "There is no inspector yet. Somebody with the role engineer can make one.",
+  "inspect.empty.viewer": "There is no inspector yet. Somebody with the engineer role can make one.",
   "inspect.all": "All inspectors",
   "inspect.new": "A new inspector",
   "inspect.new.first": "Your first inspector",

@@ -6,7 +6,7 @@ export default {
   "map.nothing.go": "Add photos",
   "map.first": "A map shows all photos of a collection at once, those that look alike beside each other. You see which kinds there are, what lies apart, and can mark and label many at once.",
   "map.first.time": "Drawing it for {n} photos takes about {time}. You can go on working meanwhile.",
-  "map.first.viewer": "Nobody has drawn it yet. People with the role engineer can.",
+  "map.first.viewer": "Nobody has drawn it yet. People with the engineer role can.",
   "map.draw": "Draw the map",
   "map.again": "Draw again",
   "map.drawn": "Drawn {time}",
