@@ -11,8 +11,8 @@ use crate::error::ApiError;
 /// How long work waits for its turn before the client is told to come again.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What waits at most, for each that works.
-const WAITING: usize = 16;
+/// What waits at most: one for each connection that an address may have, as what waits takes next to nothing.
+const WAITING: usize = 256;
 
 /// Lets so much blocking work run at a time.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(working: usize) -> Gate {
         Gate {
-            inside: Arc::new(Semaphore::new(working * (1 + WAITING))),
+            inside: Arc::new(Semaphore::new(working + WAITING)),
             working: Arc::new(Semaphore::new(working)),
         }
     }

@@ -19,6 +19,8 @@ mod quality;
 
 use std::ops::ControlFlow;
 
+use niteru_kernels::SplitMix64;
+
 pub use graph::Neighbours;
 pub use plane::{Plane, PlaneError};
 pub use quality::{LayoutQuality, layout_quality};
@@ -134,30 +136,19 @@ fn scaled(start: &[[f64; 2]], seed: u64) -> Vec<[f32; 2]> {
     start.iter().enumerate().map(place).collect()
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine.
-struct Random(u64);
+/// The numbers of a point in a step: the same on every machine, whichever thread asks.
+struct Random(SplitMix64);
 
 impl Random {
-    /// The numbers of a point in a step.
     fn of(seed: u64, step: u64, point: u64) -> Self {
-        let mut random = Self(
-            seed ^ step.wrapping_mul(0xD134_2543_DE82_EF95)
-                ^ point.wrapping_mul(0xA24B_AED4_963E_E407),
-        );
-        random.0 = random.next();
-        random
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        let mixed = seed
+            ^ step.wrapping_mul(0xD134_2543_DE82_EF95)
+            ^ point.wrapping_mul(0xA24B_AED4_963E_E407);
+        Self(SplitMix64::new(SplitMix64::new(mixed).bits()))
     }
 
     fn next_u32(&mut self) -> u32 {
-        (self.next() >> 32) as u32
+        (self.0.bits() >> 32) as u32
     }
 
     /// Below `count`, as good as evenly (Lemire, 2019, without his last step).
