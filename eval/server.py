@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,7 +55,8 @@ class Server:
             raise Missing(f"{BINARY.name} is not built: cargo build --release")
         self.home = work / "home"
         self.home.mkdir()
-        (self.home / "models").symlink_to(models.resolve())
+        # A copy: what is tried may remove models.
+        shutil.copytree(models, self.home / "models")
         self.log = (work / "serve.log").open("wb")
         self.port = 0
         self.start()
