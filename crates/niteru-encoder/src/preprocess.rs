@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use niteru_imaging::{DecodeError, Filter, Limits, Picture};
+use niteru_imaging::{DecodeError, Filter, Limits, Mirror, Picture};
 use serde::Deserialize;
 
 use crate::framing::{Framing, View};
@@ -89,12 +89,10 @@ impl Pixels {
 
     /// The same, left and right exchanged.
     pub(crate) fn mirrored(&self) -> Pixels {
-        let rows = self.data.chunks_exact(3 * self.width);
-        let data = rows
-            .flat_map(|row| row.as_chunks::<3>().0.iter().rev().copied())
-            .flatten()
-            .collect();
-        Pixels { data, ..*self }
+        Pixels {
+            data: Mirror::LeftRight.grid(&self.data, self.width, 3),
+            ..*self
+        }
     }
 }
 

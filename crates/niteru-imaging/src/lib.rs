@@ -38,7 +38,7 @@ pub use components::{HeatRegion, regions};
 pub use decode::is_image_path;
 pub use error::{DecodeError, EncodeError, SizeError};
 pub use heat::{HeatError, HeatMap, HeatScale};
-pub use likeness::Likeness;
+pub use likeness::{Likeness, luma};
 pub use limits::Limits;
 pub use mask::Mask;
 pub use mirror::Mirror;

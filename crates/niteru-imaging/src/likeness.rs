@@ -110,8 +110,10 @@ impl Likeness {
     }
 }
 
-pub(crate) fn luma([r, g, b]: [u8; 3]) -> f32 {
-    0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b)
+/// The brightness of a colour (ITU-R BT.601), in the unit of its channels red, green and blue.
+pub fn luma<T: Into<f32>>(rgb: [T; 3]) -> f32 {
+    let [r, g, b] = rgb.map(T::into);
+    0.299 * r + 0.587 * g + 0.114 * b
 }
 
 /// One bit a frequency, the horizontal ones of a row lowest: whether it is above their median. The
@@ -164,7 +166,7 @@ fn colours(pixels: &[[u8; 3]]) -> [i8; 8] {
     let mut colours = [0; 8];
     for (colours, sums) in colours.chunks_exact_mut(2).zip(sums) {
         let [r, g, b] = sums.map(|sum| sum as f32 / (SIDE * SIDE / 4) as f32);
-        let y = 0.299 * r + 0.587 * g + 0.114 * b;
+        let y = luma([r, g, b]);
         colours[0] = ((b - y) * 0.564).round() as i8;
         colours[1] = ((r - y) * 0.713).round() as i8;
     }

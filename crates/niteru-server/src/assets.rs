@@ -114,6 +114,7 @@ const FILES: &[(&str, &[u8])] = files![
     "ui/h.js",
     "ui/jobs.js",
     "ui/router.js",
+    "ui/save.js",
     "ui/sheet.js",
     "ui/svg.js",
     "ui/texts.js",

@@ -119,12 +119,7 @@ impl Home {
         })?;
         let path = self.upload_file(&upload.sha256, known.as_deref().unwrap_or(format));
         // Written also where it is known: the file may be gone.
-        if !is_whole(&path, upload.bytes) {
-            write_whole(&path, new.bytes).map_err(|source| StoreError::WriteFile {
-                path: path.clone(),
-                source,
-            })?;
-        }
+        keep_whole(&path, new.bytes)?;
         self.write(|tx| {
             if format_of(tx, &sha256)?.is_none() {
                 // Again, since others may have been quicker.
@@ -147,6 +142,8 @@ impl Home {
                     time::now()
                 ],
             )?;
+            // Others may have removed it as unused just before; from here on it has a row that is new.
+            keep_whole(&path, new.bytes)?;
             Ok(())
         })?;
         Ok(upload)
@@ -198,7 +195,7 @@ impl Home {
     /// # Errors
     /// Those of the database.
     pub fn remove_unused_uploads(&self) -> Result<u64, StoreError> {
-        let unused: Vec<(String, String, u64)> = self.write(|tx| {
+        self.write(|tx| {
             let sql = "DELETE FROM uploads WHERE created < ?
                            AND sha256 NOT IN (SELECT sha256 FROM images)
                            AND sha256 NOT IN (SELECT sha256 FROM inspections)
@@ -211,16 +208,17 @@ impl Home {
                 let bytes: i64 = row.get(2)?;
                 Ok((row.get(0)?, row.get(1)?, bytes.cast_unsigned()))
             })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })?;
-        let mut bytes = 0;
-        for (sha256, format, length) in unused {
-            // A file that stays has no row any more, and the next upload of its contents takes it over.
-            if std::fs::remove_file(self.upload_file(&sha256, &format)).is_ok() {
-                bytes += length;
+            let unused: Vec<(String, String, u64)> = rows.collect::<Result<_, _>>()?;
+            let mut bytes = 0;
+            // While others wait: who hands the same contents in again finds the file gone, and writes it anew.
+            for (sha256, format, length) in unused {
+                // A file that stays has no row any more, and the next upload of its contents takes it over.
+                if std::fs::remove_file(self.upload_file(&sha256, &format)).is_ok() {
+                    bytes += length;
+                }
             }
-        }
-        Ok(bytes)
+            Ok(bytes)
+        })
     }
 
     /// Lets images and inspections of uploads refer to the folder that the home is about to have.
@@ -297,6 +295,17 @@ fn check_quota(tx: &Transaction<'_>, more: u64, most: u64) -> Result<(), Failure
 
 fn is_whole(path: &Path, bytes: u64) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == bytes)
+}
+
+/// Writes a file, unless it is there with as many bytes.
+fn keep_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    if is_whole(path, bytes.len() as u64) {
+        return Ok(());
+    }
+    write_whole(path, bytes).map_err(|source| StoreError::WriteFile {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 /// The file appears whole, and is on the disk when this returns.

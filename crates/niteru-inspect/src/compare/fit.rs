@@ -1,16 +1,19 @@
 //! Least squares for few unknowns.
 
+use nalgebra::{SMatrix, SVector};
+
 /// Sums of weighted equations `unknowns · by = value`.
 pub(super) struct Equations<const N: usize> {
-    matrix: [[f64; N]; N],
-    right: [f64; N],
+    /// Its lower triangle.
+    matrix: SMatrix<f64, N, N>,
+    right: SVector<f64, N>,
 }
 
 impl<const N: usize> Equations<N> {
     pub(super) fn new() -> Equations<N> {
         Equations {
-            matrix: [[0.0; N]; N],
-            right: [0.0; N],
+            matrix: SMatrix::zeros(),
+            right: SVector::zeros(),
         }
     }
 
@@ -18,7 +21,7 @@ impl<const N: usize> Equations<N> {
         for i in 0..N {
             self.right[i] += weight * by[i] * value;
             for j in 0..=i {
-                self.matrix[i][j] += weight * by[i] * by[j];
+                self.matrix[(i, j)] += weight * by[i] * by[j];
             }
         }
     }
@@ -27,36 +30,13 @@ impl<const N: usize> Equations<N> {
     /// `held` is added to the squares' sums, as a share of the largest of them. `None` where they tell
     /// nothing.
     pub(super) fn solved(mut self, held: f64) -> Option<[f64; N]> {
-        let most = (0..N).map(|i| self.matrix[i][i]).fold(0.0, f64::max);
-        for (i, row) in self.matrix.iter_mut().enumerate() {
-            row[i] += held * most;
-        }
-        // Cholesky's factors.
-        let mut lower = [[0.0; N]; N];
+        let most = (0..N).map(|i| self.matrix[(i, i)]).fold(0.0, f64::max);
         for i in 0..N {
-            for j in 0..=i {
-                let known: f64 = (0..j).map(|k| lower[i][k] * lower[j][k]).sum();
-                let left = self.matrix[i][j] - known;
-                lower[i][j] = match i == j {
-                    true if left > 0.0 => left.sqrt(),
-                    true => return None,
-                    false => left / lower[j][j],
-                };
-            }
+            self.matrix[(i, i)] += held * most;
         }
-        let mut unknowns = self.right;
-        for i in 0..N {
-            let known: f64 = (0..i).map(|k| lower[i][k] * unknowns[k]).sum();
-            unknowns[i] = (unknowns[i] - known) / lower[i][i];
-        }
-        for i in (0..N).rev() {
-            let known: f64 = (i + 1..N).map(|k| lower[k][i] * unknowns[k]).sum();
-            unknowns[i] = (unknowns[i] - known) / lower[i][i];
-        }
-        unknowns
-            .iter()
-            .all(|number| number.is_finite())
-            .then_some(unknowns)
+        let unknowns = self.matrix.cholesky()?.solve(&self.right);
+        let finite = unknowns.iter().all(|number| number.is_finite());
+        finite.then(|| unknowns.into())
     }
 }
 

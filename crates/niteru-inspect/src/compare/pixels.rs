@@ -1,8 +1,8 @@
 //! How far two pictures of one size differ, pixel by pixel, with some tolerance for where things lie.
 
-use niteru_imaging::Picture;
+use niteru_imaging::{Picture, luma};
 
-use super::plane::{Plane, luma, planes};
+use super::plane::{Plane, planes};
 
 /// Halves of a pixel that a thing may lie off either way and still be the same.
 const REACH: isize = 2;
@@ -64,7 +64,7 @@ fn seen(picture: &Picture) -> [Plane; 3] {
     let mut bright = green;
     for at in 0..bright.data.len() {
         let (r, g, b) = (red.data[at], bright.data[at], blue.data[at]);
-        let luma = luma(r, g, b);
+        let luma = luma([r, g, b]);
         bright.data[at] = luma;
         red.data[at] = COLOUR * (r - luma);
         blue.data[at] = COLOUR * (b - luma);

@@ -1,6 +1,6 @@
 //! Planes of numbers, one for each pixel.
 
-use niteru_imaging::Picture;
+use niteru_imaging::{Picture, luma};
 
 /// One number for each pixel, row by row. Both sides are at least 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,14 +25,9 @@ pub(super) fn bright(picture: &Picture) -> Plane {
     let [mut bright, green, blue] = planes(picture);
     let others = green.data.iter().zip(&blue.data);
     for (value, (green, blue)) in bright.data.iter_mut().zip(others) {
-        *value = luma(*value, *green, *blue);
+        *value = luma([*value, *green, *blue]);
     }
     bright
-}
-
-/// ITU-R BT.601.
-pub(super) fn luma(red: f32, green: f32, blue: f32) -> f32 {
-    0.299 * red + 0.587 * green + 0.114 * blue
 }
 
 impl Plane {

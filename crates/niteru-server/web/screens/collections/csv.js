@@ -4,7 +4,8 @@ import { get, may, upload } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
-import { at, csv, nameOf, save } from "../find/shared.js";
+import { csv, save } from "../../ui/save.js";
+import { at, nameOf } from "../find/shared.js";
 import { picker, takesDrops } from "../../ui/files.js";
 
 /** Shows the import, and the export beside it. */

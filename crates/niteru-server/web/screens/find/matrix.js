@@ -4,7 +4,8 @@ import { get } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { t } from "../../ui/texts.js";
-import { at, csv, nameOf, openDialog, save, similarity } from "./shared.js";
+import { csv, save } from "../../ui/save.js";
+import { at, nameOf, openDialog, similarity } from "./shared.js";
 
 /** Most images that are compared; see the API. */
 const MOST = 200;

@@ -4,7 +4,8 @@ import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
 import { openMatrix } from "./matrix.js";
 import { STEP } from "./search.js";
-import { csv, facts, nameOf, save, similarity, thumbnail } from "./shared.js";
+import { csv, save } from "../../ui/save.js";
+import { facts, nameOf, similarity, thumbnail } from "./shared.js";
 import { openPair } from "./pair.js";
 
 /** Most results; see the API. */

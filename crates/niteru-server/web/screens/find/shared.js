@@ -41,24 +41,3 @@ export function openDialog(title, ...content) {
   dialog.showModal();
   return dialog;
 }
-
-/** Gives people text as a file. */
-export function save(name, text, type = "text/csv;charset=utf-8") {
-  const address = URL.createObjectURL(new Blob([text], { type }));
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
-}
-
-/** What a spreadsheet program would take for a formula, and no number. */
-const isFormula = (value) => /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value));
-
-/**
- * Rows as a CSV file that spreadsheet programs read as UTF-8. They must not run what somebody put into a name, so
- * formulas get a `'` before them; not in a file that is to be brought back as it was.
- */
-export function csv(rows, { back = false } = {}) {
-  const text = (value) => (!back && isFormula(value) ? `'${value}` : value);
-  const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
-  const cell = (value) => quoted(text(value));
-  return "\ufeff" + rows.map((row) => row.map((value) => cell(String(value ?? ""))).join(",")).join("\r\n") + "\r\n";
-}

@@ -122,6 +122,8 @@ class Chart {
   }
 
   async colour(field) {
+    // Another screen may be shown by now, with an address of its own.
+    if (this.ended || !this.canvas.isConnected) return;
     kept.field = field;
     history.replaceState(null, "", `#/${["map", this.collection, field].filter(Boolean).map(encodeURIComponent).join("/")}`);
     this.hidden.clear();

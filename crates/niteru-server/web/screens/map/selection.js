@@ -8,7 +8,8 @@ import { number, t } from "../../ui/texts.js";
 import { openPhoto } from "../collections/photo.js";
 import { openMatrix } from "../find/matrix.js";
 import { begin } from "../find/search.js";
-import { at, csv, nameOf, save, thumbnail } from "../find/shared.js";
+import { csv, save } from "../../ui/save.js";
+import { at, nameOf, thumbnail } from "../find/shared.js";
 
 /** Images that are listed at first, and with each further press. */
 const LISTED = 60;
