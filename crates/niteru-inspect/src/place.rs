@@ -27,7 +27,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// `None` where there are few pictures, or they are not of one shape: places are then not the same.
+    /// `None` where there are few pictures, they are not of one shape (places are then not the same), or one has
+    /// nothing that counts.
     pub(crate) fn learn(good: &[(usize, &Features)], detector: usize) -> Option<Place> {
         let first = &good.first()?.1.maps[detector];
         let (rows, columns) = (first.rows, first.columns);
@@ -38,18 +39,36 @@ impl Place {
         if !same || good.len() < LEAST_PICTURES || rows * columns < 2 {
             return None;
         }
-        let mut all = Patches::default();
         let kept = good.len().min(MOST_PICTURES);
-        for at in 0..kept {
-            let (number, features) = good[at * good.len() / kept];
-            let map = &features.maps[detector];
-            all.dimensions = map.dimensions;
-            all.rows.extend_from_slice(&map.data);
-            all.origins.extend((0..rows * columns).map(|cell| Origin {
-                picture: number as u32,
-                row: (cell / columns) as u16,
-                column: (cell % columns) as u16,
-            }));
+        let kept: Vec<(usize, &Features)> =
+            (0..kept).map(|at| good[at * good.len() / kept]).collect();
+        let counts =
+            |&(_, features): &(usize, &Features), cell: usize| features.counts[detector][cell];
+        let cells = 0..rows * columns;
+        let inside = cells.clone().find(|&cell| counts(&kept[0], cell))?;
+        let mut all = Patches {
+            dimensions: first.dimensions,
+            ..Patches::default()
+        };
+        for picture in &kept {
+            for cell in cells.clone() {
+                // Where it does not count there is the patch of a picture where it does; where it counts in none,
+                // one from inside of the area. So nothing is known of what is outside.
+                let there = std::iter::once(picture).chain(&kept);
+                let mut there = there.filter(|picture| counts(picture, cell));
+                let ((number, features), cell) = match there.next() {
+                    Some(picture) => (*picture, cell),
+                    None => (kept[0], inside),
+                };
+                let patches = &features.maps[detector].data;
+                let patch = &patches[cell * first.dimensions..][..first.dimensions];
+                all.rows.extend_from_slice(patch);
+                all.origins.push(Origin {
+                    picture: number as u32,
+                    row: (cell / columns) as u16,
+                    column: (cell % columns) as u16,
+                });
+            }
         }
         Some(Place {
             rows,

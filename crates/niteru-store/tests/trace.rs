@@ -204,6 +204,77 @@ fn people_decide_what_is_bad() {
 }
 
 #[test]
+fn what_is_known_from_before_is_told() {
+    let line = Line::new();
+    let random = &mut Random::new(5);
+    let mut at = |name: &str, axis: usize, hours: i64| NewInspection {
+        time: Some(MONDAY + hours * HOUR),
+        ..bad(name, defect(random, axis, 0.05))
+    };
+    let before = line.record(&[
+        at("noted.jpg", 0, 0),
+        at("alike.jpg", 0, 1),
+        at("other-kind.jpg", 1, 2),
+        at("false-alarm.jpg", 0, 3),
+    ]);
+    let now = line.record(&[
+        at("a.jpg", 0, 10),
+        at("b.jpg", 0, 11),
+        // Inspected before, too: it is one of the group.
+        at("alike.jpg", 0, 12),
+        at("c.jpg", 0, 13),
+    ]);
+    let later = line.record(&[at("later.jpg", 0, 20)]);
+    let note = |id: u64, verdict, note: &str| {
+        line.home.review(id, verdict, note, Some("佐藤")).unwrap();
+    };
+    note(before[0], ReviewVerdict::Ng, "die 3 was worn");
+    line.review(before[3], ReviewVerdict::Ok);
+    note(now[1], ReviewVerdict::Ng, "again");
+    note(later[0], ReviewVerdict::Ng, "not yet known");
+
+    let traced = trace(&line, |query| {
+        query.since = Some(MONDAY + 5 * HOUR);
+        query.until = Some(MONDAY + 15 * HOUR);
+    });
+    let [group] = &traced.groups[..] else {
+        panic!("{traced:#?}");
+    };
+    assert_eq!(group.count, 4);
+    let past = &group.past;
+    let mut noted: Vec<_> = past
+        .iter()
+        .map(|past| (past.inspection, &*past.note))
+        .collect();
+    noted.sort_unstable();
+    // Neither another kind, nor a false alarm without a note, nor what came later.
+    assert_eq!(noted, [(before[0], "die 3 was worn"), (now[1], "again")]);
+    assert!(past[0].similarity >= past[1].similarity && past[1].similarity > 0.9);
+    assert_eq!(
+        (&*past[0].inspector, past[0].verdict),
+        ("bolt", Verdict::Ng)
+    );
+    assert_eq!(past[0].reviewer.as_deref(), Some("佐藤"));
+
+    // Others that look like them follow those with a note.
+    let alone = trace(&line, |query| {
+        query.since = Some(MONDAY + 13 * HOUR);
+        query.until = Some(MONDAY + 15 * HOUR);
+    });
+    let ids: Vec<u64> = alone.groups[0]
+        .past
+        .iter()
+        .map(|past| past.inspection)
+        .collect();
+    assert_eq!(ids.len(), 4, "{alone:#?}");
+    assert!([before[0], now[1]].iter().all(|id| ids[..2].contains(id)));
+    // Of the two inspections of one image one is told.
+    let alike = [before[1], now[2]];
+    assert_eq!(ids[2..].iter().filter(|id| alike.contains(id)).count(), 1);
+    assert!(ids[2..].contains(&now[0]));
+}
+
+#[test]
 fn nothing_to_trace_is_no_error() {
     let line = Line::new();
     let empty = trace(&line, |query| query.fields = vec!["machine".into()]);

@@ -25,6 +25,8 @@ export default {
   "causes.typical": "Typical of the group",
   "causes.common": "What they have in common",
   "causes.when": "When they came",
+  "causes.past": "Like these before",
+  "causes.past.when": "{verdict} on {day}, similarity {similarity}",
   "causes.photos": "Photos of the group",
   "causes.photo": "Part number {id} of the history",
   "causes.more": "{n} more",

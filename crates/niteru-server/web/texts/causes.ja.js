@@ -25,6 +25,8 @@ export default {
   "causes.typical": "代表的な写真",
   "causes.common": "共通点",
   "causes.when": "発生した時期",
+  "causes.past": "過去の似た事例",
+  "causes.past.when": "{day} {verdict}、類似度 {similarity}",
   "causes.photos": "このグループの写真",
   "causes.photo": "履歴番号 {id} の部品",
   "causes.more": "ほか {n} 枚",

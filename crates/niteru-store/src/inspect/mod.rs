@@ -34,7 +34,8 @@ pub use review::{Review, ReviewedImage};
 pub use run::{InspectError, InspectedFile, inspect_bytes, inspect_file, replay};
 pub use told::ToldInspection;
 pub use trace::{
-    Cause, DefectGroup, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery, TypicalImage,
+    Cause, DefectGroup, PastInspection, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery,
+    TypicalImage,
 };
 pub use training::{TrainReport, Training, TrainingError};
 pub use verdict::ReviewVerdict;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use maud::{Markup, html};
-use niteru_store::{Cause, DefectGroup, TimeCourse, Trace};
+use niteru_store::{Cause, DefectGroup, PastInspection, TimeCourse, TimeUnit, Trace};
 
 use self::words::Words;
 use super::marks::{Jpeg, file_name, shot};
@@ -17,6 +17,9 @@ use crate::args::Language;
 
 /// Longest side of a typical image's picture, in pixels.
 const PICTURE: u32 = 360;
+
+/// The same of an image from before.
+const PAST_PICTURE: u32 = 96;
 
 /// Writes the report. The typical images are read; of one that cannot be, it says so.
 /// `utc_offset_minutes` is how far local time is ahead of UTC, as the trace was asked for.
@@ -70,6 +73,7 @@ impl Section<'_> {
                         (self.course(&group.time_course))
                     }
                 }
+                (self.past())
             }
         }
     }
@@ -87,6 +91,34 @@ impl Section<'_> {
             self.words.typical,
             &told,
         )
+    }
+
+    /// What is known of such defects from before.
+    fn past(&self) -> Markup {
+        let past = &self.group.past;
+        if past.is_empty() {
+            return html! {};
+        }
+        html! {
+            h3 { (self.words.before) }
+            ul.found { @for past in past { li { (self.past_one(past)) } } }
+        }
+    }
+
+    fn past_one(&self, past: &PastInspection) -> Markup {
+        let picture = Jpeg::open(&past.path, PAST_PICTURE);
+        html! {
+            @if let Some(picture) = &picture { img src=(picture.uri()) alt=(file_name(&past.path)) loading="lazy"; br; }
+            b { (past.verdict.name()) } " #" (past.inspection) ", " (self.day(past.time)) ", " (past.inspector)
+            " (" (self.words.similarity) " " (format!("{:.3}", past.similarity)) ")"
+            @if !past.note.is_empty() {
+                br; "“" (past.note) "”" @if let Some(reviewer) = &past.reviewer { " — " (reviewer) }
+            }
+        }
+    }
+
+    fn day(&self, time: i64) -> String {
+        words::span(TimeUnit::Day, time, self.utc_offset_minutes)
     }
 
     fn causes(&self) -> Markup {

@@ -65,6 +65,9 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         let mut wanted = DesiredCapabilities::chrome();
         let data = format!("--user-data-dir={}", profile.path().display());
+        let film = profile.path().join("camera.y4m");
+        std::fs::write(&film, camera::film()).unwrap();
+        let film = format!("--use-file-for-fake-video-capture={}", film.display());
         let arguments = [
             "--headless=new",
             // Its own sandbox needs rights that test machines do not give.
@@ -75,6 +78,7 @@ impl Browser {
             "--window-size=1280,900",
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
+            &film,
             &data,
         ];
         for argument in arguments {

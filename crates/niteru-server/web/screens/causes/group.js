@@ -24,6 +24,7 @@ export function groupCard(trace, group, at) {
         group.causes.length > 0 ? h("ul.found-causes", group.causes.map(cause)) : h("p", nothing(trace)),
         h("h3", t("causes.when")),
         course(group.time_course))),
+    past(group.past),
     h("h3", t("causes.photos")),
     photos(trace, group.inspections));
 }
@@ -57,6 +58,21 @@ function shares(cause) {
       svg("rect.ground", { width: 100, height: 10 }), svg("rect.part", { width: 100 * part / Math.max(1, all), height: 10 })),
     h("span", `${number(100 * part / Math.max(1, all))} %`)));
   return h("dl.shares", bar("here", cause.in_group_with_value, cause.in_group), bar("all", cause.with_value, cause.all));
+}
+
+/** What is known of such parts from before: what people wrote about them, and what looks most like them. */
+function past(records) {
+  if (records.length === 0) return null;
+  return [h("h3", t("causes.past")), h("ul.past", records.map(record))];
+}
+
+function record({ inspection, inspector, time, verdict, similarity, note, reviewer }) {
+  const image = h("img", { src: picture(inspection, "picture", 200), alt: t("causes.photo", { id: inspection }), loading: "lazy", width: 96, height: 96 });
+  return h("li",
+    h("a", { href: to({ inspector }, inspection) }, image),
+    h("div",
+      note !== "" && h("blockquote", note, reviewer && h("cite", reviewer)),
+      h("p.small", t("causes.past.when", { verdict, day: days(time, time), similarity: number(similarity, 3) }))));
 }
 
 const nothing = (trace) => t(trace.tests > 0 ? "causes.nothing" : "causes.nothing.asked");

@@ -24,7 +24,7 @@ pub(super) struct Inspected {
     pub(super) id: i64,
     pub(super) time: i64,
     inspector: i64,
-    sha256: [u8; 32],
+    pub(super) sha256: [u8; 32],
     operator: Option<String>,
     verdict: Verdict,
     reviewed: bool,
@@ -90,6 +90,8 @@ pub(super) struct Defects {
 
 /// Vectors that can be compared.
 pub(super) struct Part {
+    /// Fingerprint of their model.
+    pub(super) model: String,
     /// The places of their images.
     pub(super) places: Vec<usize>,
     pub(super) dimensions: usize,
@@ -161,6 +163,7 @@ impl Images {
             let (model, _) = &self.inspectors[&image.inspector];
             let part = *parts.entry((model, vector.len())).or_insert_with(|| {
                 defects.parts.push(Part {
+                    model: model.clone(),
                     places: Vec::new(),
                     dimensions: vector.len(),
                     vectors: Vec::new(),

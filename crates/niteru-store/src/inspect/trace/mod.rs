@@ -4,6 +4,7 @@ mod causes;
 mod course;
 mod groups;
 mod images;
+mod past;
 mod similarities;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 
 pub use causes::Cause;
 pub use course::{TimeCount, TimeCourse, TimeUnit};
+pub use past::PastInspection;
 
 use self::course::Spans;
 use self::groups::{Vectors, group};
@@ -129,6 +131,10 @@ pub struct DefectGroup {
     /// Values that are over-represented in the group, against all images, the good ones too; the
     /// strongest first. That need not be the cause, but it is no chance.
     pub causes: Vec<Cause>,
+    /// What is known of such defects from before, at most 5: decisions that a person wrote a note about first,
+    /// also on images of the group, then those outside of the group that are most alike. None is later than the
+    /// group's last, nor less alike than images of a group are.
+    pub past: Vec<PastInspection>,
     /// The inspections, newest first.
     pub inspections: Vec<u64>,
 }
@@ -149,6 +155,10 @@ struct Found {
     members: Vec<usize>,
     typical: usize,
     similarity: f32,
+    /// Fingerprint of the model whose vectors they have.
+    model: String,
+    /// The mean of their vectors.
+    mean: Vec<f32>,
 }
 
 impl Home {
@@ -188,10 +198,11 @@ fn trace(tx: &Transaction<'_>, query: &TraceQuery) -> Result<Trace, Failure> {
     let findings = causes::find(&members, &columns);
     let times: Vec<i64> = images.images.iter().map(|image| image.time).collect();
     let spans = Spans::of(&times, query.utc_offset());
+    let past = past::find(tx, &found, &images, query.similarity)?;
     let groups = found
         .iter()
-        .zip(findings.causes)
-        .map(|(group, causes)| describe(tx, group, causes, &images, &spans))
+        .zip(findings.causes.into_iter().zip(past))
+        .map(|(group, known)| describe(tx, group, known, &images, &spans))
         .collect::<Result<_, _>>()?;
     Ok(Trace {
         inspector: query.inspector.clone(),
@@ -221,11 +232,15 @@ fn find_groups(defects: &Defects, similarity: f32) -> Vec<Found> {
         };
         let place = |member: usize| part.places[member];
         for members in group(kernels(), vectors, similarity) {
-            let (typical, similarity) = middle(vectors, &members);
+            let sum = vectors.sum(&members);
+            let (typical, similarity) = middle(vectors, &members, &sum);
+            let count = members.len() as f32;
             found.push(Found {
                 members: members.iter().map(|&member| place(member)).collect(),
                 typical: place(typical),
                 similarity,
+                model: part.model.clone(),
+                mean: sum.iter().map(|value| value / count).collect(),
             });
         }
     }
@@ -234,12 +249,12 @@ fn find_groups(defects: &Defects, similarity: f32) -> Vec<Found> {
 }
 
 /// The member most alike to all others, the first of equal ones; and the mean similarity of two members.
-fn middle(vectors: Vectors<'_>, members: &[usize]) -> (usize, f32) {
-    let sum = vectors.sum(members);
+/// `sum` is that of their vectors.
+fn middle(vectors: Vectors<'_>, members: &[usize], sum: &[f32]) -> (usize, f32) {
     let kernels = kernels();
     let mut best = (members[0], f32::NEG_INFINITY);
     for &member in members {
-        let similarity = kernels.dot(vectors.get(member), &sum);
+        let similarity = kernels.dot(vectors.get(member), sum);
         if similarity > best.1 {
             best = (member, similarity);
         }
@@ -247,7 +262,7 @@ fn middle(vectors: Vectors<'_>, members: &[usize]) -> (usize, f32) {
     let count = members.len() as f32;
     let similarity = match members.len() {
         1 => 1.0,
-        _ => (kernels.dot(&sum, &sum) - count) / (count * (count - 1.0)),
+        _ => (kernels.dot(sum, sum) - count) / (count * (count - 1.0)),
     };
     (best.0, similarity.clamp(-1.0, 1.0))
 }
@@ -255,7 +270,7 @@ fn middle(vectors: Vectors<'_>, members: &[usize]) -> (usize, f32) {
 fn describe(
     tx: &Transaction<'_>,
     group: &Found,
-    causes: Vec<Cause>,
+    (causes, past): (Vec<Cause>, Vec<PastInspection>),
     images: &Images,
     spans: &Spans,
 ) -> rusqlite::Result<DefectGroup> {
@@ -277,6 +292,7 @@ fn describe(
         last,
         time_course: spans.course(&times),
         causes,
+        past,
         inspections: group
             .members
             .iter()

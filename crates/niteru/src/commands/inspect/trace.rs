@@ -1,7 +1,7 @@
 //! `niteru inspect trace`.
 
 use anyhow::Result;
-use niteru_store::{DefectGroup, Trace, TraceQuery, rfc3339};
+use niteru_store::{DefectGroup, PastInspection, Trace, TraceQuery, rfc3339};
 
 use crate::args::InspectTraceArgs;
 use crate::commands::{Context, count};
@@ -83,5 +83,24 @@ fn told_group(number: usize, group: &DefectGroup) -> String {
             cause.enrichment.interval.high,
         );
     }
+    for past in &group.past {
+        text += &format!(
+            "\n   before: #{} {} {} {}, similarity {:.3}{}",
+            past.inspection,
+            rfc3339(past.time),
+            past.verdict.name(),
+            past.path.display(),
+            past.similarity,
+            told_note(past),
+        );
+    }
     text
+}
+
+fn told_note(past: &PastInspection) -> String {
+    match (&*past.note, &past.reviewer) {
+        ("", _) => String::new(),
+        (note, None) => format!(": {note}"),
+        (note, Some(reviewer)) => format!(": {note} ({reviewer})"),
+    }
 }

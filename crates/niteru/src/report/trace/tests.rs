@@ -1,5 +1,8 @@
 use niteru_learn::{Counts, enrichment};
-use niteru_store::{Cause, DefectGroup, TimeCount, TimeCourse, TimeUnit, Trace, TypicalImage};
+use niteru_store::{
+    Cause, DefectGroup, PastInspection, TimeCount, TimeCourse, TimeUnit, Trace, TypicalImage,
+    Verdict,
+};
 
 use super::trace as write;
 use crate::args::Language;
@@ -46,6 +49,16 @@ fn group(count: u64, causes: Vec<Cause>) -> DefectGroup {
             counts: counts.to_vec(),
         },
         causes,
+        past: vec![PastInspection {
+            inspection: 3,
+            inspector: "bolt".into(),
+            path: "no/3.png".into(),
+            time: MIDNIGHT - 3 * DAY,
+            verdict: Verdict::Ng,
+            similarity: 0.7654,
+            note: format!("{EVIL} worn"),
+            reviewer: Some("佐藤".into()),
+        }],
         inspections: vec![7],
     }
 }
@@ -85,6 +98,7 @@ fn causes_are_told_in_both_languages() {
             "Most: 2026-01-06, 9 of 75",
             "Smaller groups that are not shown: 2",
             "The image cannot be opened",
+            "Like these before",
         ],
         [
             "このグループでは 14 枚中 12 枚、全体では 300 枚中 20 枚です",
@@ -93,6 +107,7 @@ fn causes_are_told_in_both_languages() {
             "最も多いのは 2026-01-06 で、検査 75 枚中 9 枚です",
             "ほかに小さなグループが 2 個",
             "画像を開けません",
+            "過去の似た事例",
         ],
     ]) {
         let page = page(language, &trace);
@@ -100,10 +115,13 @@ fn causes_are_told_in_both_languages() {
         assert_eq!(page.matches("<rect").count(), 3);
         // Local days, not those of UTC.
         assert!(page.contains("2026-01-05") && !page.contains("2026-01-04"));
-        for text in expected
-            .iter()
-            .chain(&["&lt; 0.001", "M2&lt;/td&gt;&lt;script&gt;"])
-        {
+        for text in expected.iter().chain(&[
+            "&lt; 0.001",
+            "M2&lt;/td&gt;&lt;script&gt;",
+            "worn” — 佐藤",
+            "2026-01-02",
+            "0.765",
+        ]) {
             assert!(page.contains(text), "{language:?}: no {text:?}");
         }
     }

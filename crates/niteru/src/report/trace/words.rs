@@ -11,6 +11,8 @@ pub(super) struct Words {
     pub(super) absent: &'static str,
     pub(super) course: &'static str,
     pub(super) in_common: &'static str,
+    pub(super) before: &'static str,
+    pub(super) similarity: &'static str,
     pub(super) caution: &'static str,
     /// Field, value, in the group, overall, corrected p, odds ratio.
     pub(super) columns: [&'static str; 6],
@@ -23,6 +25,8 @@ const ENGLISH: Words = Words {
     absent: "The image cannot be opened: it was moved or deleted.",
     course: "When",
     in_common: "What its images have in common",
+    before: "Like these before",
+    similarity: "similarity",
     caution: "What is listed is more frequent than chance explains. That need not be the cause: look there \
               first, then check on the line.",
     columns: [
@@ -42,6 +46,8 @@ const JAPANESE: Words = Words {
     absent: "画像を開けません（移動または削除されています）",
     course: "発生の推移",
     in_common: "このグループに共通する条件",
+    before: "過去の似た事例",
+    similarity: "類似度",
     caution: "一覧にあるのは、偶然では説明できないほど偏っている条件です。原因とは限りません。\
               まずここを調べ、現場で確認してください。",
     columns: [

@@ -1,9 +1,29 @@
-//! The device's camera: Chromium's own fake one, which shows a green picture with a clock.
+//! The device's camera: Chromium's fake one, which shows a film.
 
 use super::Browser;
 use super::inspection::tiles;
 use crate::serve::start;
 use crate::support::Niteru;
+
+/// A film of one picture, a bright ring on grey, in the YUV4MPEG2 format. What Chromium shows without a film moves,
+/// so that two photos of it are alike only by chance.
+pub(super) fn film() -> Vec<u8> {
+    let (width, height) = (640i32, 480i32);
+    let mut film =
+        format!("YUV4MPEG2 W{width} H{height} F20:1 Ip A1:1 C420jpeg\nFRAME\n").into_bytes();
+    for y in 0..height {
+        film.extend((0..width).map(|x| {
+            let (dx, dy) = (x - width / 2, y - height / 2);
+            let ring = (120 * 120..180 * 180).contains(&(dx * dx + dy * dy));
+            if ring { 220 } else { 90 }
+        }));
+    }
+    // Two planes of colour at half the size: one shade everywhere.
+    let plane = usize::try_from(width / 2 * (height / 2)).unwrap();
+    film.extend(std::iter::repeat_n(110, plane));
+    film.extend(std::iter::repeat_n(150, plane));
+    film
+}
 
 #[test]
 fn the_camera_takes_photos_says_what_is_there_and_judges_live() {
