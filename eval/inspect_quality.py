@@ -26,7 +26,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("NITERU_TEST_SHARED") or REPOSITORY.parent / "shared")
 BINARY = REPOSITORY / "target" / "release" / ("niteru.exe" if os.name == "nt" else "niteru")
-PARTS = ("tiles", "few", "splits", "bad", "hidden", "drift", "textiles", "time")
+PARTS = ("tiles", "few", "splits", "bad", "hidden", "groups", "drift", "textiles", "time")
 PACKAGE = "conformal-clip-data==0.1.4"
 
 
@@ -59,13 +59,16 @@ class Niteru:
             self.run("models", "pull", options.model)
 
     def run(self, *arguments: str | Path, threads: int | None = None) -> dict[str, Any]:
+        """The last of what a command prints."""
+        return (self.lines(*arguments, threads=threads) or [{}])[-1]
+
+    def lines(self, *arguments: str | Path, threads: int | None = None) -> list[dict[str, Any]]:
         environment = dict(os.environ) | ({"RAYON_NUM_THREADS": str(threads)} if threads else {})
         command = [BINARY, "--home", self.home, "--json", "--quiet", *arguments]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
         if done.returncode not in (0, 3):
             raise Missing(f"niteru {arguments[0]} {arguments[1]} failed with {done.returncode}")
-        lines = done.stdout.strip().splitlines()
-        return json.loads(lines[-1]) if lines else {}
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def train(self, name: str, good: Path, false_alarm: float, bad: Path | None = None) -> dict[str, Any]:
         rate = ["--false-alarm", str(false_alarm), "--model", self.model]
@@ -99,6 +102,7 @@ class Tiles:
         bad = [row for row in rows if row["label"] != "good"]
         self.bad_files = [at(row["path"]) for row in bad]
         self.bad = _folder(work, "bad", self.bad_files)
+        self.kinds = {at(row["path"]).name: row["label"] for row in rows}
         self.masks = _folder(work, "masks", [at(row["mask"]) for row in bad if row["mask"]])
 
     def split(self, seed: int, count: int | None = None) -> tuple[Path, Path]:
@@ -222,6 +226,39 @@ def _hidden(niteru: Niteru, tiles: Tiles) -> dict[str, Any]:
     }
 
 
+def _groups(niteru: Niteru, tiles: Tiles) -> dict[str, Any]:
+    """Whether tracing brings defects of one kind together, as inspections see them: the share of NG photos that are of
+    their group's most frequent kind, and the adjusted Rand index (Hubert and Arabie, 1985)."""
+    learnt, held_out = tiles.split(0)
+    niteru.train("groups", learnt, 0.05)
+    niteru.run("inspect", "run", "groups", held_out, tiles.bad)
+    decisions = niteru.lines("inspect", "history", "groups", "--limit", "1000")
+    kind_of = {decision["id"]: tiles.kinds[Path(decision["path"]).name] for decision in decisions}
+    figures: dict[str, Any] = {}
+    for similarity in (0.2, 0.25, 0.3, 0.35, 0.4, 0.5):
+        traced = niteru.run("inspect", "trace", "groups", "--similarity", str(similarity), "--groups", "1000")
+        kinds = [[kind_of[number] for number in group["inspections"]] for group in traced["groups"]]
+        large = [group for group in kinds if len(group) >= 3]
+        name = f"groups at {similarity}"
+        figures[f"{name}: of 3 photos and more"] = len(large)
+        figures[f"{name}: share of NG photos in these"] = sum(map(len, large)) / traced["bad"]
+        figures[f"{name}: share of the most frequent kind there"] = (
+            sum(max(map(group.count, group)) for group in large) / max(1, sum(map(len, large)))
+        )
+        figures[f"{name}: adjusted Rand index"] = _adjusted_rand(kinds)
+    return figures
+
+
+def _adjusted_rand(groups: list[list[str]]) -> float:
+    pairs = lambda count: count * (count - 1) / 2  # noqa: E731
+    everything = [kind for group in groups for kind in group]
+    together = sum(pairs(group.count(kind)) for group in groups for kind in set(group))
+    grouped = sum(pairs(len(group)) for group in groups)
+    labelled = sum(pairs(everything.count(kind)) for kind in set(everything))
+    expected = grouped * labelled / pairs(len(everything))
+    return (together - expected) / ((grouped + labelled) / 2 - expected)
+
+
 def _drift(niteru: Niteru, tiles: Tiles) -> dict[str, Any]:
     """How often fresh photos score above the good ones of the training, alone and with a fifth of NG."""
     figures: dict[str, Any] = {}
@@ -322,6 +359,8 @@ def main() -> int:
             figures |= _bad(niteru, tiles)
         if tiles and "hidden" in parts:
             figures |= _hidden(niteru, tiles)
+        if tiles and "groups" in parts:
+            figures |= _groups(niteru, tiles)
         if tiles and "drift" in parts:
             figures |= _drift(niteru, tiles)
         if "textiles" in parts:

@@ -79,7 +79,9 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn prefetch_write(self, p: *const f32) {
         // SAFETY: a hint; an address that cannot be read is ignored.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) p, options(nostack, readonly, preserves_flags))
+        }
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

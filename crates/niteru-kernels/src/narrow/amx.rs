@@ -14,7 +14,8 @@ pub(crate) const BF16: Micro = Micro {
     form: form(Left::Bf16),
     run: bf16,
     finish: release,
-    fetches: false,
+    fetches: FETCHES,
+    block_bytes: BLOCK_BYTES,
 };
 
 /// For CPUs that [`detect`] says have AMX.
@@ -22,8 +23,15 @@ pub(crate) const INT8: Micro = Micro {
     form: form(Left::Unsigned8),
     run: int8,
     finish: release,
-    fetches: false,
+    fetches: FETCHES,
+    block_bytes: BLOCK_BYTES,
 };
+
+/// A step takes 64 cycles: time for some lines.
+const FETCHES: usize = 4;
+
+/// CPUs with AMX have L2 caches of two megabytes.
+const BLOCK_BYTES: usize = 1024 * 1024;
 
 const fn form(left: Left) -> Form {
     Form {
@@ -141,7 +149,12 @@ macro_rules! sum_tiles {
         asm!(
             $zero,
             "2:",
+            "prefetcht1 [{ahead}]",
+            "prefetcht1 [{ahead} + 64]",
+            "prefetcht1 [{ahead} + 128]",
+            "prefetcht1 [{ahead} + 192]",
             $step,
+            "add {ahead}, {ahead_step}",
             "add {left}, {left_step}",
             "add {right}, {right_step}",
             "dec {groups}",
@@ -156,6 +169,8 @@ macro_rules! sum_tiles {
             sums = in(reg) $call.sums,
             lower = in(reg) $call.sums.add(SIDE * MAX_COLUMNS),
             sums_row = in(reg) SUMS_ROW,
+            ahead = inout(reg) $call.ahead.next => _,
+            ahead_step = in(reg) $call.ahead.step,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
             options(nostack),

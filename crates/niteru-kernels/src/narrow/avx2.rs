@@ -4,7 +4,7 @@
 // Loops over indices, not iterators: they unroll completely, and only then are the sums registers.
 #![expect(clippy::needless_range_loop, reason = "see above")]
 
-use super::{Call, Form, Left, MAX_COLUMNS, Micro, dispatch, nothing};
+use super::{BLOCK_BYTES, Call, Form, Left, MAX_COLUMNS, Micro, dispatch, nothing};
 use std::arch::x86_64::*;
 
 /// For the token [`Avx2`](crate::avx2::Avx2).
@@ -12,7 +12,8 @@ pub(crate) const BF16_BY_F32: Micro = Micro {
     form: form(Left::WideBf16, 5),
     run: bf16_by_f32,
     finish: nothing,
-    fetches: false,
+    fetches: 0,
+    block_bytes: BLOCK_BYTES,
 };
 
 /// For the token [`Avx2`](crate::avx2::Avx2). (VPMADDUBSW would be shorter, but its sums of 16 bits
@@ -21,7 +22,8 @@ pub(crate) const INT8_BY_16: Micro = Micro {
     form: form(Left::Wide8, 4),
     run: int8_by_16,
     finish: nothing,
-    fetches: false,
+    fetches: 0,
+    block_bytes: BLOCK_BYTES,
 };
 
 /// For CPUs that have AVX-VNNI too.
@@ -29,7 +31,8 @@ pub(crate) const INT8: Micro = Micro {
     form: form(Left::Unsigned8, 6),
     run: int8,
     finish: nothing,
-    fetches: false,
+    fetches: 0,
+    block_bytes: BLOCK_BYTES,
 };
 
 const fn form(left: Left, rows: usize) -> Form {

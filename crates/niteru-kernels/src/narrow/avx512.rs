@@ -3,7 +3,7 @@
 // Loops over indices, not iterators: they unroll completely, and only then are the sums registers.
 #![expect(clippy::needless_range_loop, reason = "see above")]
 
-use super::{Call, Form, Left, MAX_COLUMNS, Micro, dispatch, nothing};
+use super::{BLOCK_BYTES, Call, Form, Left, MAX_COLUMNS, Micro, dispatch, nothing};
 use std::arch::x86_64::*;
 
 /// For the token [`Avx512`](crate::avx512::Avx512). On CPUs of today this is faster than VDPBF16PS
@@ -12,7 +12,8 @@ pub(crate) const BF16_BY_F32: Micro = Micro {
     form: form(Left::WideBf16),
     run: bf16_by_f32,
     finish: nothing,
-    fetches: true,
+    fetches: 2,
+    block_bytes: BLOCK_BYTES,
 };
 
 /// For CPUs that have AVX-512 BF16 too.
@@ -20,7 +21,8 @@ pub(crate) const BF16: Micro = Micro {
     form: form(Left::Bf16),
     run: bf16,
     finish: nothing,
-    fetches: true,
+    fetches: 2,
+    block_bytes: BLOCK_BYTES,
 };
 
 /// For CPUs that have AVX-512 VNNI too.
@@ -28,7 +30,8 @@ pub(crate) const INT8: Micro = Micro {
     form: form(Left::Unsigned8),
     run: int8,
     finish: nothing,
-    fetches: true,
+    fetches: 2,
+    block_bytes: BLOCK_BYTES,
 };
 
 /// Whether VDPBF16PS multiplies twice as much in a cycle as a fused multiply-add on f32: so on AMD's

@@ -151,17 +151,17 @@ pub(crate) struct Call {
 )]
 pub(crate) struct Ahead {
     next: *const u8,
-    /// Bytes from one request to the next, at most two lines.
+    /// Bytes from one request to the next.
     step: usize,
 }
 
 impl Ahead {
-    /// `bytes` in at most `requests` requests, or as much of them as these can cover.
-    pub(crate) fn over(bytes: &[u8], requests: usize) -> Self {
+    /// `bytes` in at most `requests` requests of at most `most` lines, or as much of them as these can cover.
+    pub(crate) fn over(bytes: &[u8], requests: usize, most: usize) -> Self {
         let lines = bytes.len().div_ceil(LINE).div_ceil(requests.max(1));
         Self {
             next: bytes.as_ptr(),
-            step: LINE * lines.min(2),
+            step: LINE * lines.min(most),
         }
     }
 
@@ -194,9 +194,14 @@ pub(crate) struct Micro {
     pub(crate) run: unsafe fn(&Call),
     /// Called once after a thread's last `run`, on the same thread.
     pub(crate) finish: fn(),
-    /// Whether `run` asks for [`Call::ahead`] while it computes; if not, its caller asks before.
-    pub(crate) fetches: bool,
+    /// Lines of [`Call::ahead`] that `run` asks for in each group; 0 where its caller asks before.
+    pub(crate) fetches: usize,
+    /// Bytes of a block of the left side that stay in the L2 cache while the panels pass by.
+    pub(crate) block_bytes: usize,
 }
+
+/// [`Micro::block_bytes`] for an L2 cache of a megabyte or more.
+pub(crate) const BLOCK_BYTES: usize = 640 * 1024;
 
 pub(crate) fn nothing() {}
 

@@ -3,7 +3,7 @@
 // Loops over indices, not iterators: they unroll completely, and only then are the sums registers.
 #![expect(clippy::needless_range_loop, reason = "see above")]
 
-use super::{Call, Form, Left, MAX_COLUMNS, Micro, dispatch, nothing};
+use super::{BLOCK_BYTES, Call, Form, Left, MAX_COLUMNS, Micro, dispatch, nothing};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -12,7 +12,8 @@ pub(crate) const BF16_BY_F32: Micro = Micro {
     form: form(Left::WideBf16),
     run: bf16_by_f32,
     finish: nothing,
-    fetches: false,
+    fetches: 0,
+    block_bytes: BLOCK_BYTES,
 };
 
 /// For CPUs that have the dot product too.
@@ -20,7 +21,8 @@ pub(crate) const INT8: Micro = Micro {
     form: form(Left::Signed8),
     run: int8,
     finish: nothing,
-    fetches: false,
+    fetches: 0,
+    block_bytes: BLOCK_BYTES,
 };
 
 const fn form(left: Left) -> Form {

@@ -1,7 +1,7 @@
 //! Narrow products in plain Rust: what runs where nothing better is, and what the others are
 //! compared with.
 
-use super::{Call, Form, Left, MAX_COLUMNS, Micro, dispatch, nothing};
+use super::{BLOCK_BYTES, Call, Form, Left, MAX_COLUMNS, Micro, dispatch, nothing};
 
 const LANES: usize = 4;
 
@@ -9,14 +9,16 @@ pub(crate) const BF16: Micro = Micro {
     form: form(Left::Bf16),
     run: bf16,
     finish: nothing,
-    fetches: false,
+    fetches: 0,
+    block_bytes: BLOCK_BYTES,
 };
 
 pub(crate) const INT8: Micro = Micro {
     form: form(Left::Unsigned8),
     run: int8,
     finish: nothing,
-    fetches: false,
+    fetches: 0,
+    block_bytes: BLOCK_BYTES,
 };
 
 const fn form(left: Left) -> Form {

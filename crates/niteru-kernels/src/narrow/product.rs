@@ -13,9 +13,6 @@ use crate::views::{Rows, RowsMut};
 use std::cell::RefCell;
 use std::ops::Range;
 
-/// Bytes of a block of the left side that stay in the L2 cache while the panels pass by.
-const BLOCK_BYTES: usize = 640 * 1024;
-
 thread_local! {
     /// Each thread's left side; given back before another product can begin on the thread.
     static LEFT: RefCell<LeftBlock> = RefCell::default();
@@ -77,13 +74,19 @@ impl Op for Part<'_> {
     fn run<S: Simd>(self, s: S) {
         let form = self.micro.form;
         let row_bytes = 4 * LeftBlock::words(&form, self.b.k()).max(1);
-        let most = (BLOCK_BYTES / row_bytes)
+        let most = (self.micro.block_bytes / row_bytes)
             .max(form.rows)
             .next_multiple_of(form.rows);
         let blocks = self.rows.len().div_ceil(most).max(1);
         LEFT.with_borrow_mut(|block| {
+            // Whole strips, as many as there are: those of a block should be of one height.
+            let strips = self.rows.len().div_ceil(form.rows);
+            let at = |i| {
+                self.rows
+                    .end
+                    .min(self.rows.start + strips * i / blocks * form.rows)
+            };
             for i in 0..blocks {
-                let at = |i| self.rows.start + self.rows.len() * i / blocks;
                 let rows = at(i)..at(i + 1);
                 s.run(PackLeft {
                     form: &form,
@@ -117,61 +120,63 @@ impl Op for Block<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Part {
-            micro: Micro {
-                form, run, fetches, ..
-            },
-            b,
-            ..
-        } = *self.part;
-        let (k, n, bytes) = (b.k(), b.n(), b.bytes());
+        let Self { part, left, .. } = self;
+        let Micro {
+            form, run, fetches, ..
+        } = part.micro;
+        let (k, n, bytes) = (part.b.k(), part.b.n(), part.b.bytes());
+        let columns = right::columns(&form, bytes, k, n);
         let mut sums = Sums([0; MAX_ROWS * MAX_COLUMNS]);
-        let strips = self.left.heights().strips();
-        for panel in self.part.panels.clone() {
+        let strips = left.heights().strips();
+        for panel in part.panels.clone() {
             let right = right::panel(&form, bytes, k, n, panel);
-            let mut ahead = self
+            let mut ahead = part
                 .following(panel)
                 .chunks(right.len().div_ceil(strips.max(1)).max(1));
             for strip in 0..strips {
                 let ahead = ahead.next().unwrap_or_default();
-                if !fetches {
+                if fetches == 0 {
                     fetch(s, ahead);
                 }
-                let rows = self.left.heights().rows(strip);
+                let rows = left.heights().rows(strip);
                 let call = Call {
-                    left: self.left.strip(rows.start),
+                    left: left.strip(rows.start),
                     right: right.as_ptr().cast(),
                     groups: form.groups(k),
                     rows: rows.len(),
                     vectors: form.panel_vectors(panel, n),
-                    ahead: Ahead::over(ahead, form.groups(k)),
+                    ahead: Ahead::over(ahead, form.groups(k), fetches),
                     sums: sums.0.as_mut_ptr(),
                 };
+                let first = panel * form.columns();
+                for row in rows.clone() {
+                    let line = part.out.address(self.first + row, first);
+                    for at in (0..form.columns().min(n - first)).step_by(LINE / 4) {
+                        s.prefetch_write(line.wrapping_add(at));
+                    }
+                }
                 // SAFETY: the block holds the strip and the slice the panel, in this form; sums
                 // have room for the largest tile there is.
                 unsafe { run(&call) };
                 s.run(Finish {
-                    block: &self,
+                    part,
+                    scales: &left.scales()[rows.clone()],
                     sums: &sums,
-                    rows,
+                    first: self.first + rows.start,
                     panel,
+                    columns,
                 });
             }
         }
     }
 }
 
-impl<'a> Block<'a> {
+impl<'a> Part<'a> {
     /// The panel that is read after this one.
     fn following(&self, panel: usize) -> &'a [u8] {
-        let Part {
-            micro,
-            b,
-            ref panels,
-            ..
-        } = *self.part;
+        let (form, b) = (&self.micro.form, self.b);
         match panel + 1 {
-            next if next < panels.end => right::panel(&micro.form, b.bytes(), b.k(), b.n(), next),
+            next if next < self.panels.end => right::panel(form, b.bytes(), b.k(), b.n(), next),
             _ => &[],
         }
     }
@@ -187,11 +192,15 @@ fn fetch<S: Simd>(s: S, bytes: &[u8]) {
 
 /// Scales, bias, activation: from raw sums to the result.
 struct Finish<'a> {
-    block: &'a Block<'a>,
+    part: &'a Part<'a>,
+    /// What a unit of each row of the strip is worth.
+    scales: &'a [f32],
     sums: &'a Sums,
-    /// Rows of the block.
-    rows: Range<usize>,
+    /// The strip's first row.
+    first: usize,
     panel: usize,
+    /// Scales and corrections of all columns.
+    columns: (&'a [f32], &'a [i32]),
 }
 
 impl Op for Finish<'_> {
@@ -199,7 +208,7 @@ impl Op for Finish<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         // A loop for each activation: it is chosen once for a tile, not once for a register.
-        match self.block.part.epilogue.activation {
+        match self.part.epilogue.activation {
             Activation::None => self.finish(s, Activation::None),
             Activation::Relu6 => self.finish(s, Activation::Relu6),
             Activation::Gelu => self.finish(s, Activation::Gelu),
@@ -211,12 +220,12 @@ impl Op for Finish<'_> {
 impl Finish<'_> {
     #[inline(always)]
     fn finish<S: Simd>(self, s: S, activation: Activation) {
-        let part = self.block.part;
+        let part = self.part;
         let form = part.micro.form;
-        let (k, n) = (part.b.k(), part.b.n());
+        let n = part.b.n();
         let first = self.panel * form.columns();
         let columns = form.columns().min(n - first);
-        let (scales, corrections) = right::columns(&form, part.b.bytes(), k, n);
+        let (scales, corrections) = self.columns;
         let integers = !scales.is_empty();
         let Epilogue {
             bias, accumulate, ..
@@ -234,20 +243,23 @@ impl Finish<'_> {
                 ),
                 false => (s.splat(1.0), &[]),
             };
-            for (i, sums) in self.rows.clone().zip(self.sums.0.chunks_exact(MAX_COLUMNS)) {
+            let rows = self
+                .scales
+                .iter()
+                .zip(self.sums.0.chunks_exact(MAX_COLUMNS));
+            for (i, (&unit, sums)) in rows.enumerate() {
                 let sums = sums[j..][..S::LANES].as_ptr();
                 let v = if integers {
                     // SAFETY: both slices were checked to hold a register.
                     let sum = unsafe { s.difference(sums.cast(), correction.as_ptr()) };
-                    let unit = s.splat(self.block.left.scales()[i]);
-                    s.fma(sum, s.mul(scale, unit), bias)
+                    s.fma(sum, s.mul(scale, s.splat(unit)), bias)
                 } else {
                     // SAFETY: as above, and these are bits of floats.
                     s.add(unsafe { s.load(sums.cast()) }, bias)
                 };
                 let mut v = activate(s, activation, v);
                 // SAFETY: `count` columns of a row of the result, which this part alone writes.
-                let out = unsafe { part.out.row(self.block.first + i, first + j, count) };
+                let out = unsafe { part.out.row(self.first + i, first + j, count) };
                 if accumulate {
                     v = s.add(v, load_count(s, out, count));
                 }

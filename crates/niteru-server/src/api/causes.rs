@@ -47,8 +47,10 @@ struct Tracing {
     fields: Option<String>,
     /// Another version than all of them.
     version: Option<u32>,
-    /// Defects that are on average at least so alike are one group, from -1 to 1; left out: 0.5.
+    /// Defects that are on average at least so alike are one group, from -1 to 1; left out: 0.35.
     similarity: Option<f32>,
+    /// Tell of so many groups, the largest; left out: 10.
+    groups: Option<u16>,
     /// Minutes that local time is ahead of UTC, for hours and days.
     #[serde(default)]
     utc_offset: i32,
@@ -85,6 +87,7 @@ async fn trace(
         ..TraceQuery::new(name)
     };
     query.similarity = asked.similarity.unwrap_or(query.similarity);
+    query.most_groups = asked.groups.map_or(query.most_groups, usize::from);
     let trace = app.heavy(move |app| Ok(app.home.trace(&query)?));
     Ok(Json(trace.await?))
 }

@@ -341,9 +341,13 @@ pub(crate) struct InspectTraceArgs {
     #[arg(long, value_name = "FIELD", value_delimiter = ',')]
     pub(crate) fields: Vec<String>,
 
-    /// Defects that are on average at least so alike are one group, from -1 to 1 [default: 0.5]
+    /// Defects that are on average at least so alike are one group, from -1 to 1 [default: 0.35]
     #[arg(long, value_name = "S", value_parser = super::similarity, allow_negative_numbers = true)]
     pub(crate) similarity: Option<f32>,
+
+    /// Tell of so many groups, the largest
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) groups: u16,
 
     /// How far local time is ahead of UTC, for hours and days, such as 09:00 or -03:30
     #[arg(long, value_name = "HH:MM", value_parser = utc_offset, default_value = "00:00", allow_hyphen_values = true)]

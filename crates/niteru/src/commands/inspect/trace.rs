@@ -12,6 +12,7 @@ pub(super) fn run(context: &Context, args: &InspectTraceArgs) -> Result<Outcome>
         since: args.since,
         until: args.until,
         fields: args.fields.clone(),
+        most_groups: args.groups.into(),
         utc_offset_minutes: args.utc_offset,
         ..TraceQuery::new(&args.name)
     };
