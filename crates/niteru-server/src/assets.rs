@@ -98,6 +98,8 @@ const FILES: &[(&str, &[u8])] = files![
     "texts/causes.en.js",
     "texts/causes.ja.js",
     "texts/en.js",
+    "texts/errors.en.js",
+    "texts/errors.ja.js",
     "texts/find.en.js",
     "texts/find.ja.js",
     "texts/inspect.en.js",

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::guard;
 use crate::identity::{Caller, identify};
+use crate::problem::Kind;
 use crate::route::{About, Access, Effect, Incoming, Peer, Route};
 
 /// Answers a request with a route.
@@ -106,7 +107,7 @@ async fn run(route: &Route, incoming: Incoming) -> Result<Response, ApiError> {
         Ok(Err(_)) => Err(ApiError::internal("a request's function panicked")),
         Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
-            "too_slow",
+            Kind::TooSlow,
             format!("this took longer than {} seconds", route.time.as_secs()),
         )
         .help("send less at a time, or try again when there is less to do")),

@@ -28,6 +28,7 @@ mod identity;
 mod jobs;
 mod listen;
 mod password;
+mod problem;
 mod responses;
 mod restoring;
 mod route;

@@ -110,7 +110,7 @@ pub use load::{EncoderChoice, EncoderError, load_encoder};
 pub use map::{MapColour, MapColours, MapOptions, MapPoints, MapReport, MapStage, MapState};
 pub use metadata::Metadata;
 pub use metadata_edit::{FieldValues, ValueCount};
-pub use metadata_import::{ImportProblem, ImportRow, MetadataImport};
+pub use metadata_import::{ImportProblem, ImportProblemKind, ImportRow, MetadataImport};
 pub use model_check::{CheckedPrecision, ModelCheck, ModelCheckError, check_model};
 pub use models::ModelSummary;
 pub use niteru_inspect::Skipped;

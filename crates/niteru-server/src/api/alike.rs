@@ -13,6 +13,7 @@ use super::uploads::{REQUEST_BYTES, REQUEST_TIME, keep_files, only_one};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::problem::Problem;
 use crate::route::{File, InPath, Json, JsonBody, Parts, Query, Route, ask, read};
 
 /// Most places of a pair.
@@ -116,6 +117,8 @@ struct Why {
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    #[serde(flatten)]
+    exactly: Option<Problem>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -236,12 +239,13 @@ fn why(
     let found = Picture::open(&app.file_of(image)?, &app.settings.uploads.image);
     let (places, problem) = match found {
         Ok(found) => (encoder.alike_places(looked, &found, PLACES), None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
+        Err(error) => (Vec::new(), Some(error)),
     };
     Ok(Why {
         image: shown.to_owned(),
         places,
-        problem,
+        exactly: problem.as_ref().and_then(|error| Problem::of(error)),
+        problem: problem.map(|error| error.to_string()),
     })
 }
 
@@ -336,7 +340,7 @@ impl App {
     ) -> Result<Picture, ApiError> {
         let bad = |error: &dyn std::fmt::Display| ApiError::bad(error.to_string());
         let picture = Picture::open(path, &self.settings.uploads.image);
-        let picture = picture.map_err(|error| bad(&error))?;
+        let picture = picture.map_err(|error| bad(&error).because_of(&error))?;
         match crop {
             None => Ok(picture),
             Some(crop) => {

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{BackupParameters, JobView};
+use crate::problem::{Kind, Problem};
 use crate::restoring::{RestoreRequest, Restored};
 use crate::route::{
     About, Accepted, Created, Done, Download, InPath, Json, JsonBody, Parts, Route, change, read,
@@ -122,7 +123,7 @@ async fn send(
         _ => Err(ApiError::bad("a backup comes as one part named file")),
     };
     let sent = parts.save_next(to).await?;
-    let (path, _) = sent.ok_or_else(|| ApiError::bad("there is no file"))?;
+    let (path, _) = sent.ok_or_else(|| ApiError::bad("there is no file").because(Kind::NoFile))?;
     let stored = app
         .quick(move |app| {
             let stored = app.home.take_backup(&path);
@@ -145,6 +146,7 @@ impl Drop for Unfinished {
 
 fn no_backup(name: &str) -> ApiError {
     ApiError::not_found(format!("no backup {name:?}"))
+        .because(Problem::from(Kind::NoSuchBackup).with("name", name))
 }
 
 async fn fetch(app: Arc<App>, InPath(name): InPath<String>) -> Result<Download, ApiError> {
@@ -192,7 +194,7 @@ async fn restore(
     let file = app.home.stored_backup(&asked.backup);
     let file = file.ok_or_else(|| no_backup(&asked.backup))?;
     if app.home.is_read_only() {
-        return Err(ApiError::conflict("this home may not be written"));
+        return Err(ApiError::conflict("this home may not be written").because(Kind::ReadOnly));
     }
     *app.restore.lock() = Some(RestoreRequest {
         file,

@@ -17,6 +17,7 @@ use super::uploads::{REQUEST_BYTES, REQUEST_TIME, Refused, Sent, keep_files};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::problem::Kind;
 use crate::route::{Json, Parts, Route, ask};
 
 /// Longest side of a heat map that is sent, in pixels.
@@ -138,7 +139,9 @@ async fn photos(
     if let Some(refused) = sent.refused.into_iter().next() {
         let message = format!("{}: {}", refused.name, refused.reason);
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(ApiError::new(status, "unusable_image", message));
+        return Err(
+            ApiError::new(status, Kind::UnusableImage, message).because(refused.problem.clone())
+        );
     }
     let query = sent.query.unwrap_or_default();
     let kept: Vec<Upload> = sent.order.iter().map(|&at| sent.kept[at].clone()).collect();
@@ -156,10 +159,11 @@ fn compared(app: &App, query: &CompareQuery, kept: &[Upload]) -> Result<Compared
         [a, b] => (a, b, None),
         [a, b, area] => (a, b, Some(area)),
         _ => {
-            return Err(ApiError::bad(format!(
+            let message = format!(
                 "this takes two photos, and if wanted an area, not {} files",
                 kept.len()
-            )));
+            );
+            return Err(ApiError::bad(message).because(Kind::TwoPhotos));
         }
     };
     if query
@@ -189,7 +193,7 @@ fn compared(app: &App, query: &CompareQuery, kept: &[Upload]) -> Result<Compared
 fn unequal(error: CompareError) -> ApiError {
     match error {
         CompareError::Heat(_) => ApiError::internal(error.to_string()),
-        other => ApiError::bad(other.to_string()),
+        other => ApiError::bad(other.to_string()).because_of(&other),
     }
 }
 
@@ -219,9 +223,8 @@ async fn similarities(
     app.heavy(move |app| {
         let (encoder, embedded, skipped) = embed_sent(app, sent)?;
         if embedded.len() < 2 {
-            return Err(ApiError::bad(
-                "fewer than two images could be read; nothing to compare",
-            ));
+            let message = "fewer than two images could be read; nothing to compare";
+            return Err(ApiError::bad(message).because(Kind::NothingReadable));
         }
         let (images, embeddings): (Vec<String>, Vec<Vec<f32>>) = embedded
             .into_iter()

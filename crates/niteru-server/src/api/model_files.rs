@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{CheckParameters, ImportParameters, JobView, PullParameters};
+use crate::problem::{Kind, Problem};
 use crate::route::{Accepted, InPath, Json, JsonBody, Parts, Route, change, unwritable};
 use crate::secret;
 
@@ -87,9 +88,9 @@ async fn pull(
     InPath(name): InPath<String>,
 ) -> Result<Accepted<JobView>, ApiError> {
     if find_in_catalogue(&name).is_none() {
-        return Err(ApiError::not_found(format!(
-            "the catalogue has no model {name:?}"
-        )));
+        let message = format!("the catalogue has no model {name:?}");
+        return Err(ApiError::not_found(message)
+            .because(Problem::from(Kind::ModelUnknown).with("name", name)));
     }
     let job =
         app.quick(move |app| app.queue("pull", &json!(PullParameters { name }), &caller.name));
@@ -126,7 +127,8 @@ fn not_installed(app: &App, name: &str) -> Result<(), ApiError> {
     match known.map(|status| &status.state) {
         None | Some(ModelState::NotInstalled) => Ok(()),
         Some(_) => Err(ApiError::conflict(format!("{name} is there already"))
-            .help("remove it first, or give the model another name")),
+            .help("remove it first, or give the model another name")
+            .because(Problem::from(Kind::ModelInstalled).with("name", name))),
     }
 }
 
@@ -146,7 +148,7 @@ fn own_name(file: &str) -> Result<&'static str, ApiError> {
         Some(_) => Ok("weights.whl"),
         None => Err(ApiError::new(
             axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_a_model",
+            Kind::NotAModel,
             format!("{file:?} is no file of a model"),
         )
         .help(format!(
@@ -196,7 +198,8 @@ impl Incoming {
         match called.is_empty() {
             false => Ok(called.into_iter().map(|(_, file)| file).collect()),
             true => Err(ApiError::bad("there are no files")
-                .help("send the files of a model as parts named file")),
+                .help("send the files of a model as parts named file")
+                .because(Kind::NoModelFiles)),
         }
     }
 
@@ -237,7 +240,8 @@ async fn remove(
         let cache = app.models();
         // Only names that are in the list lead anywhere.
         if !cache.list()?.iter().any(|status| status.name == name) {
-            return Err(ApiError::not_found(format!("no model {name:?}")));
+            return Err(ApiError::not_found(format!("no model {name:?}"))
+                .because(Problem::from(Kind::ModelUnknown).with("name", name)));
         }
         cache.remove(&name, &Watch::silent())?;
         app.forget_encoders(&name);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use niteru_store::below::encoder::Encoder;
 use niteru_store::below::index::{Condition, mean_direction, rocchio};
-use niteru_store::{Collection, GroupBy, Image, Query, Role, SearchResult, Searched};
+use niteru_store::{Collection, GroupBy, Image, Query, Role, SearchResult, Searched, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use super::uploads::{REQUEST_BYTES, REQUEST_TIME, keep_files};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::problem::Kind;
 use crate::route::{InPath, Json, JsonBody, Parts, Route, ask};
 
 /// Most results, and most images of a group.
@@ -91,7 +92,7 @@ async fn search_uploaded(
     let sent = keep_files::<SearchRequest>(&app, &caller, parts).await?;
     if let Some(refused) = sent.refused.first() {
         let message = format!("{}: {}", refused.name, refused.reason);
-        return Err(ApiError::bad(message));
+        return Err(ApiError::bad(message).because(refused.problem.clone()));
     }
     let request = sent.query.unwrap_or_default();
     app.heavy(move |app| {
@@ -176,7 +177,8 @@ fn filter(request: &SearchRequest, like: &[Image]) -> Result<Option<Condition>, 
         }
     };
     let parse = |text: &String| {
-        Condition::parse_for_query(text, &own).map_err(|error| ApiError::bad(error.to_string()))
+        Condition::parse_for_query(text, &own)
+            .map_err(|error| ApiError::from(StoreError::from(error)))
     };
     let mut all = Vec::new();
     for text in &request.filter {
@@ -231,7 +233,8 @@ fn embed(
         }
         (Some(direction), None) | (None, Some(direction)) => Ok(direction),
         (None, None) => Err(ApiError::bad("there is nothing to look for")
-            .help("give an image, a text, or images of the collection")),
+            .help("give an image, a text, or images of the collection")
+            .because(Kind::NothingAsked)),
     }
 }
 
@@ -273,9 +276,10 @@ impl App {
         });
         match embedding {
             Some(Ok(embedded)) => Ok(embedded.embedding),
-            Some(Err(error)) => Err(ApiError::bad(niteru_store::below::encoder::with_causes(
-                &error,
-            ))),
+            Some(Err(error)) => {
+                let message = niteru_store::below::encoder::with_causes(&error);
+                Err(ApiError::bad(message).because_of(&error))
+            }
             None => Err(ApiError::internal("a file was not embedded")),
         }
     }

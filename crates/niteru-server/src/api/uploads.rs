@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::problem::{Kind, Problem};
 use crate::route::Parts;
 
 /// Most bytes of a request with files, and longest that it may take.
@@ -30,6 +31,8 @@ pub(super) struct Refused {
     pub(super) name: String,
     /// What is wrong with it.
     pub(super) reason: String,
+    #[serde(flatten)]
+    pub(super) problem: Problem,
 }
 
 /// What came with a request.
@@ -89,7 +92,8 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
                     return Err(ApiError::too_large(format!(
                         "at most {MOST_FILES} files at a time"
                     ))
-                    .help("send the rest in another request"));
+                    .help("send the rest in another request")
+                    .because(Problem::from(Kind::TooManyFiles).with("most", MOST_FILES)));
                 }
                 let name = part.name.unwrap_or_else(|| format!("file {files}"));
                 let (owner, shown) = (caller.name.clone(), name.clone());
@@ -108,6 +112,7 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
                     Err(error) if error.status().is_client_error() => sent.refused.push(Refused {
                         name,
                         reason: error.message().to_owned(),
+                        problem: error.problem().clone(),
                     }),
                     Err(error) => return Err(error),
                 }
@@ -132,7 +137,7 @@ pub(super) fn only_one<Q>(sent: Sent<Q>) -> Result<(Option<Q>, Upload), ApiError
     if let Some(refused) = refused.into_iter().next() {
         let message = format!("{}: {}", refused.name, refused.reason);
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(ApiError::new(status, "unusable_image", message));
+        return Err(ApiError::new(status, Kind::UnusableImage, message).because(refused.problem));
     }
     match <[Upload; 1]>::try_from(kept) {
         Ok([upload]) => Ok((query, upload)),

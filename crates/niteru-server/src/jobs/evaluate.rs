@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use niteru_store::below::encoder::Framing;
 use niteru_store::below::index::Condition;
 use niteru_store::below::inspect::{Inspector, Known, evaluate};
-use niteru_store::{Evaluation, FileEncoder, FramingReport, FramingsReport};
+use niteru_store::{Evaluation, FileEncoder, FramingReport, FramingsReport, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -18,6 +18,7 @@ use super::handle::{Handle, JobError};
 use super::train::{Photos, no_upload};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::Kind;
 
 pub(super) const INSPECTOR: &str = "evaluate";
 pub(super) const COLLECTION: &str = "evaluate-collection";
@@ -65,7 +66,8 @@ impl EvaluateParameters {
         let known = self.known(app)?;
         match (known.iter().any(|k| k.good), known.iter().any(|k| !k.good)) {
             (true, true) => Ok(()),
-            _ => Err(ApiError::bad("an evaluation needs good and bad photos")),
+            _ => Err(ApiError::bad("an evaluation needs good and bad photos")
+                .because(Kind::NeedsGoodAndBad)),
         }
     }
 
@@ -97,7 +99,7 @@ impl EvaluateCollectionParameters {
 
     fn condition(&self) -> Result<Option<Condition>, ApiError> {
         let parsed = self.filter.as_deref().map(Condition::parse).transpose();
-        parsed.map_err(|error| ApiError::bad(error.to_string()))
+        Ok(parsed.map_err(StoreError::from)?)
     }
 }
 
@@ -159,5 +161,10 @@ pub(super) fn collection(
     }
     FramingsReport::of(&own.framing, framings)
         .map(|report| json!(report))
-        .ok_or_else(|| JobError::Failed("no image of the collection could be read".into()))
+        .ok_or_else(|| {
+            JobError::failed(
+                Kind::NothingReadable,
+                "no image of the collection could be read",
+            )
+        })
 }

@@ -36,6 +36,7 @@ pub(crate) use train::TrainParameters;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::{Kind, Problem};
 
 /// Changes that a listener may lag behind before it has to begin anew.
 const BEHIND: usize = 256;
@@ -156,9 +157,10 @@ impl App {
     ) -> Result<JobView, ApiError> {
         let waiting = self.home.open_jobs()?.len();
         if waiting >= WAITING {
-            return Err(ApiError::busy().help(format!(
-                "{waiting} jobs wait already: wait for them, or cancel some"
-            )));
+            let help = format!("{waiting} jobs wait already: wait for them, or cancel some");
+            return Err(ApiError::busy()
+                .help(help)
+                .because(Problem::from(Kind::QueueFull).with("waiting", waiting)));
         }
         let view = JobView::from(self.home.add_job(kind, parameters, owner)?);
         self.home.forget_jobs(KEPT)?;
@@ -172,7 +174,9 @@ impl App {
         let job = self.home.job(id)?;
         if job.state.is_over() {
             let state = job.state.name();
-            return Err(ApiError::conflict(format!("job {id} is {state} already")));
+            return Err(
+                ApiError::conflict(format!("job {id} is {state} already")).because(Kind::JobOver)
+            );
         }
         let running = self.jobs.running.lock();
         let cancel = running.get(&id).map(|running| Arc::clone(&running.cancel));

@@ -17,6 +17,7 @@ use super::handle::{Handle, JobError};
 use super::train::Photos;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::Kind;
 
 pub(super) const PULL: &str = "pull";
 pub(super) const IMPORT: &str = "import";
@@ -59,7 +60,8 @@ impl CheckParameters {
         match self.photos.files(app)?.is_empty() {
             false => Ok(()),
             true => Err(ApiError::bad("there are no photos to check it on")
-                .help("name a collection, or uploads")),
+                .help("name a collection, or uploads")
+                .because(Kind::NoPhotosToCheck)),
         }
     }
 }
@@ -117,9 +119,7 @@ pub(super) fn import(
     let parameters: ImportParameters = serde_json::from_value(parameters)?;
     // A restored home's jobs may name anything.
     if !is_token(&parameters.folder) {
-        return Err(JobError::Failed(
-            "what was sent is gone: send it again".into(),
-        ));
+        return Err(sent_gone());
     }
     let folder = app.incoming().join(&parameters.folder);
     let sent = what_was_sent(&folder)?;
@@ -138,10 +138,13 @@ fn is_token(name: &str) -> bool {
     (16..=64).contains(&name.len()) && name.bytes().all(fits)
 }
 
+fn sent_gone() -> JobError {
+    JobError::failed(Kind::SentGone, "what was sent is gone: send it again")
+}
+
 /// The one file that was sent, or the folder of several.
 fn what_was_sent(folder: &Path) -> Result<std::path::PathBuf, JobError> {
-    let gone = |_| JobError::Failed("what was sent is gone: send it again".into());
-    let entries = std::fs::read_dir(folder).map_err(gone)?;
+    let entries = std::fs::read_dir(folder).map_err(|_| sent_gone())?;
     let entries: Vec<_> = entries.collect::<Result<_, _>>()?;
     match &entries[..] {
         [one] => Ok(one.path()),

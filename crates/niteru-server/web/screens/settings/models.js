@@ -1,7 +1,7 @@
 // Models: what turns images into numbers. Fetched, brought as files, checked, removed.
 
 import { get, may, post, remove } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
 import { bytes, number, t } from "../../ui/texts.js";
@@ -47,7 +47,7 @@ function card(model, jobs, act, results) {
   return h("article.card.model", { "data-state": model.state },
     h("header", h("h2", model.name), h("span.state", t(`model.${model.state.replace(" ", "_")}`))),
     model.description && h("p", about(model)),
-    model.problem && h("p.problem", model.problem),
+    model.problem && h("p.problem", showRefused({ reason: model.problem, kind: "model_damaged", values: { name: model.name } })),
     h("dl.short",
       fact("size", model.bytes && bytes(model.bytes)),
       fact("licence", model.licence),
@@ -91,7 +91,7 @@ function checking(model, path, results) {
     fill(results, h("p.card", { role: "status" }, t("model.check.running")));
     try {
       const job = await finished((await post(path("/check"), { photos: { collection } })).id);
-      fill(results, job.state === "done" ? checked(job.result) : h("p.error", job.message ?? t(`state.${job.state}`)));
+      fill(results, job.state === "done" ? checked(job.result) : showFailure(job));
     } catch (error) {
       fill(results, showError(error));
     }
