@@ -386,6 +386,9 @@ pub enum StoreError {
         /// What went wrong.
         source: Source,
     },
+    /// The caller stopped it.
+    #[error("stopped")]
+    Stopped,
     /// A condition that does not fit the collection.
     #[error(transparent)]
     Condition(#[from] ConditionError),
