@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
+use tempfile::TempPath;
 use utoipa::ToSchema;
 
-use crate::backup::BackupError;
+use crate::backup::{BackupError, sync_folder};
 use crate::home::create_private;
 use crate::restore::look_at;
 use crate::{BackupOptions, BackupReport, Home, time};
@@ -93,18 +94,21 @@ impl Home {
         } else {
             ""
         };
-        self.backup(&self.new_backup("niteru-", models)?, options)
+        let folder = self.make_backups()?;
+        let (archive, report) = self.archive(&folder, &options)?;
+        let file = self.name_backup(archive.into_temp_path(), "niteru-", models)?;
+        Ok(BackupReport { file, ..report })
     }
 
     /// Takes a backup that came from elsewhere to those that are kept, once it was looked at: `file` is in
     /// the folder of backups, and gets another name.
     ///
     /// # Errors
-    /// [`BackupError::Damaged`], [`BackupError::Newer`], [`BackupError::Io`]; the file is left then.
+    /// [`BackupError::Damaged`], [`BackupError::Newer`]; the file is left then. [`BackupError::Io`].
     pub fn take_backup(&self, file: &Path) -> Result<StoredBackup, BackupError> {
         look_at(file)?;
-        let to = self.new_backup(UPLOADED, "")?;
-        std::fs::rename(file, &to).map_err(BackupError::io(&to))?;
+        let came = TempPath::try_from_path(file).map_err(BackupError::io(file))?;
+        let to = self.name_backup(came, UPLOADED, "")?;
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let found = self.stored_backups()?;
         let gone = || io::Error::from(io::ErrorKind::NotFound);
@@ -122,8 +126,13 @@ impl Home {
         Ok(folder)
     }
 
-    /// A name that none has yet, by the time.
-    fn new_backup(&self, begin: &str, end: &str) -> Result<PathBuf, BackupError> {
+    /// Gives a file a name by the time that none has yet. Where that fails, it is gone.
+    fn name_backup(
+        &self,
+        mut file: TempPath,
+        begin: &str,
+        end: &str,
+    ) -> Result<PathBuf, BackupError> {
         let folder = self.make_backups()?;
         let mut now = time::now();
         loop {
@@ -133,11 +142,20 @@ impl Home {
                 part.chars().filter(char::is_ascii_digit).collect()
             };
             let stamp = format!("{}-{}", digits(0..10), digits(11..19));
-            let file = folder.join(format!("{begin}{stamp}{end}{ENDING}"));
-            if file.symlink_metadata().is_err() {
-                return Ok(file);
+            let named = folder.join(format!("{begin}{stamp}{end}{ENDING}"));
+            // Two may be named at once: a name is taken or refused, never looked at before.
+            match file.persist_noclobber(&named) {
+                Ok(()) => {
+                    break sync_folder(&folder)
+                        .map_err(BackupError::io(&named))
+                        .map(|()| named);
+                }
+                Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                    file = refused.path;
+                    now += 1000;
+                }
+                Err(refused) => break Err(BackupError::io(&named)(refused.error)),
             }
-            now += 1000;
         }
     }
 }

@@ -189,12 +189,16 @@ impl Home {
     }
 
     /// Removes the uploads that no image, no inspection, no inspector's photos and no job that is still to be
-    /// done refer to, and that were handed in more than an hour ago: what refers to a newer one may be on its way. Returns how
-    /// many bytes that made free.
+    /// done refer to, and that were handed in more than an hour ago: what refers to a newer one may be on its way.
+    /// None while the home is backed up; they go the next time. Returns how many bytes that made free.
     ///
     /// # Errors
     /// Those of the database.
     pub fn remove_unused_uploads(&self) -> Result<u64, StoreError> {
+        // Until what was removed is no longer in the database, either.
+        let Some(_alone) = self.without_leases()? else {
+            return Ok(0);
+        };
         self.write(|tx| {
             let sql = "DELETE FROM uploads WHERE created < ?
                            AND sha256 NOT IN (SELECT sha256 FROM images)
@@ -243,16 +247,20 @@ impl Home {
     }
 
     fn upload_file(&self, sha256: &str, format: &str) -> PathBuf {
-        let folder = sha256.get(..2).unwrap_or("00");
-        // A restored database may say anything: only endings that uploads get lead to a file.
-        let known = ["jpg", "png", "webp", "gif", "tif", "bmp"];
-        let format = known
-            .into_iter()
-            .find(|&one| one == format)
-            .unwrap_or("none");
-        let name = format!("{sha256}.{format}");
-        self.uploads().join(folder).join(name)
+        self.uploads().join(below_uploads(sha256, format))
     }
+}
+
+/// Where an upload is below their folder, with `/`.
+pub(crate) fn below_uploads(sha256: &str, format: &str) -> String {
+    let folder = sha256.get(..2).unwrap_or("00");
+    // A restored database may say anything: only endings that uploads get lead to a file.
+    let known = ["jpg", "png", "webp", "gif", "tif", "bmp"];
+    let format = known
+        .into_iter()
+        .find(|&one| one == format)
+        .unwrap_or("none");
+    format!("{folder}/{sha256}.{format}")
 }
 
 /// Uploads whose files are gone or have another length, for [`check`](crate::check); and how many there are.

@@ -208,7 +208,9 @@ fn evaluates_by_leaving_one_out() {
     );
     assert!((report.mean_average_precision - 0.75).abs() < 1e-12);
 
-    let error = collection.evaluate_retrieval("colour", None, None).unwrap_err();
+    let error = collection
+        .evaluate_retrieval("colour", None, None)
+        .unwrap_err();
     assert!(error.to_string().contains("there are kind"), "{error}");
 
     let stop = AtomicBool::new(true);

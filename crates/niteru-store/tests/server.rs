@@ -209,6 +209,73 @@ fn uploads_that_nothing_refers_to_go_after_an_hour() {
     assert!(home.upload(&wanted).unwrap().unwrap().is_file());
 }
 
+/// Another process removes what nothing refers to any more, while the backup is written.
+#[test]
+fn what_a_backup_reads_is_not_removed_meanwhile() {
+    let (folder, home) = home();
+    for grey in 1..6 {
+        keep(&home, &picture(grey), "x").unwrap();
+    }
+    let path = folder.path().join("home");
+    database(&path)
+        .execute_batch("UPDATE uploads SET created = 0")
+        .unwrap();
+    let removed = std::sync::Mutex::new(Vec::new());
+    let progress = |_, _| {
+        let other = Home::open(&path).unwrap();
+        let bytes = other.remove_unused_uploads().unwrap();
+        removed.lock().unwrap().push(bytes);
+    };
+    let mut options = BackupOptions::default();
+    options.progress = Some(&progress);
+    let file = folder.path().join("backup.tar");
+    let report = home.backup(&file, options).unwrap();
+    assert_eq!(report.files, 6, "the database and the uploads");
+    let removed = removed.into_inner().unwrap();
+    assert!(removed.len() >= 6, "{removed:?}");
+    assert!(removed.iter().all(|bytes| *bytes == 0), "{removed:?}");
+    assert!(home.remove_unused_uploads().unwrap() > 0, "it has ended");
+
+    let to = folder.path().join("restored");
+    restore(&file, &to, RestoreOptions::default()).unwrap();
+    let report = check(&to, CheckOptions::default()).unwrap();
+    assert_eq!((report.checked.uploads, report.problems), (5, Vec::new()));
+    // What was lost before keeps nobody from backing up the rest.
+    let sha256 = keep(&home, &picture(9), "x").unwrap();
+    std::fs::remove_file(home.upload(&sha256).unwrap().unwrap()).unwrap();
+    let other = folder.path().join("other.tar");
+    assert_eq!(
+        home.backup(&other, BackupOptions::default()).unwrap().files,
+        1
+    );
+}
+
+/// Several come and are written in the same second.
+#[test]
+fn kept_backups_never_replace_each_other() {
+    let (folder, home) = home();
+    let file = folder.path().join("backup.tar");
+    home.backup(&file, BackupOptions::default()).unwrap();
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let (home, file) = (&home, &file);
+            scope.spawn(move || {
+                let came = home
+                    .make_backups()
+                    .unwrap()
+                    .join(format!(".incoming-{number}"));
+                std::fs::copy(file, &came).unwrap();
+                home.take_backup(&came).unwrap();
+                assert!(!came.exists());
+                home.store_backup(BackupOptions::default()).unwrap();
+            });
+        }
+    });
+    let kept = home.stored_backups().unwrap();
+    assert_eq!(kept.len(), 8, "{kept:?}");
+    assert_eq!(kept.iter().filter(|backup| backup.uploaded).count(), 4);
+}
+
 #[test]
 fn photos_that_are_collected_keep_their_uploads() {
     let (folder, home) = home();

@@ -168,7 +168,10 @@ fn the_figures_are_those_of_the_pictures() {
 fn nothing_to_evaluate_has_no_figures() {
     let Some(shared) = shared() else { return };
     let inspector = &shared.trained.inspector;
-    let quality = evaluate(inspector, &[], &Limits::default(), &|| ControlFlow::Continue(())).unwrap();
+    let quality = evaluate(inspector, &[], &Limits::default(), &|| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!((quality.good, quality.bad), (0, 0));
     assert!(quality.auroc.is_none() && quality.pro.is_none());
     assert!(quality.false_alarm.value.is_none() && quality.miss.value.is_none());
@@ -186,7 +189,10 @@ fn bad_pictures_are_set_against_the_good_ones_that_were_held_out() {
     let mut bad: Vec<PathBuf> = bad.collect();
     bad.push(folder.path().join("missing.png"));
     let inspector = &shared.trained.inspector;
-    let quality = evaluate_bad(inspector, &bad, &Limits::default(), &|| ControlFlow::Continue(())).unwrap();
+    let quality = evaluate_bad(inspector, &bad, &Limits::default(), &|| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!((quality.good, quality.bad), (crate::GOOD as usize, 4));
     assert_eq!(quality.good_scores, inspector.good_scores());
     assert!(quality.bad_scores.is_sorted() && quality.bad_scores.len() == 4);

@@ -1,6 +1,5 @@
 //! `niteru eval`: how well embeddings find what belongs together.
 
-
 use anyhow::{Result, bail};
 use niteru_encoder::{EmbedOptions, Framing};
 use niteru_index::Condition;
@@ -65,8 +64,7 @@ pub(super) fn framing(
         let bar = context.output.images_bar();
         let show = context.output.on_bar(&bar);
         let mut on_image = |done, total| show(done as u64, Some(total as u64));
-        let retrieval =
-            collection.evaluate_encoder(&encoder, label, filter, &mut on_image, None);
+        let retrieval = collection.evaluate_encoder(&encoder, label, filter, &mut on_image, None);
         bar.finish_and_clear();
         framings.push(FramingReport::new(framing, retrieval?));
     }

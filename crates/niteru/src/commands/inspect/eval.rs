@@ -1,8 +1,8 @@
 //! `niteru inspect eval`.
 
-use std::ops::ControlFlow;
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
