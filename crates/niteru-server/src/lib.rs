@@ -26,6 +26,7 @@ mod error;
 mod guard;
 mod identity;
 mod jobs;
+mod leftovers;
 mod listen;
 mod password;
 mod problem;

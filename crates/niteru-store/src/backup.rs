@@ -33,6 +33,9 @@ pub(crate) const MODELS: &str = "models";
 /// that holds it, however it ends.
 const LEASE: &str = "backup.lock";
 
+/// How files are called until they are complete.
+pub(crate) const UNFINISHED: &str = ".niteru-backup-";
+
 /// Pages of the database that are copied between two calls of the progress function.
 const PAGES: i32 = 1024;
 
@@ -193,12 +196,12 @@ impl Home {
         options: &BackupOptions<'_>,
     ) -> Result<(NamedTempFile, BackupReport), BackupError> {
         let failed = || BackupError::io(folder);
-        let snapshot = tempfile::Builder::new()
-            .prefix(".niteru-backup-")
-            .tempfile_in(folder)
-            .map_err(failed())?;
         // Before the database is copied: what the copy knows is there until the end.
         let _lease = self.lease()?;
+        let snapshot = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(folder)
+            .map_err(failed())?;
         let uploads = self.copy_database(snapshot.path(), options)?;
 
         let mut sources = vec![(DATABASE.to_owned(), snapshot.path().to_path_buf())];
@@ -218,7 +221,7 @@ impl Home {
             files,
         };
         let archive = tempfile::Builder::new()
-            .prefix(".niteru-backup-")
+            .prefix(UNFINISHED)
             .tempfile_in(folder)
             .map_err(failed())?;
         write_archive(&archive, &manifest, &sources, options)?;

@@ -10,10 +10,10 @@ use serde::Serialize;
 use tempfile::TempPath;
 use utoipa::ToSchema;
 
-use crate::backup::{BackupError, sync_folder};
+use crate::backup::{BackupError, UNFINISHED, sync_folder};
 use crate::home::create_private;
 use crate::restore::look_at;
-use crate::{BackupOptions, BackupReport, Home, time};
+use crate::{BackupOptions, BackupReport, Home, StoreError, time};
 
 /// Folder of the backups in a home. A home that is restored keeps it.
 pub(crate) const BACKUPS: &str = "backups";
@@ -114,6 +114,32 @@ impl Home {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let found = found.into_iter().find(|backup| backup.name == name);
         found.ok_or_else(|| BackupError::io(&to)(gone()))
+    }
+
+    /// Removes what a killed program left of backups that it was writing into the folder. Nothing while one is
+    /// written.
+    ///
+    /// # Errors
+    /// [`StoreError::WriteFile`](crate::StoreError::WriteFile). What cannot be removed stays.
+    pub fn remove_unfinished_backups(&self) -> Result<(), StoreError> {
+        let folder = self.backups();
+        let real = folder.symlink_metadata().is_ok_and(|about| about.is_dir());
+        if !real {
+            return Ok(());
+        }
+        let Some(_alone) = self.without_leases()? else {
+            return Ok(());
+        };
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let unfinished = entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(UNFINISHED.as_bytes());
+            if unfinished && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
     }
 
     /// Makes the folder for backups, readable by its owner only.

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{BackupParameters, JobView};
+use crate::leftovers::INCOMING_BACKUP;
 use crate::problem::{Kind, Problem};
 use crate::restoring::{RestoreRequest, Restored};
 use crate::route::{
@@ -116,7 +117,7 @@ async fn send(
     let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
     let folder = app.quick(|app| Ok(app.home.make_backups()?)).await?;
     let name = secret::token().map_err(|error| ApiError::internal(error.to_string()))?;
-    let path = folder.join(format!(".incoming-{name}"));
+    let path = folder.join(format!("{INCOMING_BACKUP}{name}"));
     let unfinished = Unfinished(path.clone());
     let to = |field: &str, _: &str| match field {
         "file" => Ok(path),

@@ -29,13 +29,14 @@ pub(crate) use evaluate::{EvaluateCollectionParameters, EvaluateParameters};
 pub(crate) use index::IndexParameters;
 pub(crate) use keeping::{BackupParameters, CheckHomeParameters};
 pub(crate) use map::{KIND as MAP, MapParameters};
-pub(crate) use models::{CheckParameters, ImportParameters, PullParameters};
+pub(crate) use models::{CheckParameters, ImportParameters, PullParameters, import_folder};
 pub(crate) use runner::Runner;
 pub(crate) use samples::SamplesParameters;
 pub(crate) use train::TrainParameters;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::leftovers;
 use crate::problem::{Kind, Problem};
 
 /// Changes that a listener may lag behind before it has to begin anew.
@@ -188,6 +189,7 @@ impl App {
         // While the lock is held no thread can begin it.
         let job = self.home.end_job(id, JobState::Cancelled, None, None)?;
         drop(running);
+        leftovers::remove_of(self, &job);
         let view = JobView::from(job);
         self.jobs.tell(view.clone());
         Ok(view)

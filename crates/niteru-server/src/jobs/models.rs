@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use niteru_store::below::encoder::{FetchEvent, ModelError, Network, Watch};
 use niteru_store::below::kernels::Kernels;
-use niteru_store::{ModelCheck, ModelSummary, check_model};
+use niteru_store::{Job, ModelCheck, ModelSummary, check_model};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use super::handle::{Handle, JobError};
 use super::train::Photos;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::leftovers::is_token;
 use crate::problem::Kind;
 
 pub(super) const PULL: &str = "pull";
@@ -132,10 +133,12 @@ pub(super) fn import(
     outcome(app, handle, &parameters.name, imported.map(drop))
 }
 
-/// Whether it is a name as folders for what is sent have: no path leads anywhere else.
-fn is_token(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (16..=64).contains(&name.len()) && name.bytes().all(fits)
+/// The folder of what was sent for an import; `None` for other jobs, and for what only a restored home names.
+pub(crate) fn import_folder(job: &Job) -> Option<String> {
+    let of_import = job.kind == IMPORT;
+    let parameters = of_import.then(|| serde_json::from_value(job.parameters.clone()).ok())?;
+    let ImportParameters { folder, .. } = parameters?;
+    is_token(&folder).then_some(folder)
 }
 
 fn sent_gone() -> JobError {

@@ -14,6 +14,7 @@ use super::kinds::{KINDS, Weight, names};
 use super::{JobView, Running};
 use crate::ServerError;
 use crate::app::App;
+use crate::leftovers;
 use crate::problem::Kind;
 
 /// Told of a job that the end of the server interrupted.
@@ -36,8 +37,7 @@ impl Runner {
             return Ok(runner);
         }
         runner.recover()?;
-        // What was sent for an import that did not come to its end.
-        let _ = std::fs::remove_dir_all(app.incoming());
+        leftovers::remove(app)?;
         for weight in [Weight::Heavy, Weight::Light, Weight::Light] {
             let app = Arc::clone(app);
             let thread = std::thread::Builder::new()
