@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use niteru_store::Role;
-use niteru_store::below::encoder::{ModelState, Watch, find_in_catalogue};
+use niteru_store::below::encoder::{ModelError, Watch, find_in_catalogue};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -106,7 +106,7 @@ async fn import(
     let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
     // Before some gigabytes are sent for nothing.
     let asked = name.clone();
-    app.quick(move |app| not_installed(app, &asked)).await?;
+    app.quick(move |app| name_is_free(app, &asked)).await?;
     let incoming = Incoming::make(&app)?;
     let files = incoming.receive(&mut parts).await?;
     let parameters = ImportParameters {
@@ -120,15 +120,28 @@ async fn import(
     Ok(Accepted(job))
 }
 
-/// Whether a name is free; a damaged model is to be removed first, too.
-fn not_installed(app: &App, name: &str) -> Result<(), ApiError> {
-    let all = app.models().list()?;
-    let known = all.iter().find(|status| status.name == name);
-    match known.map(|status| &status.state) {
-        None | Some(ModelState::NotInstalled) => Ok(()),
-        Some(_) => Err(ApiError::conflict(format!("{name} is there already"))
+/// Whether a model may have the name; a damaged model is to be removed first, and one that waits comes before.
+fn name_is_free(app: &App, name: &str) -> Result<(), ApiError> {
+    let waits = app.home.open_jobs()?.into_iter().any(|job| {
+        job.kind == "import"
+            && job
+                .parameters
+                .get("name")
+                .is_some_and(|other| other == name)
+    });
+    let taken = || {
+        ApiError::conflict(format!("{name} is there already"))
             .help("remove it first, or give the model another name")
-            .because(Problem::from(Kind::ModelInstalled).with("name", name))),
+            .because(Problem::from(Kind::ModelInstalled).with("name", name))
+    };
+    match app.models().check_free(name) {
+        Ok(()) if waits => Err(taken()),
+        Ok(()) => Ok(()),
+        Err(ModelError::AlreadyInstalled { .. }) => Err(taken()),
+        Err(error @ ModelError::BadName { .. }) => {
+            Err(ApiError::bad(error.to_string()).because_of(&error))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -392,6 +392,18 @@ async fn models(place: &Place, here: &Client) {
     let again = [("net.pth", b"x".to_vec())];
     let again = place.upload(here, path, &again, None).await;
     assert_eq!(again.status, 409, "{}", again.text());
+    for name in ["My-Model", "-x", "a%20b", "%E9%83%A8", &"x".repeat(65)] {
+        let files = [("net.pth", b"x".to_vec())];
+        let path = format!("/api/models/{name}/files");
+        let refused = place.upload(here, &path, &files, None).await;
+        assert_eq!(refused.status, 400, "{name}: {}", refused.text());
+        assert_eq!(refused.json()["error"]["kind"], "model_name", "{name}");
+    }
+    assert_eq!(
+        std::fs::read_dir(&incoming).unwrap().count(),
+        0,
+        "nothing was kept before the name was looked at"
+    );
     let path = "/api/models/other/files";
 
     let broken = [("net.pth", b"no weights at all".to_vec())];

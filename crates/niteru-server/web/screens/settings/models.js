@@ -1,6 +1,6 @@
 // Models: what turns images into numbers. Fetched, brought as files, checked, removed.
 
-import { get, may, post, remove } from "../../ui/api.js";
+import { ApiError, get, may, post, remove } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
@@ -117,8 +117,14 @@ function importing(wrong, draw) {
     const files = all.length > 1 ? all.filter((file) => WANTED.includes(file.name)) : all;
     if (!name.reportValidity() || files.length === 0) return;
     fill(wrong);
+    const called = name.value.trim();
     try {
-      if (await sendShown(sending, `/api/models/${encodeURIComponent(name.value.trim())}/files`, files)) await draw();
+      // Before gigabytes are sent for nothing: a server that refuses them at once cuts the connection.
+      const { models } = await get("/api/models");
+      if (models.some((model) => model.name === called && model.state !== "not installed")) {
+        throw new ApiError(409, { code: "conflict", kind: "model_installed", values: { name: called }, message: called });
+      }
+      if (await sendShown(sending, `/api/models/${encodeURIComponent(called)}/files`, files)) await draw();
     } catch (error) {
       fill(wrong, showError(error));
       wrong.scrollIntoView({ block: "nearest" });
