@@ -1,17 +1,48 @@
-//! What was sent and not finished: it goes when the server starts, since nothing else does away with it after a kill.
-//! Only what has a name of ours, and only below the home.
+//! What is being sent lies in folders of its own below `incoming`, and goes with the request. After a kill it goes when
+//! the server starts again: only what has a name of ours, and only below the home.
 
 use std::collections::HashSet;
 use std::fs::{DirEntry, Metadata};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use niteru_store::{Job, StoreError};
 
 use crate::app::App;
+use crate::error::ApiError;
 use crate::jobs::import_folder;
+use crate::route::unwritable;
+use crate::secret;
 
 /// How files are called in the folder of backups while they come.
 pub(crate) const INCOMING_BACKUP: &str = ".incoming-";
+
+/// A folder for what is being sent; gone with the value unless it is kept.
+pub(crate) struct Incoming {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+}
+
+impl Incoming {
+    pub(crate) fn make(app: &App) -> Result<Incoming, ApiError> {
+        let name = secret::token().map_err(|error| ApiError::internal(error.to_string()))?;
+        let path = app.incoming().join(&name);
+        std::fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
+        Ok(Incoming { name, path })
+    }
+
+    pub(crate) fn keep(mut self) {
+        self.path = PathBuf::new();
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // What cannot be removed goes when the server starts.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
 
 /// Removes what earlier servers left: files that were being sent, and models that no import will take up any more.
 ///

@@ -124,6 +124,6 @@ pub use similarities::similarity_matrix;
 pub use skip::SkippedDuplicate;
 pub use thumbnails::{THUMBNAIL_BYTES, ThumbnailError};
 pub use time::rfc3339;
-pub use uploads::{NewUpload, Upload, UploadError, UploadLimits, image_kind};
+pub use uploads::{NewUpload, Upload, UploadError, UploadLimits, image_kind, look_at_upload};
 pub use walk::image_files;
 pub use watch::{WatchCounts, WatchEvent, WatchOptions, WatchReport};

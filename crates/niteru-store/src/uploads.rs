@@ -71,6 +71,33 @@ pub enum UploadError {
     Store(#[from] StoreError),
 }
 
+/// Looks at an image file as [`Home::keep_upload`] does, and keeps nothing.
+///
+/// # Errors
+/// [`UploadError::Kind`], [`UploadError::Picture`].
+pub fn look_at_upload(bytes: &[u8], name: &str, limits: &Limits) -> Result<Upload, UploadError> {
+    looked_at(bytes, name, limits).map(|(upload, ..)| upload)
+}
+
+/// The upload that a file would be, with its hash and the ending of its name.
+fn looked_at(
+    bytes: &[u8],
+    name: &str,
+    limits: &Limits,
+) -> Result<(Upload, [u8; 32], &'static str), UploadError> {
+    let (format, _) = image_kind(bytes).ok_or(UploadError::Kind)?;
+    let (width, height) = Picture::decode_at_least(bytes, limits, LOOK)?.full_size();
+    let sha256: [u8; 32] = Sha256::digest(bytes).into();
+    let upload = Upload {
+        sha256: hex(&sha256),
+        name: shown_name(name),
+        bytes: bytes.len() as u64,
+        width,
+        height,
+    };
+    Ok((upload, sha256, format))
+}
+
 /// What an image file is, by its first bytes: the ending of its name and its media type. Only these kinds
 /// are taken.
 pub fn image_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
@@ -99,16 +126,8 @@ impl Home {
         new: &NewUpload<'_>,
         limits: &UploadLimits,
     ) -> Result<Upload, UploadError> {
-        let (format, _) = image_kind(new.bytes).ok_or(UploadError::Kind)?;
-        let (width, height) = Picture::decode_at_least(new.bytes, &limits.image, LOOK)?.full_size();
-        let sha256: [u8; 32] = Sha256::digest(new.bytes).into();
-        let upload = Upload {
-            sha256: hex(&sha256),
-            name: shown_name(new.name),
-            bytes: new.bytes.len() as u64,
-            width,
-            height,
-        };
+        let (upload, sha256, format) = looked_at(new.bytes, new.name, &limits.image)?;
+        let (width, height) = (upload.width, upload.height);
         let known = self.read(|tx| {
             let known = format_of(tx, &sha256)?;
             match known {

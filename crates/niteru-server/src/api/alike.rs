@@ -9,10 +9,9 @@ use niteru_store::{Collection, DuplicateOptions, Duplicates, Image, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::uploads::{REQUEST_BYTES, REQUEST_TIME, keep_files, only_one};
+use super::uploads::{REQUEST_BYTES, REQUEST_TIME, look_at_files, only_one};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::route::{File, InPath, Json, JsonBody, Parts, Query, Route, ask, read};
 
@@ -179,24 +178,14 @@ async fn explain(
 
 async fn explain_uploaded(
     app: Arc<App>,
-    caller: Caller,
     InPath(name): InPath<String>,
     parts: Parts,
 ) -> Result<Json<Explained>, ApiError> {
-    let sent = keep_files::<ExplainRequest>(&app, &caller, parts).await?;
-    let (request, upload) = only_one(sent)?;
+    let sent = look_at_files::<ExplainRequest>(&app, parts).await?;
+    let (request, looked) = only_one(sent)?;
     let request = request.unwrap_or_default();
-    app.heavy(move |app| {
-        let path = app
-            .home
-            .upload(&upload.sha256)?
-            .ok_or_else(ApiError::busy)?;
-        let explained = explained(app, &name, &path, &request);
-        // What was only looked at is not kept.
-        app.home.remove_unused_uploads()?;
-        explained
-    })
-    .await
+    app.heavy(move |app| explained(app, &name, &looked.path, &request))
+        .await
 }
 
 fn explained(

@@ -1,6 +1,6 @@
 //! Fetching, importing, checking and removing models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{CheckParameters, ImportParameters, JobView, PullParameters};
+use crate::leftovers::Incoming;
 use crate::problem::{Kind, Problem};
-use crate::route::{Accepted, InPath, Json, JsonBody, Parts, Route, change, unwritable};
-use crate::secret;
+use crate::route::{Accepted, InPath, Json, JsonBody, Parts, Route, change};
 
 /// Most bytes of a model's files: 16 GiB of weights, and what goes with them.
 const MODEL_BYTES: u64 = 17 << 30;
@@ -108,7 +108,7 @@ async fn import(
     let asked = name.clone();
     app.quick(move |app| name_is_free(app, &asked)).await?;
     let incoming = Incoming::make(&app)?;
-    let files = incoming.receive(&mut parts).await?;
+    let files = receive(&incoming.path, &mut parts).await?;
     let parameters = ImportParameters {
         name,
         source: format!("sent by {}: {}", caller.name, files.join(", ")),
@@ -172,61 +172,33 @@ fn own_name(file: &str) -> Result<&'static str, ApiError> {
     }
 }
 
-/// A folder for what is being sent; gone with the value unless it is kept.
-struct Incoming {
-    name: String,
-    path: PathBuf,
-}
-
-impl Incoming {
-    fn make(app: &App) -> Result<Incoming, ApiError> {
-        let name = secret::token().map_err(|error| ApiError::internal(error.to_string()))?;
-        let path = app.incoming().join(&name);
-        std::fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
-        Ok(Incoming { name, path })
-    }
-
-    /// Writes what is sent into the folder; gives what the files were called.
-    async fn receive(&self, parts: &mut Parts) -> Result<Vec<String>, ApiError> {
-        let mut called: Vec<(PathBuf, String)> = Vec::new();
-        loop {
-            let to = |field: &str, file: &str| {
-                if field != "file" || called.len() >= MOST_FILES {
-                    return Err(ApiError::bad(format!(
-                        "a model comes as up to {MOST_FILES} parts named file"
-                    )));
-                }
-                let own = own_name(file)?;
-                let path = self.path.join(own);
-                if called.iter().any(|(known, _)| *known == path) {
-                    return Err(ApiError::bad(format!("{own} comes twice")));
-                }
-                called.push((path.clone(), file.to_owned()));
-                Ok(path)
-            };
-            if parts.save_next(to).await?.is_none() {
-                break;
+/// Writes what is sent into a folder; gives what the files were called.
+async fn receive(folder: &Path, parts: &mut Parts) -> Result<Vec<String>, ApiError> {
+    let mut called: Vec<(PathBuf, String)> = Vec::new();
+    loop {
+        let to = |field: &str, file: &str| {
+            if field != "file" || called.len() >= MOST_FILES {
+                return Err(ApiError::bad(format!(
+                    "a model comes as up to {MOST_FILES} parts named file"
+                )));
             }
-        }
-        match called.is_empty() {
-            false => Ok(called.into_iter().map(|(_, file)| file).collect()),
-            true => Err(ApiError::bad("there are no files")
-                .help("send the files of a model as parts named file")
-                .because(Kind::NoModelFiles)),
+            let own = own_name(file)?;
+            let path = folder.join(own);
+            if called.iter().any(|(known, _)| *known == path) {
+                return Err(ApiError::bad(format!("{own} comes twice")));
+            }
+            called.push((path.clone(), file.to_owned()));
+            Ok(path)
+        };
+        if parts.save_next(to).await?.is_none() {
+            break;
         }
     }
-
-    fn keep(mut self) {
-        self.path = PathBuf::new();
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            // What cannot be removed goes when the server starts.
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
+    match called.is_empty() {
+        false => Ok(called.into_iter().map(|(_, file)| file).collect()),
+        true => Err(ApiError::bad("there are no files")
+            .help("send the files of a model as parts named file")
+            .because(Kind::NoModelFiles)),
     }
 }
 

@@ -145,6 +145,7 @@ kinds! {
     ModelDamaged = "model_damaged" ["name"];
     ModelChanged = "model_changed" ["name"];
     ModelUnusable = "model_unusable" ["name"];
+    ModelReadsNoText = "model_reads_no_text" ["name"];
     NotAModel = "not_a_model" ["file"];
     NoModelFiles = "no_model_files" [];
     NoPhotosToCheck = "no_photos_to_check" [];

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::Path;
 
-use niteru_store::below::encoder::{FetchError, LoadError, ModelError};
+use niteru_store::below::encoder::{EmbedError, FetchError, LoadError, ModelError};
 use niteru_store::below::imaging::DecodeError;
 use niteru_store::below::index::{ConditionError, IndexError};
 use niteru_store::below::inspect::{CompareError, InspectorError, Suspicious, TrainError};
@@ -27,7 +27,7 @@ macro_rules! whichever {
 /// What an error is, without looking at its causes.
 pub(super) fn one(error: &(dyn Error + 'static)) -> Option<Problem> {
     whichever!(
-        error, store, decode, upload, encoder, model, load, fetch, samples, training, train,
+        error, store, decode, upload, encoder, model, load, embed, fetch, samples, training, train,
         inspector, inspect, compare, backup, condition, index,
     )
 }
@@ -183,6 +183,15 @@ fn model(error: &ModelError) -> Option<Problem> {
         E::Files { source, .. } => fetch(source)?,
         _ => return None,
     })
+}
+
+fn embed(error: &EmbedError) -> Option<Problem> {
+    match error {
+        EmbedError::Decode(error) => decode(error),
+        EmbedError::NoText { model, .. } => Some(named(Kind::ModelReadsNoText, model)),
+        EmbedError::LoadText(error) => load(error),
+        _ => None,
+    }
 }
 
 fn load(error: &LoadError) -> Option<Problem> {

@@ -93,6 +93,7 @@ export default {
   "errors.model_damaged": "The files of the model {name} are damaged or incomplete. Remove it under Settings and fetch it again.",
   "errors.model_changed": "The model {name} is another one than when it was first fetched. If that is meant to be, remove it first.",
   "errors.model_unusable": "These files cannot be used as the model {name}. Nothing was installed. Choose all files of the model, undamaged.",
+  "errors.model_reads_no_text": "The model {name} does not read words. Search by a photo, or make a collection with a model that reads them, such as clip-vit-b-32.",
   "errors.not_a_model": "{file} is no file of a model. Choose the files as the model's makers give them.",
   "errors.no_model_files": "No files were chosen. Choose all files of the model.",
   "errors.no_photos_to_check": "There are no photos to check the model on. Choose a collection with photos.",

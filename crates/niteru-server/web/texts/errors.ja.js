@@ -92,6 +92,7 @@ export default {
   "errors.model_damaged": "モデル {name} のファイルが壊れているか、足りません。「設定」で削除してから、もう一度取得してください。",
   "errors.model_changed": "モデル {name} が、最初に取得したときと違うものになっています。それで良ければ、先に削除してください。",
   "errors.model_unusable": "これらのファイルはモデル {name} として使えません。何も追加されていません。壊れていない、すべてのファイルを選んでください。",
+  "errors.model_reads_no_text": "モデル {name} は言葉を読めません。写真で探すか、言葉を読めるモデル（clip-vit-b-32 など）でコレクションを作ってください。",
   "errors.not_a_model": "{file} はモデルのファイルではありません。配布元のファイルをそのまま選んでください。",
   "errors.no_model_files": "ファイルがありません。モデルのすべてのファイルを選んでください。",
   "errors.no_photos_to_check": "モデルを確かめる写真がありません。写真のあるコレクションを選んでください。",
