@@ -89,7 +89,7 @@ async fn admit(
             (Access::Least(_), Some(_)) => {}
         }
         match route.effect {
-            Effect::Reads => Ok(()),
+            Effect::Reads | Effect::Gives(_) => Ok(()),
             Effect::Works | Effect::Changes(_) => guard::check_origin(app, parts, caller.as_ref()),
         }
     };
@@ -121,7 +121,7 @@ fn refused(app: &App, route: &Route, error: ApiError) -> Response {
     error.into_response()
 }
 
-/// Writes down who changed, or tried to change, what. Strangers' attempts are not written down, so that
+/// Writes down who changed or took away what, or tried to. Strangers' attempts are not written down, so that
 /// nobody without a login can fill the disk; logins are, by their own route.
 async fn audit(
     app: &Arc<App>,
@@ -132,7 +132,7 @@ async fn audit(
     status: StatusCode,
     about: &About,
 ) {
-    let Effect::Changes(action) = route.effect else {
+    let (Effect::Changes(action) | Effect::Gives(action)) = route.effect else {
         return;
     };
     let said = about.said();

@@ -48,6 +48,8 @@ pub struct RestoreReport {
     pub replaced: Option<PathBuf>,
     /// Folders of the replaced home that are part of the new one.
     pub kept: Vec<String>,
+    /// Entries of the replaced home's audit log, written since the backup, that are in the new one.
+    pub audit_entries: u64,
 }
 
 /// Makes a home of a backup.
@@ -79,7 +81,12 @@ pub fn restore(
         .map_err(BackupError::io(&parent))?;
     let manifest = Archive::open(file, options.progress)?.unpack(stage.path())?;
     verify_database(file, stage.path())?;
-    Home::open(stage.path())?.move_uploads(&home)?;
+    let audit_entries = {
+        let new = Home::open(stage.path())?;
+        new.move_uploads(&home)?;
+        // Who did what since the backup does not go with the home that is replaced.
+        new.carry_audit(&home.join(DATABASE))?
+    };
     let replaced = put_in_place(stage, &home, occupied)?;
     let kept = match &replaced {
         Some(old) => keep(old, &home),
@@ -93,6 +100,7 @@ pub fn restore(
         bytes: manifest.files.iter().map(|member| member.bytes).sum(),
         replaced,
         kept,
+        audit_entries,
     })
 }
 

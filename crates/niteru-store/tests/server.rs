@@ -276,6 +276,87 @@ fn kept_backups_never_replace_each_other() {
     assert_eq!(kept.iter().filter(|backup| backup.uploaded).count(), 4);
 }
 
+fn note(home: &Home, target: &str) {
+    let entry = NewAuditEntry {
+        who: "test",
+        address: "",
+        action: "noted",
+        target,
+        status: 200,
+    };
+    home.audit(&entry).unwrap();
+}
+
+/// The targets of a home's log, the oldest first; the log is as it was written.
+fn noted(path: &std::path::Path) -> Vec<String> {
+    let home = Home::open(path).unwrap();
+    assert_eq!(home.check_audit().unwrap().problem, None);
+    let entries = home.audit_entries(None, 100).unwrap();
+    entries
+        .into_iter()
+        .rev()
+        .map(|entry| entry.target)
+        .collect()
+}
+
+#[test]
+fn the_audit_log_goes_on_over_a_restore() {
+    let (folder, home) = home();
+    let path = folder.path().join("home");
+    let at = |name: &str| folder.path().join(name);
+    let backup = |home: &Home, name: &str| {
+        home.backup(&at(name), BackupOptions::default()).unwrap();
+    };
+    backup(&home, "0.tar");
+    note(&home, "1");
+    note(&home, "2");
+    backup(&home, "2.tar");
+    note(&home, "3");
+    let hash = home.check_audit().unwrap().hash;
+    drop(home);
+    let mut force = RestoreOptions::default();
+    force.force = true;
+    let mut carried = |name: &str| restore(&at(name), &path, force).unwrap().audit_entries;
+
+    assert_eq!(carried("2.tar"), 1);
+    assert_eq!(noted(&path), ["1", "2", "3"]);
+    assert_eq!(Home::open(&path).unwrap().check_audit().unwrap().hash, hash);
+    assert_eq!(carried("0.tar"), 3, "of a backup with an empty log");
+    assert_eq!(noted(&path), ["1", "2", "3"]);
+    backup(&Home::open(&path).unwrap(), "3.tar");
+
+    // Another home's log does not go on from this one.
+    let other = Home::open(at("other")).unwrap();
+    note(&other, "elsewhere");
+    backup(&other, "other.tar");
+    assert_eq!(carried("other.tar"), 0);
+    let log = noted(&path);
+    assert_eq!((log.len(), &*log[0]), (2, "elsewhere"));
+    let told =
+        format!("the log of the home that was replaced: it has 3 entries and ends with {hash}");
+    assert_eq!(log[1], told);
+
+    // One that was changed does not, either.
+    restore(&at("3.tar"), &at("changed"), RestoreOptions::default()).unwrap();
+    let changed = Home::open(at("changed")).unwrap();
+    note(&changed, "4");
+    note(&changed, "5");
+    drop(changed);
+    database(&at("changed"))
+        .execute_batch("UPDATE audit SET who = 'nobody' WHERE id = 4")
+        .unwrap();
+    let report = restore(&at("3.tar"), &at("changed"), force).unwrap();
+    assert_eq!(report.audit_entries, 0);
+    let log = noted(&at("changed"));
+    assert!(log[3].contains("it has 5 entries"), "{log:?}");
+
+    // Of a log that is the beginning of the backup's, nothing is newer.
+    restore(&at("2.tar"), &at("earlier"), RestoreOptions::default()).unwrap();
+    let report = restore(&at("3.tar"), &at("earlier"), force).unwrap();
+    assert_eq!(report.audit_entries, 0);
+    assert_eq!(noted(&at("earlier")), ["1", "2", "3"]);
+}
+
 #[test]
 fn photos_that_are_collected_keep_their_uploads() {
     let (folder, home) = home();

@@ -17,7 +17,8 @@ use crate::leftovers::INCOMING_BACKUP;
 use crate::problem::{Kind, Problem};
 use crate::restoring::{RestoreRequest, Restored};
 use crate::route::{
-    About, Accepted, Created, Done, Download, InPath, Json, JsonBody, Parts, Route, change, read,
+    About, Accepted, Created, Done, Download, InPath, Json, JsonBody, Parts, Route, change, give,
+    read,
 };
 use crate::secret;
 
@@ -49,7 +50,8 @@ pub(super) fn routes() -> Vec<Route> {
             send,
         )
         .takes(most, BACKUP_TIME),
-        read(
+        give(
+            "backup.download",
             "/api/backups/{name}",
             "A backup, as a file",
             Role::Administrator,
@@ -150,7 +152,12 @@ fn no_backup(name: &str) -> ApiError {
         .because(Problem::from(Kind::NoSuchBackup).with("name", name))
 }
 
-async fn fetch(app: Arc<App>, InPath(name): InPath<String>) -> Result<Download, ApiError> {
+async fn fetch(
+    app: Arc<App>,
+    InPath(name): InPath<String>,
+    about: About,
+) -> Result<Download, ApiError> {
+    about.say(&name);
     let save_as = name.clone();
     let (file, bytes) = app
         .quick(move |app| {

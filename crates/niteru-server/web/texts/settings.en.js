@@ -153,6 +153,8 @@ export default {
   "audit.check.fine": "All {n} entries are as they were written.",
   "audit.check.hash": "Last seal, to be kept elsewhere: {hash}",
   "audit.check.wrong": "The log is not as it was written",
+  "audit.action.audit.apart": "left the log of the replaced data behind",
+  "audit.action.backup.download": "downloaded a backup",
   "audit.action.backup.make": "made a backup",
   "audit.action.backup.remove": "removed a backup",
   "audit.action.backup.restore": "asked to restore",

@@ -153,6 +153,8 @@ export default {
   "audit.check.fine": "{n} 件の記録はすべて書かれたままです。",
   "audit.check.hash": "最後の封印（別の場所に控えてください）：{hash}",
   "audit.check.wrong": "記録が書き換えられています",
+  "audit.action.audit.apart": "以前の記録（引き継ぎなし）",
+  "audit.action.backup.download": "バックアップをダウンロード",
   "audit.action.backup.make": "バックアップの作成",
   "audit.action.backup.remove": "バックアップの削除",
   "audit.action.backup.restore": "復元の指示",

@@ -61,6 +61,10 @@ pub(super) fn restore(context: &Context, args: &RestoreArgs) -> Result<Outcome> 
     if !report.kept.is_empty() {
         text += &format!("\nkept from it: {}", report.kept.join(", "));
     }
+    if report.audit_entries > 0 {
+        let entries = count(report.audit_entries as usize, "newer entry");
+        text += &format!("\nits audit log goes on in the new one: {entries}");
+    }
     context.output.text(text)?;
     Ok(Outcome::Done)
 }
