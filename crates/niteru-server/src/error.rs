@@ -264,7 +264,7 @@ impl From<StoreError> for ApiError {
             E::Quota { .. } | E::DiskFull { .. } | E::Write { .. } => {
                 ApiError::new(StatusCode::INSUFFICIENT_STORAGE, Kind::NoSpace, message)
             }
-            E::Busy { .. } => ApiError::busy(),
+            E::Busy { .. } | E::Restoring { .. } => ApiError::busy(),
             E::ReadOnly { .. } => ApiError::new(StatusCode::CONFLICT, Kind::ReadOnly, message),
             // What it is exactly is for the server's own messages.
             _ => return ApiError::internal(message),

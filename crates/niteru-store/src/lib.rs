@@ -69,6 +69,7 @@ mod skip;
 mod spreadsheet;
 mod thumbnails;
 mod time;
+mod turn;
 mod uploads;
 mod walk;
 mod watch;

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tempfile::TempDir;
 
-use crate::Home;
 use crate::backup::{
     BackupError, Hashing, MANIFEST, MODELS, Manifest, Member, VERSION, is_ours, sync_folder,
 };
 use crate::backups::BACKUPS;
 use crate::home::{DATABASE, lock};
+use crate::turn::Restoring;
+use crate::{Home, StoreError};
 
 /// Longest manifest, in bytes, and most files, before any is read.
 const MANIFEST_BYTES: u64 = 256 << 20;
@@ -56,7 +57,8 @@ pub struct RestoreReport {
 ///
 /// Everything is unpacked beside the home, each hash is compared, the database is brought up to date
 /// and looked through. Only then the new home is renamed into place: before that, whatever fails,
-/// nothing has changed. No other process may use the home meanwhile.
+/// nothing has changed. Meanwhile other processes can neither open the home nor write to it; those that had it open
+/// cannot write to it afterwards, either.
 ///
 /// # Errors
 /// [`BackupError::NotEmpty`], [`BackupError::Damaged`], [`BackupError::Newer`], [`BackupError::Io`],
@@ -75,6 +77,10 @@ pub fn restore(
     }
     let parent = home.parent().unwrap_or(Path::new(".")).to_path_buf();
     std::fs::create_dir_all(&parent).map_err(BackupError::io(&parent))?;
+    let _alone = Restoring::begin(&home).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => StoreError::Restoring { path: home.clone() }.into(),
+        _ => BackupError::io(&parent)(error),
+    })?;
     let stage = tempfile::Builder::new()
         .prefix(".niteru-restore-")
         .tempdir_in(&parent)

@@ -316,7 +316,7 @@ fn the_audit_log_goes_on_over_a_restore() {
     drop(home);
     let mut force = RestoreOptions::default();
     force.force = true;
-    let mut carried = |name: &str| restore(&at(name), &path, force).unwrap().audit_entries;
+    let carried = |name: &str| restore(&at(name), &path, force).unwrap().audit_entries;
 
     assert_eq!(carried("2.tar"), 1);
     assert_eq!(noted(&path), ["1", "2", "3"]);

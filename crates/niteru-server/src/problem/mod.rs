@@ -77,6 +77,8 @@ kinds! {
     CannotRead = "cannot_read" ["file"];
     CannotWrite = "cannot_write" ["file"];
     HomeDamaged = "home_damaged" [];
+    HomeRestoring = "home_restoring" [];
+    HomeReplaced = "home_replaced" [];
     HomeNewer = "home_newer" [];
 
     // What was sent.

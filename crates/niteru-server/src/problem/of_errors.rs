@@ -120,6 +120,8 @@ fn store(error: &StoreError) -> Option<Problem> {
         E::DiskFull { .. } | E::Write { .. } => Kind::NoSpace.into(),
         E::ReadOnly { .. } => Kind::ReadOnly.into(),
         E::Busy { .. } => Kind::Busy.into(),
+        E::Restoring { .. } => Kind::HomeRestoring.into(),
+        E::Replaced { .. } => Kind::HomeReplaced.into(),
         E::Corrupt { .. } | E::NotAHome { .. } => Kind::HomeDamaged.into(),
         E::Newer { .. } => Kind::HomeNewer.into(),
         E::Condition(error) => condition(error)?,

@@ -33,6 +33,8 @@ export default {
   "errors.cannot_read": "The server cannot read {file}. Bring the file back, or check its permissions.",
   "errors.cannot_write": "The server cannot write {file}. Check its disk and permissions.",
   "errors.home_damaged": "The server's data is damaged. Restore a backup.",
+  "errors.home_restoring": "A backup is being restored. Try again when that has ended.",
+  "errors.home_replaced": "The server's data was replaced or moved while it ran. Start the server again.",
   "errors.home_newer": "The server's data was written by a newer Niteru. Update Niteru.",
   "errors.too_large": "This is too large: at most {most_bytes} are taken.",
   "errors.too_many_files": "At most {most} files are taken at a time. Send the rest afterwards.",

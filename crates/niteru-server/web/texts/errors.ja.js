@@ -32,6 +32,8 @@ export default {
   "errors.cannot_read": "サーバーが {file} を読み取れません。ファイルを元に戻すか、アクセス権を確認してください。",
   "errors.cannot_write": "サーバーが {file} に書き込めません。ディスクとアクセス権を確認してください。",
   "errors.home_damaged": "サーバーのデータが壊れています。バックアップを復元してください。",
+  "errors.home_restoring": "バックアップを復元しています。終わってからもう一度お試しください。",
+  "errors.home_replaced": "サーバーの動作中にデータが置き換えられたか、移動されました。サーバーを起動し直してください。",
   "errors.home_newer": "サーバーのデータは、より新しい Niteru で作られています。Niteru を更新してください。",
   "errors.too_large": "大きすぎます。上限は {most_bytes} です。",
   "errors.too_many_files": "一度に送れるファイルは {most} 個までです。残りは分けて送ってください。",

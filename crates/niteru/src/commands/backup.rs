@@ -62,8 +62,10 @@ pub(super) fn restore(context: &Context, args: &RestoreArgs) -> Result<Outcome> 
         text += &format!("\nkept from it: {}", report.kept.join(", "));
     }
     if report.audit_entries > 0 {
-        let entries = count(report.audit_entries as usize, "newer entry");
-        text += &format!("\nits audit log goes on in the new one: {entries}");
+        let entries = report.audit_entries;
+        text += &format!(
+            "\nits audit log goes on in the new one (entries since the backup: {entries})"
+        );
     }
     context.output.text(text)?;
     Ok(Outcome::Done)
