@@ -61,6 +61,7 @@ const FILES: &[(&str, &[u8])] = files![
     "screens/inspect/check.js",
     "screens/inspect/compare.js",
     "screens/inspect/data.js",
+    "screens/inspect/drift.js",
     "screens/inspect/frame.js",
     "screens/inspect/history.js",
     "screens/inspect/inspect.css",
