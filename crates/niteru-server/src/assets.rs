@@ -44,6 +44,7 @@ const FILES: &[(&str, &[u8])] = files![
     "screens/collections/pages.js",
     "screens/collections/photo.js",
     "screens/collections/photos.js",
+    "screens/collections/set.js",
     "screens/collections/table.js",
     "screens/find.css",
     "screens/find.js",

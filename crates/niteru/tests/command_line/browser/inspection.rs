@@ -174,10 +174,14 @@ fn samples_are_one_click_away() {
     let folder = dark.to_str().unwrap();
     let ran = niteru.run(["inspect", "run", "Sample plate", folder]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    for (language, told) in [("en", "look less like the good photos"), ("ja", "良品の写真と違って")] {
+    for (language, told) in [
+        ("en", "look less like the good photos"),
+        ("ja", "良品の写真と違って"),
+    ] {
         browser.language(language);
         browser.goto("#/inspect/Sample%20plate/use");
-        let shown = format!("document.querySelector('.drift .drifted')?.textContent.includes('{told}')");
+        let shown =
+            format!("document.querySelector('.drift .drifted')?.textContent.includes('{told}')");
         browser.until("the warning", &shown);
         browser.shown();
         browser.picture(&format!("inspect-drift.{language}.desktop"));
