@@ -188,3 +188,45 @@ fn samples_are_one_click_away() {
     }
     assert_eq!(browser.complaints(), [""; 0]);
 }
+
+#[test]
+fn two_photos_are_compared_without_training() {
+    let Some(niteru) = Niteru::with_model() else {
+        return;
+    };
+    let photo = |name: &str, defect| {
+        let file = niteru.file(name);
+        let picture = sample_part(4711, defect);
+        std::fs::write(&file, picture.to_png().unwrap()).unwrap();
+        file
+    };
+    let (first, second) = (
+        photo("template.png", None),
+        photo("part.png", Some(PartDefect::MissingHole)),
+    );
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("#/compare");
+    browser.pick("div.adding > div:nth-child(1) input[type=file]", &[first]);
+    browser.pick("div.adding > div:nth-child(2) input[type=file]", &[second]);
+    browser.click("#screen > p.buttons button.main");
+    browser.until(
+        "both photos with frames",
+        "document.querySelectorAll('.beside figure').length === 2 \
+         && [...document.querySelectorAll('.beside figure')].every((one) => one.querySelector('rect.frame'))",
+    );
+    browser.shown();
+    // Frames lie over the whole photo, which is as wide as its figure.
+    let fits = browser.script(
+        "return [...document.querySelectorAll('.beside .shown')].every((one) => {
+             const [image, frames] = [...one.children].map((inside) => inside.getBoundingClientRect());
+             return image.width > 100 && Math.abs(image.width - frames.width) < 2
+                 && Math.abs(image.height - frames.height) < 2;
+         });",
+    );
+    assert_eq!(fits, json!(true));
+    browser.picture("compare-found.en.desktop");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
