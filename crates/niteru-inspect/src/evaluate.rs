@@ -1,6 +1,8 @@
 //! How well an inspector tells good from bad, and where.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use niteru_imaging::{HeatError, Limits, Mask, Picture};
@@ -103,6 +105,9 @@ pub enum EvaluateError {
     /// A heat map does not fit a mask.
     #[error("a heat map could not be compared with its mask")]
     Map(#[from] MapError),
+    /// The caller stopped it.
+    #[error("the evaluation was stopped")]
+    Stopped,
 }
 
 /// A judged picture with what is only needed until its mask was looked at.
@@ -115,15 +120,16 @@ struct Done {
 /// Inspects pictures of known quality and compares. Those that it was shown as bad are judged as if it had not
 /// been.
 ///
-/// `each` is told of every picture, from several threads.
+/// `each` is told of every picture, from several threads, and may stop it.
 ///
 /// # Errors
-/// When heat maps cannot be made or compared; a file that cannot be read is only skipped.
+/// When heat maps cannot be made or compared, and [`EvaluateError::Stopped`]; a file that cannot be read is only
+/// skipped.
 pub fn evaluate(
     inspector: &Inspector<'_>,
     known: &[Known],
     limits: &Limits,
-    each: &(dyn Fn() + Sync),
+    each: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<Quality, EvaluateError> {
     let all = judge_all(inspector, known, limits, each)?;
     Ok(quality(inspector.promise().threshold, all, None))
@@ -139,7 +145,7 @@ pub fn evaluate_bad(
     inspector: &Inspector<'_>,
     bad: &[PathBuf],
     limits: &Limits,
-    each: &(dyn Fn() + Sync),
+    each: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<Quality, EvaluateError> {
     let known: Vec<Known> = bad
         .iter()
@@ -170,19 +176,28 @@ fn judge_all(
     inspector: &Inspector<'_>,
     known: &[Known],
     limits: &Limits,
-    each: &(dyn Fn() + Sync),
+    each: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<All, EvaluateError> {
     let mut all = All::default();
+    let stopped = AtomicBool::new(false);
     // In parts, so that no more heat maps are held than needed.
     for part in known.chunks(64) {
         let done: Vec<Result<Done, Failed>> = part
             .par_iter()
             .map(|known| {
+                if stopped.load(Ordering::Relaxed) {
+                    return Err(Failed::Other(EvaluateError::Stopped));
+                }
                 let done = judge(inspector, known, limits);
-                each();
+                if each().is_break() {
+                    stopped.store(true, Ordering::Relaxed);
+                }
                 done
             })
             .collect();
+        if stopped.load(Ordering::Relaxed) {
+            return Err(EvaluateError::Stopped);
+        }
         for (known, done) in part.iter().zip(done) {
             match done {
                 Ok(done) => {

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::guard;
 use crate::identity::{Caller, identify};
+use crate::problem::Kind;
 use crate::route::{About, Access, Effect, Incoming, Peer, Route};
 
 /// Answers a request with a route.
@@ -88,7 +89,7 @@ async fn admit(
             (Access::Least(_), Some(_)) => {}
         }
         match route.effect {
-            Effect::Reads => Ok(()),
+            Effect::Reads | Effect::Gives(_) => Ok(()),
             Effect::Works | Effect::Changes(_) => guard::check_origin(app, parts, caller.as_ref()),
         }
     };
@@ -106,7 +107,7 @@ async fn run(route: &Route, incoming: Incoming) -> Result<Response, ApiError> {
         Ok(Err(_)) => Err(ApiError::internal("a request's function panicked")),
         Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
-            "too_slow",
+            Kind::TooSlow,
             format!("this took longer than {} seconds", route.time.as_secs()),
         )
         .help("send less at a time, or try again when there is less to do")),
@@ -120,7 +121,7 @@ fn refused(app: &App, route: &Route, error: ApiError) -> Response {
     error.into_response()
 }
 
-/// Writes down who changed, or tried to change, what. Strangers' attempts are not written down, so that
+/// Writes down who changed or took away what, or tried to. Strangers' attempts are not written down, so that
 /// nobody without a login can fill the disk; logins are, by their own route.
 async fn audit(
     app: &Arc<App>,
@@ -131,7 +132,7 @@ async fn audit(
     status: StatusCode,
     about: &About,
 ) {
-    let Effect::Changes(action) = route.effect else {
+    let (Effect::Changes(action) | Effect::Gives(action)) = route.effect else {
         return;
     };
     let said = about.said();

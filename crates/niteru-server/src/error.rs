@@ -12,6 +12,7 @@ use niteru_store::{BackupError, EncoderError, Role, StoreError, UploadError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::problem::{Kind, Problem};
 use crate::route::unwritable;
 
 /// Why the server cannot start or go on.
@@ -62,13 +63,17 @@ struct ErrorDetail {
     message: String,
     /// What to do about it; may be empty.
     help: String,
+    #[serde(flatten)]
+    problem: Problem,
 }
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     status: StatusCode,
-    code: &'static str,
+    code: Kind,
+    /// In a box: every result of the server's carries room for an error.
+    problem: Box<Problem>,
     message: String,
     help: String,
     /// Seconds after which it may be tried again.
@@ -78,14 +83,11 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> ApiError {
+    pub(crate) fn new(status: StatusCode, code: Kind, message: impl Into<String>) -> ApiError {
         ApiError {
             status,
             code,
+            problem: Box::new(code.into()),
             message: message.into(),
             help: String::new(),
             retry_after: None,
@@ -99,6 +101,20 @@ impl ApiError {
         self
     }
 
+    /// The same with what it is exactly.
+    pub(crate) fn because(mut self, problem: impl Into<Problem>) -> ApiError {
+        *self.problem = problem.into();
+        self
+    }
+
+    /// The same with what an error is exactly, where that is known.
+    pub(crate) fn because_of(self, error: &(dyn std::error::Error + 'static)) -> ApiError {
+        match Problem::of(error) {
+            Some(problem) => self.because(problem),
+            None => self,
+        }
+    }
+
     pub(crate) fn retry_after(mut self, seconds: u64) -> ApiError {
         self.retry_after = Some(seconds.max(1));
         self
@@ -106,34 +122,40 @@ impl ApiError {
 
     /// What was sent cannot be understood or is not allowed.
     pub(crate) fn bad(message: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::BAD_REQUEST, "bad_request", message)
+        ApiError::new(StatusCode::BAD_REQUEST, Kind::BadRequest, message)
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::NOT_FOUND, "not_found", message)
+        ApiError::new(StatusCode::NOT_FOUND, Kind::NotFound, message)
     }
 
     /// A photo that was noted is not there any more, or no picture any more.
     pub(crate) fn gone(error: &DecodeError) -> ApiError {
         let reason = niteru_store::below::encoder::with_causes(error.reason());
         let message = format!("the photo cannot be read: {reason}");
-        ApiError::new(StatusCode::GONE, "unreadable", message).help("bring the file back")
+        ApiError::new(StatusCode::GONE, Kind::Unreadable, message).help("bring the file back")
     }
 
     /// What is there does not allow it now.
     pub(crate) fn conflict(message: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::CONFLICT, "conflict", message)
+        ApiError::new(StatusCode::CONFLICT, Kind::Conflict, message)
+    }
+
+    /// What was sent is longer than it may be.
+    pub(crate) fn larger_than(most: usize) -> ApiError {
+        ApiError::too_large(format!("this takes at most {most} bytes"))
+            .because(Problem::from(Kind::TooLarge).with("most_bytes", most))
     }
 
     pub(crate) fn too_large(message: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::TooLarge, message)
     }
 
     /// Nobody is logged in.
     pub(crate) fn login_needed() -> ApiError {
         ApiError::new(
             StatusCode::UNAUTHORIZED,
-            "login_needed",
+            Kind::LoginNeeded,
             "you are not logged in",
         )
         .help("log in, or send an API token: Authorization: Bearer TOKEN")
@@ -142,17 +164,18 @@ impl ApiError {
     pub(crate) fn role_needed(role: Role) -> ApiError {
         ApiError::new(
             StatusCode::FORBIDDEN,
-            "role_needed",
+            Kind::RoleNeeded,
             format!("this needs the role {role}"),
         )
         .help("ask an administrator for it")
+        .because(Problem::from(Kind::RoleNeeded).with("role", role.name()))
     }
 
     /// Too much is being done.
     pub(crate) fn busy() -> ApiError {
         ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
+            Kind::Busy,
             "the server has too much to do",
         )
         .help("try again in a moment")
@@ -163,7 +186,7 @@ impl ApiError {
     pub(crate) fn internal(log: impl Into<String>) -> ApiError {
         let mut error = ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
+            Kind::Internal,
             "the server could not do this",
         )
         .help("the server's own messages say why");
@@ -178,15 +201,20 @@ impl ApiError {
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
+
+    pub(crate) fn problem(&self) -> &Problem {
+        &self.problem
+    }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = ErrorBody {
             error: ErrorDetail {
-                code: self.code,
+                code: self.code.name(),
                 message: self.message,
                 help: self.help,
+                problem: *self.problem,
             },
         };
         let mut response = (self.status, Json(body)).into_response();
@@ -207,7 +235,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
         use StoreError as E;
         let message = error.to_string();
-        match &error {
+        let told = match &error {
             E::NoCollection { .. }
             | E::NoImage { .. }
             | E::NoInspector { .. }
@@ -234,12 +262,14 @@ impl From<StoreError> for ApiError {
             | E::InspectorInUse { .. }
             | E::OtherModel { .. } => ApiError::conflict(message),
             E::Quota { .. } | E::DiskFull { .. } | E::Write { .. } => {
-                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "no_space", message)
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, Kind::NoSpace, message)
             }
-            E::Busy { .. } => ApiError::busy(),
-            E::ReadOnly { .. } => ApiError::new(StatusCode::CONFLICT, "read_only", message),
-            _ => ApiError::internal(message),
-        }
+            E::Busy { .. } | E::Restoring { .. } => ApiError::busy(),
+            E::ReadOnly { .. } => ApiError::new(StatusCode::CONFLICT, Kind::ReadOnly, message),
+            // What it is exactly is for the server's own messages.
+            _ => return ApiError::internal(message),
+        };
+        told.because_of(&error)
     }
 }
 
@@ -249,16 +279,21 @@ impl From<BackupError> for ApiError {
             BackupError::Store(error) => error.into(),
             BackupError::Damaged { reason, .. } => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "no_backup",
+                Kind::NoBackup,
                 format!("this cannot be restored: {reason}"),
             )
-            .help("use another backup"),
+            .help("use another backup")
+            .because(Kind::BackupDamaged),
             BackupError::Newer { found, .. } => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "no_backup",
+                Kind::NoBackup,
                 format!("this is a backup of version {found}, which this program does not know"),
             )
-            .help("update niteru"),
+            .help("update niteru")
+            .because(Kind::BackupNewer),
+            error @ BackupError::Exists { .. } => {
+                ApiError::conflict(error.to_string()).because_of(&error)
+            }
             BackupError::Io { path, source } => unwritable(&path, &source),
             other => ApiError::internal(niteru_store::below::encoder::with_causes(&other)),
         }
@@ -270,14 +305,15 @@ impl From<UploadError> for ApiError {
         match error {
             UploadError::Kind => ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not_an_image",
+                Kind::NotAnImage,
                 error.to_string(),
             ),
             UploadError::Picture(_) => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "unusable_image",
+                Kind::UnusableImage,
                 niteru_store::below::encoder::with_causes(&error),
-            ),
+            )
+            .because_of(&error),
             UploadError::Store(error) => error.into(),
         }
     }
@@ -299,10 +335,11 @@ impl From<ModelError> for ApiError {
         // What is wrong with a model is for the user to see: it is pulled or imported by one.
         ApiError::new(
             StatusCode::CONFLICT,
-            "model",
+            Kind::Model,
             niteru_store::below::encoder::with_causes(&error),
         )
         .help("fetch the model under Settings, or with `niteru models pull`")
+        .because_of(&error)
     }
 }
 
@@ -310,9 +347,10 @@ impl From<LoadError> for ApiError {
     fn from(error: LoadError) -> ApiError {
         ApiError::new(
             StatusCode::CONFLICT,
-            "model",
+            Kind::Model,
             niteru_store::below::encoder::with_causes(&error),
         )
         .help("check the model with `niteru models show NAME --verify`")
+        .because_of(&error)
     }
 }

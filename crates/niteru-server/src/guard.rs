@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use crate::app::{App, Settings};
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::problem::Kind;
 use crate::secret::same;
 
 /// Header that proves that a request comes from our page.
@@ -30,7 +31,7 @@ pub(crate) fn check_host(settings: &Settings, parts: &Parts) -> Result<(), ApiEr
         return Ok(());
     }
     let refused = |message: &str, help: &str| {
-        Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", message).help(help))
+        Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, Kind::WrongHost, message).help(help))
     };
     let asked_login = "start it with --login, so that everybody has to log in";
     if FORWARDED
@@ -74,7 +75,7 @@ pub(crate) fn check_origin(
     caller: Option<&Caller>,
 ) -> Result<(), ApiError> {
     let refused = |message: &str| {
-        Err(ApiError::new(StatusCode::FORBIDDEN, "forged", message)
+        Err(ApiError::new(StatusCode::FORBIDDEN, Kind::Forged, message)
             .help("reload the page; programs use an API token, or read `csrf` from /api/me"))
     };
     let site = parts.headers.get("sec-fetch-site");

@@ -4,6 +4,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash}
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use crate::error::ApiError;
+use crate::problem::{Kind, Problem};
 
 /// Fewest characters. Length is what makes guessing hard; no rule asks for special ones.
 pub(crate) const LEAST: usize = 10;
@@ -21,13 +22,14 @@ pub(crate) fn hash(password: &str) -> Result<String, ApiError> {
     if password.chars().count() < LEAST {
         return Err(
             ApiError::bad(format!("a password has at least {LEAST} characters"))
-                .help("several words in a row are easy to remember and hard to guess"),
+                .help("several words in a row are easy to remember and hard to guess")
+                .because(Problem::from(Kind::PasswordShort).with("least", LEAST)),
         );
     }
     if password.len() > MOST {
-        return Err(ApiError::bad(format!(
-            "a password has at most {MOST} bytes"
-        )));
+        let message = format!("a password has at most {MOST} bytes");
+        return Err(ApiError::bad(message)
+            .because(Problem::from(Kind::PasswordLong).with("most_bytes", MOST)));
     }
     let hash = argon2().hash_password(password.as_bytes());
     let hash = hash.map_err(|error| ApiError::internal(format!("cannot hash: {error}")))?;

@@ -13,6 +13,7 @@ use niteru_store::{
     BackupError, Home, JobState, NewAuditEntry, RestoreOptions, RestoreReport, StoreError,
 };
 use serde::Serialize;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use utoipa::ToSchema;
@@ -21,6 +22,7 @@ use crate::ServerError;
 use crate::app::Log;
 use crate::error::ApiError;
 use crate::listen;
+use crate::problem::{Kind, Problem};
 use crate::server::{FAREWELL, runtime};
 
 /// Seconds after which a client may ask again.
@@ -42,6 +44,8 @@ pub(crate) struct Restored {
     backup: String,
     /// Why nothing was changed; null: it was restored.
     problem: Option<String>,
+    #[serde(flatten)]
+    exactly: Option<Problem>,
     /// Where the home that was replaced is now. Nothing needs it.
     replaced: Option<String>,
 }
@@ -52,6 +56,7 @@ impl Restored {
         Restored {
             backup: request.backup,
             problem: Some(problem.to_owned()),
+            exactly: Some(Kind::Busy.into()),
             replaced: None,
         }
     }
@@ -93,7 +98,8 @@ fn settle(home: &Home, request: &RestoreRequest) -> Result<(), StoreError> {
     // What waited when the backup was made is not to be begun unasked, and a backup is not trusted to ask.
     for job in home.open_jobs()? {
         let message = "a backup was restored; start it again if it is still wanted";
-        home.end_job(job.id, JobState::Interrupted, Some(message), None)?;
+        let problem = json!(Problem::from(Kind::JobRestored));
+        home.end_job(job.id, JobState::Interrupted, Some(message), Some(&problem))?;
     }
     home.audit(&NewAuditEntry {
         who: &request.who,
@@ -121,6 +127,7 @@ impl Restored {
         Restored {
             backup: request.backup,
             problem: report.as_ref().err().map(with_causes),
+            exactly: report.as_ref().err().and_then(|error| Problem::of(error)),
             replaced: replaced.map(|path| path.to_string_lossy().into_owned()),
         }
     }
@@ -154,10 +161,11 @@ fn while_away<T>(
 async fn away(percent: u8) -> Response {
     ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,
-        "restoring",
+        Kind::Restoring,
         format!("a backup is being restored ({percent} %)"),
     )
     .help("come again in a moment, and log in again")
     .retry_after(AGAIN)
+    .because(Problem::from(Kind::Restoring).with("percent", percent))
     .into_response()
 }

@@ -3,7 +3,7 @@
 //! A backup is an uncompressed tar archive. Its first member, `niteru-backup.json`, is the
 //! [`Manifest`]: the version, and the name, length and sha256 of each member that follows, in order.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 use walkdir::WalkDir;
 
 use crate::home::{DATABASE, database_error};
-use crate::uploads::UPLOADS;
+use crate::uploads::{UPLOADS, below_uploads};
 use crate::{Home, StoreError, time};
 
 /// Version of the archive's form.
@@ -28,6 +28,13 @@ pub(crate) const MANIFEST: &str = "niteru-backup.json";
 
 /// Folder of the models' members.
 pub(crate) const MODELS: &str = "models";
+
+/// Locked together by those who back up, and alone by who removes what they may need. The lock ends with the process
+/// that holds it, however it ends.
+const LEASE: &str = "backup.lock";
+
+/// How files are called until they are complete.
+pub(crate) const UNFINISHED: &str = ".niteru-backup-";
 
 /// Pages of the database that are copied between two calls of the progress function.
 const PAGES: i32 = 1024;
@@ -153,8 +160,8 @@ impl BackupError {
 
 impl Home {
     /// Writes all that must not be lost into one file: the database as it is at one moment, while
-    /// others go on writing, the uploaded images, and the models if asked for. Other images stay where
-    /// they are and are not in it.
+    /// others go on writing, the uploaded images that it knows, and the models if asked for. Other images stay
+    /// where they are and are not in it. Meanwhile no upload is removed, by whatever process.
     ///
     /// The file gets its name when it is complete and on the disk. It can be read by its owner only.
     ///
@@ -173,16 +180,33 @@ impl Home {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let failed = || BackupError::io(file);
+        let (archive, report) = self.archive(folder, &options)?;
+        publish(archive, file, options.force)?;
+        sync_folder(folder).map_err(BackupError::io(file))?;
+        Ok(BackupReport {
+            file: file.to_path_buf(),
+            ..report
+        })
+    }
+
+    /// Writes a backup that has no name yet into a folder. The report names that file.
+    pub(crate) fn archive(
+        &self,
+        folder: &Path,
+        options: &BackupOptions<'_>,
+    ) -> Result<(NamedTempFile, BackupReport), BackupError> {
+        let failed = || BackupError::io(folder);
+        // Before the database is copied: what the copy knows is there until the end.
+        let _lease = self.lease()?;
         let snapshot = tempfile::Builder::new()
-            .prefix(".niteru-backup-")
+            .prefix(UNFINISHED)
             .tempfile_in(folder)
             .map_err(failed())?;
-        self.copy_database(snapshot.path(), &options)?;
+        let uploads = self.copy_database(snapshot.path(), options)?;
 
         let mut sources = vec![(DATABASE.to_owned(), snapshot.path().to_path_buf())];
-        // Nowhere else are they.
-        sources.extend(files_below(&self.uploads(), UPLOADS)?);
+        // Nowhere else are they. One that was lost before can be in no backup: a check tells of it.
+        sources.extend(uploads.into_iter().filter(|(_, path)| path.is_file()));
         if options.with_models {
             sources.extend(files_below(&self.models(), MODELS)?);
         }
@@ -197,23 +221,58 @@ impl Home {
             files,
         };
         let archive = tempfile::Builder::new()
-            .prefix(".niteru-backup-")
+            .prefix(UNFINISHED)
             .tempfile_in(folder)
             .map_err(failed())?;
-        write_archive(&archive, &manifest, &sources, &options)?;
-        let bytes = archive.as_file().metadata().map_err(failed())?.len();
-        publish(archive, file, options.force)?;
-        sync_folder(folder).map_err(failed())?;
-        Ok(BackupReport {
-            file: file.to_path_buf(),
-            bytes,
+        write_archive(&archive, &manifest, &sources, options)?;
+        let report = BackupReport {
+            file: archive.path().to_path_buf(),
+            bytes: archive.as_file().metadata().map_err(failed())?.len(),
             files: manifest.files.len() as u64,
             with_models: options.with_models,
-        })
+        };
+        Ok((archive, report))
     }
 
-    /// Copies the database as it is now, and looks whether the copy is sound.
-    fn copy_database(&self, to: &Path, options: &BackupOptions<'_>) -> Result<(), BackupError> {
+    /// Held while uploads are read. `None` where nobody can hold one: then nobody removes uploads, either.
+    fn lease(&self) -> Result<Option<File>, BackupError> {
+        if self.is_read_only() {
+            return Ok(None);
+        }
+        let path = self.directory().join(LEASE);
+        let file = open_lock(&path).map_err(BackupError::io(&path))?;
+        match file.lock_shared() {
+            Ok(()) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+            Err(error) => Err(BackupError::io(&path)(error)),
+        }
+    }
+
+    /// Held while uploads are removed; `None` while somebody backs up.
+    pub(crate) fn without_leases(&self) -> Result<Option<File>, StoreError> {
+        let path = self.directory().join(LEASE);
+        let failed = |source| StoreError::WriteFile {
+            path: path.clone(),
+            source,
+        };
+        let file = open_lock(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            // A disk without locks: backups hold none there.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                Ok(Some(file))
+            }
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Copies the database as it is now, and looks whether the copy is sound. Gives the uploads that it knows.
+    fn copy_database(
+        &self,
+        to: &Path,
+        options: &BackupOptions<'_>,
+    ) -> Result<Vec<(String, PathBuf)>, BackupError> {
         let failed = |source| BackupError::Store(database_error(self.database(), source));
         let mut reader = self.reader()?;
         // What is seen stays as it is for the whole copy: else each commit of another process would
@@ -248,10 +307,26 @@ impl Home {
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(failed)?;
         match sound.as_str() {
-            "ok" => Ok(()),
+            "ok" => self.uploads_in(&copy).map_err(failed),
             _ => Err(failed(corrupt(&sound))),
         }
     }
+
+    /// The uploads that a database knows, with the names of their members.
+    fn uploads_in(&self, database: &Connection) -> rusqlite::Result<Vec<(String, PathBuf)>> {
+        let sql = "SELECT lower(hex(sha256)), format FROM uploads ORDER BY sha256";
+        let mut statement = database.prepare(sql)?;
+        let uploads = statement.query_map([], |row| {
+            let below = below_uploads(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?);
+            Ok((format!("{UPLOADS}/{below}"), self.uploads().join(below)))
+        })?;
+        uploads.collect()
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true).open(path)
 }
 
 /// SQLite's error for a damaged database.

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
+use tempfile::TempPath;
 use utoipa::ToSchema;
 
-use crate::backup::BackupError;
+use crate::backup::{BackupError, UNFINISHED, sync_folder};
 use crate::home::create_private;
 use crate::restore::look_at;
-use crate::{BackupOptions, BackupReport, Home, time};
+use crate::{BackupOptions, BackupReport, Home, StoreError, time};
 
 /// Folder of the backups in a home. A home that is restored keeps it.
 pub(crate) const BACKUPS: &str = "backups";
@@ -93,23 +94,52 @@ impl Home {
         } else {
             ""
         };
-        self.backup(&self.new_backup("niteru-", models)?, options)
+        let folder = self.make_backups()?;
+        let (archive, report) = self.archive(&folder, &options)?;
+        let file = self.name_backup(archive.into_temp_path(), "niteru-", models)?;
+        Ok(BackupReport { file, ..report })
     }
 
     /// Takes a backup that came from elsewhere to those that are kept, once it was looked at: `file` is in
     /// the folder of backups, and gets another name.
     ///
     /// # Errors
-    /// [`BackupError::Damaged`], [`BackupError::Newer`], [`BackupError::Io`]; the file is left then.
+    /// [`BackupError::Damaged`], [`BackupError::Newer`]; the file is left then. [`BackupError::Io`].
     pub fn take_backup(&self, file: &Path) -> Result<StoredBackup, BackupError> {
         look_at(file)?;
-        let to = self.new_backup(UPLOADED, "")?;
-        std::fs::rename(file, &to).map_err(BackupError::io(&to))?;
+        let came = TempPath::try_from_path(file).map_err(BackupError::io(file))?;
+        let to = self.name_backup(came, UPLOADED, "")?;
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let found = self.stored_backups()?;
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let found = found.into_iter().find(|backup| backup.name == name);
         found.ok_or_else(|| BackupError::io(&to)(gone()))
+    }
+
+    /// Removes what a killed program left of backups that it was writing into the folder. Nothing while one is
+    /// written.
+    ///
+    /// # Errors
+    /// [`StoreError::WriteFile`](crate::StoreError::WriteFile). What cannot be removed stays.
+    pub fn remove_unfinished_backups(&self) -> Result<(), StoreError> {
+        let folder = self.backups();
+        let real = folder.symlink_metadata().is_ok_and(|about| about.is_dir());
+        if !real {
+            return Ok(());
+        }
+        let Some(_alone) = self.without_leases()? else {
+            return Ok(());
+        };
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let unfinished = entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(UNFINISHED.as_bytes());
+            if unfinished && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
     }
 
     /// Makes the folder for backups, readable by its owner only.
@@ -122,8 +152,13 @@ impl Home {
         Ok(folder)
     }
 
-    /// A name that none has yet, by the time.
-    fn new_backup(&self, begin: &str, end: &str) -> Result<PathBuf, BackupError> {
+    /// Gives a file a name by the time that none has yet. Where that fails, it is gone.
+    fn name_backup(
+        &self,
+        mut file: TempPath,
+        begin: &str,
+        end: &str,
+    ) -> Result<PathBuf, BackupError> {
         let folder = self.make_backups()?;
         let mut now = time::now();
         loop {
@@ -133,11 +168,20 @@ impl Home {
                 part.chars().filter(char::is_ascii_digit).collect()
             };
             let stamp = format!("{}-{}", digits(0..10), digits(11..19));
-            let file = folder.join(format!("{begin}{stamp}{end}{ENDING}"));
-            if file.symlink_metadata().is_err() {
-                return Ok(file);
+            let named = folder.join(format!("{begin}{stamp}{end}{ENDING}"));
+            // Two may be named at once: a name is taken or refused, never looked at before.
+            match file.persist_noclobber(&named) {
+                Ok(()) => {
+                    break sync_folder(&folder)
+                        .map_err(BackupError::io(&named))
+                        .map(|()| named);
+                }
+                Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                    file = refused.path;
+                    now += 1000;
+                }
+                Err(refused) => break Err(BackupError::io(&named)(refused.error)),
             }
-            now += 1000;
         }
     }
 }

@@ -78,6 +78,25 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
+    /// A backup is being restored over the home.
+    #[error(
+        "{} is being restored from a backup: wait until that has ended, then run the same command again",
+        path.display()
+    )]
+    Restoring {
+        /// The home.
+        path: PathBuf,
+    },
+    /// The home has another name now, and maybe another home its place.
+    #[error(
+        "{} is no longer the home that was opened: a backup was restored over it, or it was moved; nothing more \
+         was written, run the same command again",
+        path.display()
+    )]
+    Replaced {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// Any other failure of the database.
     #[error("cannot use {}: {source}", path.display())]
     Database {
@@ -386,6 +405,9 @@ pub enum StoreError {
         /// What went wrong.
         source: Source,
     },
+    /// The caller stopped it.
+    #[error("stopped")]
+    Stopped,
     /// A condition that does not fit the collection.
     #[error(transparent)]
     Condition(#[from] ConditionError),

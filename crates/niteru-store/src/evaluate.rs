@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use niteru_index::{Condition, f16, from_f16};
 use rayon::prelude::*;
@@ -73,24 +74,25 @@ impl Collection<'_> {
     /// pass the filter.
     ///
     /// Takes time with the square of the number of images. Memory: their embeddings in f32, once,
-    /// plus 136 bytes an image for each thread.
+    /// plus 136 bytes an image for each thread. Set, `cancel` ends it.
     ///
     /// # Errors
-    /// [`StoreError::NoField`], [`StoreError::NothingPasses`], [`StoreError::Condition`] as in
+    /// [`StoreError::Stopped`], [`StoreError::NoField`], [`StoreError::NothingPasses`], [`StoreError::Condition`] as in
     /// [`Collection::select`], and those of the database.
     pub fn evaluate_retrieval(
         &self,
         field: &str,
         filter: Option<&Condition>,
+        cancel: Option<&AtomicBool>,
     ) -> Result<RetrievalReport, StoreError> {
-        let (vectors, labels) = self.labelled(field, filter)?;
-        self.report(self.identity(), field, filter, vectors, &labels)
+        let labelled = self.labelled(field, filter)?;
+        self.report(self.identity(), field, filter, labelled, cancel)
     }
 
     /// The same for another encoder: the images' files are embedded anew, and nothing is stored.
     ///
     /// Files that cannot be embedded are left out. `on_image` is called after each file with how many
-    /// are done and how many there are; its [`ControlFlow::Break`] ends the evaluation with `None`.
+    /// are done and how many there are.
     ///
     /// # Errors
     /// Those of [`Collection::evaluate_retrieval`], and [`StoreError::Encoder`].
@@ -99,11 +101,12 @@ impl Collection<'_> {
         encoder: &dyn ImageEncoder,
         field: &str,
         filter: Option<&Condition>,
-        on_image: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
-    ) -> Result<Option<RetrievalReport>, StoreError> {
+        on_image: &mut dyn FnMut(usize, usize),
+        cancel: Option<&AtomicBool>,
+    ) -> Result<RetrievalReport, StoreError> {
         let (files, values) = self.labelled_files(field, filter)?;
         let (mut vectors, mut labels) = (Vec::new(), Vec::new());
-        let (mut done, mut cancelled) = (0, false);
+        let mut done = 0;
         encoder
             .embed_files(&mut files.into_iter(), &mut |_, embedded| {
                 if let Ok(embedded) = embedded {
@@ -111,20 +114,21 @@ impl Collection<'_> {
                     labels.push(values[done]);
                 }
                 done += 1;
-                let flow = on_image(done, values.len());
-                cancelled = flow.is_break();
-                flow
+                on_image(done, values.len());
+                match is_set(cancel) {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
             })
             .map_err(|source| StoreError::Encoder {
                 model: encoder.identity().model,
                 source,
             })?;
-        if cancelled {
-            return Ok(None);
+        if is_set(cancel) {
+            return Err(StoreError::Stopped);
         }
-        let labels = renumbered(labels);
-        self.report(&encoder.identity(), field, filter, vectors, &labels)
-            .map(Some)
+        let labelled = (vectors, renumbered(labels));
+        self.report(&encoder.identity(), field, filter, labelled, cancel)
     }
 
     fn report(
@@ -132,8 +136,8 @@ impl Collection<'_> {
         encoder: &EncoderIdentity,
         field: &str,
         filter: Option<&Condition>,
-        vectors: Vec<f32>,
-        labels: &[u32],
+        (vectors, labels): (Vec<f32>, Vec<u32>),
+        cancel: Option<&AtomicBool>,
     ) -> Result<RetrievalReport, StoreError> {
         if labels.is_empty() {
             let (collection, field, names) = (self.name().into(), field.into(), self.fields()?);
@@ -147,7 +151,10 @@ impl Collection<'_> {
                 }
             });
         }
-        let scores = score(vectors, encoder.dimensions, labels);
+        let scores = score(vectors, encoder.dimensions, &labels, cancel);
+        if is_set(cancel) {
+            return Err(StoreError::Stopped);
+        }
         let queries = scores.len();
         let mean = |value: &dyn Fn(&Score) -> f64| match queries {
             0 => 0.0,
@@ -259,9 +266,18 @@ fn renumbered(labels: Vec<u32>) -> Vec<u32> {
     labels.into_iter().map(number).collect()
 }
 
-/// The scores of all queries that have a relevant image, in order. Takes the vectors to normalise
-/// them where they are.
-fn score(mut unit: Vec<f32>, dimensions: usize, labels: &[u32]) -> Vec<Score> {
+fn is_set(cancel: Option<&AtomicBool>) -> bool {
+    cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+}
+
+/// The scores of all queries that have a relevant image, in order; some of them once it is cancelled. Takes the
+/// vectors to normalise them where they are.
+fn score(
+    mut unit: Vec<f32>,
+    dimensions: usize,
+    labels: &[u32],
+    cancel: Option<&AtomicBool>,
+) -> Vec<Score> {
     let kernels = kernels();
     for row in unit.chunks_exact_mut(dimensions) {
         // A stored vector has a direction; one that has none would rank last with its zeros.
@@ -273,6 +289,7 @@ fn score(mut unit: Vec<f32>, dimensions: usize, labels: &[u32]) -> Vec<Score> {
     let images = labels.len();
     let tile_rows = (TILE_VALUES / dimensions).max(1);
     let blocks = unit.par_chunks(QUERY_ROWS * dimensions).enumerate();
+    let blocks = blocks.filter(|_| !is_set(cancel));
     let scores = blocks.flat_map_iter(|(block, queries)| {
         let rows = queries.len() / dimensions;
         let mut similarities = vec![0.0_f32; rows * images];

@@ -10,6 +10,7 @@ use niteru_kernels::Kernels;
 use crate::error::Failure;
 use crate::index::{Background, CachedIndex};
 use crate::notice::{Notice, Notices};
+use crate::turn::{Writers, is_being_restored};
 use crate::{IndexPlace, IndexPolicy, StoreError, schema};
 
 /// Name of the database in a home.
@@ -35,6 +36,8 @@ pub struct Home {
     directory: PathBuf,
     database: PathBuf,
     access: Access,
+    /// `None` where nothing can be written.
+    writers: Option<Writers>,
     pub(crate) writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
     pub(crate) indexes: Mutex<HashMap<i64, Arc<OnceLock<CachedIndex>>>>,
@@ -71,7 +74,7 @@ impl Home {
     /// # Errors
     /// [`StoreError::Open`], [`StoreError::NotAHome`], [`StoreError::Newer`],
     /// [`StoreError::Corrupt`], [`StoreError::DiskFull`], [`StoreError::Write`],
-    /// [`StoreError::Busy`].
+    /// [`StoreError::Busy`], [`StoreError::Restoring`].
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         let directory = directory.as_ref();
         let cannot_open = |source: std::io::Error| {
@@ -82,13 +85,21 @@ impl Home {
             }
         };
         let directory = std::path::absolute(directory).map_err(cannot_open)?;
+        if is_being_restored(&directory) {
+            return Err(StoreError::Restoring { path: directory });
+        }
         create_private(&directory).map_err(cannot_open)?;
         let database = directory.join(DATABASE);
         let (writer, access) = schema::open(&database)?;
+        let writers = match access {
+            Access::ReadWrite => Some(Writers::open(&directory)?),
+            Access::Immutable => None,
+        };
         Ok(Self {
             directory,
             database,
             access,
+            writers,
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             indexes: Mutex::default(),
@@ -168,12 +179,13 @@ impl Home {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        if self.access != Access::ReadWrite {
+        let Some(writers) = &self.writers else {
             return Err(StoreError::ReadOnly {
                 path: self.database.clone(),
             });
-        }
+        };
         let mut writer = lock(&self.writer);
+        let _turn = writers.turn()?;
         let result = writer
             // Immediate: wait for the other writer here, not in the middle with an error.
             .transaction_with_behavior(TransactionBehavior::Immediate)

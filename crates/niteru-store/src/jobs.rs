@@ -93,7 +93,7 @@ pub struct Job {
     pub rate: Option<f64>,
     /// What it is at, or why it ended.
     pub message: Option<String>,
-    /// What came out.
+    /// What came out; of a job that failed, what exactly went wrong, where that is known.
     pub result: Option<Value>,
     /// When it was asked for, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]

@@ -60,6 +60,24 @@ pub struct ImportProblem {
     pub line: u64,
     /// What is wrong with it.
     pub reason: String,
+    /// What it concerns.
+    pub kind: ImportProblemKind,
+    /// How the line names its image, where that is the problem.
+    pub path: Option<String>,
+}
+
+/// What a problem of a metadata file concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ImportProblemKind {
+    /// The names of the columns, or characters that cannot be read.
+    Header,
+    /// The row as a whole: its number of values, or no path.
+    Row,
+    /// No image of the collection has that name.
+    Unknown,
+    /// More than one image has that name.
+    Several,
 }
 
 impl Collection<'_> {
@@ -120,14 +138,16 @@ impl Collection<'_> {
         };
         let mut matched = Vec::new();
         for (line, reason) in file.remarks() {
-            import.wrong(*line, reason.clone(), shown);
+            let problem = ImportProblem::at(*line, ImportProblemKind::Header, reason.clone());
+            import.wrong(problem, shown);
         }
         for row in file.rows() {
             import.rows += 1;
             let row = match row {
                 Ok(row) => row,
                 Err((line, reason)) => {
-                    import.wrong(line, reason, shown);
+                    let problem = ImportProblem::at(line, ImportProblemKind::Row, reason);
+                    import.wrong(problem, shown);
                     continue;
                 }
             };
@@ -136,7 +156,17 @@ impl Collection<'_> {
                 .map(|(field, value)| (field.to_owned(), value.to_owned()))
                 .collect();
             let written = file.written_path(&row);
-            let image = written.clone().and_then(|written| images.find(written));
+            let line = row.line;
+            let image = match &written {
+                Ok(written) => images
+                    .find(written)
+                    .map_err(|kind| ImportProblem::of_image(line, kind, written)),
+                Err(reason) => Err(ImportProblem::at(
+                    line,
+                    ImportProblemKind::Row,
+                    reason.clone(),
+                )),
+            };
             if import.first.len() < shown {
                 import.first.push(ImportRow {
                     line: row.line,
@@ -150,7 +180,7 @@ impl Collection<'_> {
                     import.matched += 1;
                     matched.push((image, values));
                 }
-                Err(reason) => import.wrong(row.line, reason, shown),
+                Err(problem) => import.wrong(problem, shown),
             }
         }
         Ok((import, matched))
@@ -184,10 +214,34 @@ fn pairs(values: &[(String, String)]) -> impl Iterator<Item = (&String, &String)
 type Matched = (u64, Vec<(String, String)>);
 
 impl MetadataImport {
-    fn wrong(&mut self, line: u64, reason: String, shown: usize) {
+    fn wrong(&mut self, problem: ImportProblem, shown: usize) {
         self.wrong += 1;
         if self.problems.len() < shown {
-            self.problems.push(ImportProblem { line, reason });
+            self.problems.push(problem);
+        }
+    }
+}
+
+impl ImportProblem {
+    fn at(line: u64, kind: ImportProblemKind, reason: String) -> ImportProblem {
+        ImportProblem {
+            line,
+            reason,
+            kind,
+            path: None,
+        }
+    }
+
+    fn of_image(line: u64, kind: ImportProblemKind, written: &str) -> ImportProblem {
+        let reason = match kind {
+            ImportProblemKind::Several => {
+                format!("{written} is more than one image of the collection")
+            }
+            _ => format!("{written} is not in the collection"),
+        };
+        ImportProblem {
+            path: Some(written.to_owned()),
+            ..ImportProblem::at(line, kind, reason)
         }
     }
 }
@@ -204,11 +258,11 @@ impl Names {
     }
 
     /// The image whose path ends most like the written one, or why it is none.
-    fn find(&self, written: &str) -> Result<u64, String> {
+    fn find(&self, written: &str) -> Result<u64, ImportProblemKind> {
         let wanted = parts(written);
         let same = wanted.first().and_then(|last| self.0.get(last));
         let Some(same) = same else {
-            return Err(format!("{written} is not in the collection"));
+            return Err(ImportProblemKind::Unknown);
         };
         let common = |parts: &[String]| {
             let pairs = parts.iter().zip(&wanted);
@@ -218,9 +272,7 @@ impl Names {
         let mut best = same.iter().filter(|(_, parts)| Some(common(parts)) == most);
         match (best.next(), best.next()) {
             (Some((id, _)), None) => Ok(*id),
-            _ => Err(format!(
-                "{written} is more than one image of the collection"
-            )),
+            _ => Err(ImportProblemKind::Several),
         }
     }
 }

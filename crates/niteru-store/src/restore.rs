@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tempfile::TempDir;
 
-use crate::Home;
 use crate::backup::{
     BackupError, Hashing, MANIFEST, MODELS, Manifest, Member, VERSION, is_ours, sync_folder,
 };
 use crate::backups::BACKUPS;
 use crate::home::{DATABASE, lock};
+use crate::turn::Restoring;
+use crate::{Home, StoreError};
 
 /// Longest manifest, in bytes, and most files, before any is read.
 const MANIFEST_BYTES: u64 = 256 << 20;
@@ -48,13 +49,16 @@ pub struct RestoreReport {
     pub replaced: Option<PathBuf>,
     /// Folders of the replaced home that are part of the new one.
     pub kept: Vec<String>,
+    /// Entries of the replaced home's audit log, written since the backup, that are in the new one.
+    pub audit_entries: u64,
 }
 
 /// Makes a home of a backup.
 ///
 /// Everything is unpacked beside the home, each hash is compared, the database is brought up to date
 /// and looked through. Only then the new home is renamed into place: before that, whatever fails,
-/// nothing has changed. No other process may use the home meanwhile.
+/// nothing has changed. Meanwhile other processes can neither open the home nor write to it; those that had it open
+/// cannot write to it afterwards, either.
 ///
 /// # Errors
 /// [`BackupError::NotEmpty`], [`BackupError::Damaged`], [`BackupError::Newer`], [`BackupError::Io`],
@@ -73,13 +77,22 @@ pub fn restore(
     }
     let parent = home.parent().unwrap_or(Path::new(".")).to_path_buf();
     std::fs::create_dir_all(&parent).map_err(BackupError::io(&parent))?;
+    let _alone = Restoring::begin(&home).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => StoreError::Restoring { path: home.clone() }.into(),
+        _ => BackupError::io(&parent)(error),
+    })?;
     let stage = tempfile::Builder::new()
         .prefix(".niteru-restore-")
         .tempdir_in(&parent)
         .map_err(BackupError::io(&parent))?;
     let manifest = Archive::open(file, options.progress)?.unpack(stage.path())?;
     verify_database(file, stage.path())?;
-    Home::open(stage.path())?.move_uploads(&home)?;
+    let audit_entries = {
+        let new = Home::open(stage.path())?;
+        new.move_uploads(&home)?;
+        // Who did what since the backup does not go with the home that is replaced.
+        new.carry_audit(&home.join(DATABASE))?
+    };
     let replaced = put_in_place(stage, &home, occupied)?;
     let kept = match &replaced {
         Some(old) => keep(old, &home),
@@ -93,6 +106,7 @@ pub fn restore(
         bytes: manifest.files.iter().map(|member| member.bytes).sum(),
         replaced,
         kept,
+        audit_entries,
     })
 }
 

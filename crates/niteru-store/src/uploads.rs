@@ -71,6 +71,33 @@ pub enum UploadError {
     Store(#[from] StoreError),
 }
 
+/// Looks at an image file as [`Home::keep_upload`] does, and keeps nothing.
+///
+/// # Errors
+/// [`UploadError::Kind`], [`UploadError::Picture`].
+pub fn look_at_upload(bytes: &[u8], name: &str, limits: &Limits) -> Result<Upload, UploadError> {
+    looked_at(bytes, name, limits).map(|(upload, ..)| upload)
+}
+
+/// The upload that a file would be, with its hash and the ending of its name.
+fn looked_at(
+    bytes: &[u8],
+    name: &str,
+    limits: &Limits,
+) -> Result<(Upload, [u8; 32], &'static str), UploadError> {
+    let (format, _) = image_kind(bytes).ok_or(UploadError::Kind)?;
+    let (width, height) = Picture::decode_at_least(bytes, limits, LOOK)?.full_size();
+    let sha256: [u8; 32] = Sha256::digest(bytes).into();
+    let upload = Upload {
+        sha256: hex(&sha256),
+        name: shown_name(name),
+        bytes: bytes.len() as u64,
+        width,
+        height,
+    };
+    Ok((upload, sha256, format))
+}
+
 /// What an image file is, by its first bytes: the ending of its name and its media type. Only these kinds
 /// are taken.
 pub fn image_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
@@ -99,16 +126,8 @@ impl Home {
         new: &NewUpload<'_>,
         limits: &UploadLimits,
     ) -> Result<Upload, UploadError> {
-        let (format, _) = image_kind(new.bytes).ok_or(UploadError::Kind)?;
-        let (width, height) = Picture::decode_at_least(new.bytes, &limits.image, LOOK)?.full_size();
-        let sha256: [u8; 32] = Sha256::digest(new.bytes).into();
-        let upload = Upload {
-            sha256: hex(&sha256),
-            name: shown_name(new.name),
-            bytes: new.bytes.len() as u64,
-            width,
-            height,
-        };
+        let (upload, sha256, format) = looked_at(new.bytes, new.name, &limits.image)?;
+        let (width, height) = (upload.width, upload.height);
         let known = self.read(|tx| {
             let known = format_of(tx, &sha256)?;
             match known {
@@ -189,12 +208,16 @@ impl Home {
     }
 
     /// Removes the uploads that no image, no inspection, no inspector's photos and no job that is still to be
-    /// done refer to, and that were handed in more than an hour ago: what refers to a newer one may be on its way. Returns how
-    /// many bytes that made free.
+    /// done refer to, and that were handed in more than an hour ago: what refers to a newer one may be on its way.
+    /// None while the home is backed up; they go the next time. Returns how many bytes that made free.
     ///
     /// # Errors
     /// Those of the database.
     pub fn remove_unused_uploads(&self) -> Result<u64, StoreError> {
+        // Until what was removed is no longer in the database, either.
+        let Some(_alone) = self.without_leases()? else {
+            return Ok(0);
+        };
         self.write(|tx| {
             let sql = "DELETE FROM uploads WHERE created < ?
                            AND sha256 NOT IN (SELECT sha256 FROM images)
@@ -243,16 +266,20 @@ impl Home {
     }
 
     fn upload_file(&self, sha256: &str, format: &str) -> PathBuf {
-        let folder = sha256.get(..2).unwrap_or("00");
-        // A restored database may say anything: only endings that uploads get lead to a file.
-        let known = ["jpg", "png", "webp", "gif", "tif", "bmp"];
-        let format = known
-            .into_iter()
-            .find(|&one| one == format)
-            .unwrap_or("none");
-        let name = format!("{sha256}.{format}");
-        self.uploads().join(folder).join(name)
+        self.uploads().join(below_uploads(sha256, format))
     }
+}
+
+/// Where an upload is below their folder, with `/`.
+pub(crate) fn below_uploads(sha256: &str, format: &str) -> String {
+    let folder = sha256.get(..2).unwrap_or("00");
+    // A restored database may say anything: only endings that uploads get lead to a file.
+    let known = ["jpg", "png", "webp", "gif", "tif", "bmp"];
+    let format = known
+        .into_iter()
+        .find(|&one| one == format)
+        .unwrap_or("none");
+    format!("{folder}/{sha256}.{format}")
 }
 
 /// Uploads whose files are gone or have another length, for [`check`](crate::check); and how many there are.

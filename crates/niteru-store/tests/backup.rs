@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use niteru_store::{
-    AddOptions, AddProgress, BackupError, BackupOptions, CheckOptions, Home, RestoreOptions, check,
-    restore,
+    AddOptions, AddProgress, BackupError, BackupOptions, CheckOptions, Home, RestoreOptions,
+    StoreError, check, restore,
 };
 use sha2::{Digest, Sha256};
 use support::{FakeEncoder, Place, damage};
@@ -321,6 +321,54 @@ fn a_backup_while_others_write() {
         }
         stop.store(true, Ordering::SeqCst);
     });
+}
+
+/// Other processes: they can neither begin nor write while a home is replaced, and not write to the old one after.
+#[test]
+fn nobody_writes_to_a_home_that_is_being_replaced() {
+    let place = filled(3);
+    let (home, folder) = (place.home.directory(), place.folder.path());
+    let file = folder.join("backup.tar");
+    place.home.backup(&file, BackupOptions::default()).unwrap();
+    let told = std::sync::Mutex::new(Vec::new());
+    let progress = |_, _| {
+        let opened = Home::open(home).map(drop);
+        let added = place.home.audit(&niteru_store::NewAuditEntry {
+            who: "test",
+            address: "",
+            action: "meanwhile",
+            target: "",
+            status: 200,
+        });
+        let mut force = RestoreOptions::default();
+        force.force = true;
+        let again = match restore(&file, home, force) {
+            Err(BackupError::Store(error)) => Err(error),
+            Err(other) => panic!("{other}"),
+            Ok(_) => Ok(()),
+        };
+        told.lock().unwrap().extend([opened, added, again]);
+    };
+    let mut options = RestoreOptions::default();
+    options.force = true;
+    options.progress = Some(&progress);
+    restore(&file, home, options).unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(told.len() >= 2);
+    for result in told {
+        let error = result.unwrap_err();
+        assert!(matches!(error, StoreError::Restoring { .. }), "{error}");
+        assert!(error.to_string().contains("is being restored"), "{error}");
+    }
+    // What has the old home open cannot write to it unnoticed.
+    let removed = place.home.remove_unused_uploads().unwrap_err();
+    assert!(matches!(removed, StoreError::Replaced { .. }), "{removed}");
+    assert_eq!(rows(home), 3);
+    assert_eq!(
+        files(folder),
+        ["backup.tar", "home", "home.replaced-1", "pictures"],
+        "nothing is left behind"
+    );
 }
 
 /// Run by [`a_killed_backup_leaves_no_half_file`] as a process of its own.

@@ -331,12 +331,12 @@ fn a_search_sees_changed_metadata_and_no_missing_image() {
         "listed, though missing"
     );
     let report = collection
-        .evaluate_retrieval("kind", Some(&condition))
+        .evaluate_retrieval("kind", Some(&condition), None)
         .unwrap();
     assert_eq!((report.images, report.queries), (1, 0));
     let none = Condition::parse("length > 5000").unwrap();
     let error = collection
-        .evaluate_retrieval("kind", Some(&none))
+        .evaluate_retrieval("kind", Some(&none), None)
         .unwrap_err();
     assert!(matches!(error, StoreError::NothingPasses { .. }), "{error}");
 }

@@ -60,7 +60,7 @@ fn evaluating_holds_the_embeddings_once() {
     let collection = place.home.collection("things").unwrap();
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
-    let report = collection.evaluate_retrieval("kind", None).unwrap();
+    let report = collection.evaluate_retrieval("kind", None, None).unwrap();
     let used = PEAK.load(Ordering::Relaxed) - before;
     assert_eq!(report.queries, IMAGES);
 

@@ -307,7 +307,7 @@ fn verifying_finds_what_was_changed_behind_our_back() {
         .open()
         .collection("things")
         .unwrap()
-        .verify_index(1000)
+        .verify_index(1000, None)
         .unwrap();
     assert!(!report.is_good());
     assert_eq!(

@@ -93,7 +93,7 @@ fn a_killed_server_loses_and_doubles_nothing() {
         let report = home
             .collection("things")
             .unwrap()
-            .verify_index(100_000)
+            .verify_index(100_000, None)
             .unwrap();
         let images = ((round + 1) * PICTURES) as u64;
         assert!(report.is_good(), "round {round}: {report:?}");

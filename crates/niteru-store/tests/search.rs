@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::sync::atomic::AtomicBool;
+
 use niteru_store::{Home, ImageEncoder, StoreError};
 use support::{FakeEncoder, Place, name};
 
@@ -191,7 +193,7 @@ fn evaluates_by_leaving_one_out() {
     }
     place.add_metadata(csv.as_bytes());
     let collection = place.home.collection("things").unwrap();
-    let report = collection.evaluate_retrieval("kind", None).unwrap();
+    let report = collection.evaluate_retrieval("kind", None, None).unwrap();
     let counts = (
         report.images,
         report.values,
@@ -206,8 +208,22 @@ fn evaluates_by_leaving_one_out() {
     );
     assert!((report.mean_average_precision - 0.75).abs() < 1e-12);
 
-    let error = collection.evaluate_retrieval("colour", None).unwrap_err();
+    let error = collection
+        .evaluate_retrieval("colour", None, None)
+        .unwrap_err();
     assert!(error.to_string().contains("there are kind"), "{error}");
+
+    let stop = AtomicBool::new(true);
+    let stopped = [
+        collection
+            .evaluate_retrieval("kind", None, Some(&stop))
+            .map(drop),
+        collection.verify_index(1000, Some(&stop)).map(drop),
+    ];
+    for stopped in stopped {
+        let error = stopped.unwrap_err();
+        assert!(matches!(error, StoreError::Stopped), "{error}");
+    }
 }
 
 #[test]
@@ -227,7 +243,7 @@ fn evaluation_equals_the_definition() {
     }
     place.add_metadata(csv.as_bytes());
     let collection = place.home.collection("things").unwrap();
-    let report = collection.evaluate_retrieval("kind", None).unwrap();
+    let report = collection.evaluate_retrieval("kind", None, None).unwrap();
 
     let images = collection.images(None, 1000).unwrap();
     let (mut queries, mut hits, mut precision) = (0, [0; 3], 0.0);

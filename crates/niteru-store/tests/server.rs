@@ -209,6 +209,154 @@ fn uploads_that_nothing_refers_to_go_after_an_hour() {
     assert!(home.upload(&wanted).unwrap().unwrap().is_file());
 }
 
+/// Another process removes what nothing refers to any more, while the backup is written.
+#[test]
+fn what_a_backup_reads_is_not_removed_meanwhile() {
+    let (folder, home) = home();
+    for grey in 1..6 {
+        keep(&home, &picture(grey), "x").unwrap();
+    }
+    let path = folder.path().join("home");
+    database(&path)
+        .execute_batch("UPDATE uploads SET created = 0")
+        .unwrap();
+    let removed = std::sync::Mutex::new(Vec::new());
+    let progress = |_, _| {
+        let other = Home::open(&path).unwrap();
+        let bytes = other.remove_unused_uploads().unwrap();
+        removed.lock().unwrap().push(bytes);
+    };
+    let mut options = BackupOptions::default();
+    options.progress = Some(&progress);
+    let file = folder.path().join("backup.tar");
+    let report = home.backup(&file, options).unwrap();
+    assert_eq!(report.files, 6, "the database and the uploads");
+    let removed = removed.into_inner().unwrap();
+    assert!(removed.len() >= 6, "{removed:?}");
+    assert!(removed.iter().all(|bytes| *bytes == 0), "{removed:?}");
+    assert!(home.remove_unused_uploads().unwrap() > 0, "it has ended");
+
+    let to = folder.path().join("restored");
+    restore(&file, &to, RestoreOptions::default()).unwrap();
+    let report = check(&to, CheckOptions::default()).unwrap();
+    assert_eq!((report.checked.uploads, report.problems), (5, Vec::new()));
+    // What was lost before keeps nobody from backing up the rest.
+    let sha256 = keep(&home, &picture(9), "x").unwrap();
+    std::fs::remove_file(home.upload(&sha256).unwrap().unwrap()).unwrap();
+    let other = folder.path().join("other.tar");
+    assert_eq!(
+        home.backup(&other, BackupOptions::default()).unwrap().files,
+        1
+    );
+}
+
+/// Several come and are written in the same second.
+#[test]
+fn kept_backups_never_replace_each_other() {
+    let (folder, home) = home();
+    let file = folder.path().join("backup.tar");
+    home.backup(&file, BackupOptions::default()).unwrap();
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let (home, file) = (&home, &file);
+            scope.spawn(move || {
+                let came = home
+                    .make_backups()
+                    .unwrap()
+                    .join(format!(".incoming-{number}"));
+                std::fs::copy(file, &came).unwrap();
+                home.take_backup(&came).unwrap();
+                assert!(!came.exists());
+                home.store_backup(BackupOptions::default()).unwrap();
+            });
+        }
+    });
+    let kept = home.stored_backups().unwrap();
+    assert_eq!(kept.len(), 8, "{kept:?}");
+    assert_eq!(kept.iter().filter(|backup| backup.uploaded).count(), 4);
+}
+
+fn note(home: &Home, target: &str) {
+    let entry = NewAuditEntry {
+        who: "test",
+        address: "",
+        action: "noted",
+        target,
+        status: 200,
+    };
+    home.audit(&entry).unwrap();
+}
+
+/// The targets of a home's log, the oldest first; the log is as it was written.
+fn noted(path: &std::path::Path) -> Vec<String> {
+    let home = Home::open(path).unwrap();
+    assert_eq!(home.check_audit().unwrap().problem, None);
+    let entries = home.audit_entries(None, 100).unwrap();
+    entries
+        .into_iter()
+        .rev()
+        .map(|entry| entry.target)
+        .collect()
+}
+
+#[test]
+fn the_audit_log_goes_on_over_a_restore() {
+    let (folder, home) = home();
+    let path = folder.path().join("home");
+    let at = |name: &str| folder.path().join(name);
+    let backup = |home: &Home, name: &str| {
+        home.backup(&at(name), BackupOptions::default()).unwrap();
+    };
+    backup(&home, "0.tar");
+    note(&home, "1");
+    note(&home, "2");
+    backup(&home, "2.tar");
+    note(&home, "3");
+    let hash = home.check_audit().unwrap().hash;
+    drop(home);
+    let mut force = RestoreOptions::default();
+    force.force = true;
+    let carried = |name: &str| restore(&at(name), &path, force).unwrap().audit_entries;
+
+    assert_eq!(carried("2.tar"), 1);
+    assert_eq!(noted(&path), ["1", "2", "3"]);
+    assert_eq!(Home::open(&path).unwrap().check_audit().unwrap().hash, hash);
+    assert_eq!(carried("0.tar"), 3, "of a backup with an empty log");
+    assert_eq!(noted(&path), ["1", "2", "3"]);
+    backup(&Home::open(&path).unwrap(), "3.tar");
+
+    // Another home's log does not go on from this one.
+    let other = Home::open(at("other")).unwrap();
+    note(&other, "elsewhere");
+    backup(&other, "other.tar");
+    assert_eq!(carried("other.tar"), 0);
+    let log = noted(&path);
+    assert_eq!((log.len(), &*log[0]), (2, "elsewhere"));
+    let told =
+        format!("the log of the home that was replaced: it has 3 entries and ends with {hash}");
+    assert_eq!(log[1], told);
+
+    // One that was changed does not, either.
+    restore(&at("3.tar"), &at("changed"), RestoreOptions::default()).unwrap();
+    let changed = Home::open(at("changed")).unwrap();
+    note(&changed, "4");
+    note(&changed, "5");
+    drop(changed);
+    database(&at("changed"))
+        .execute_batch("UPDATE audit SET who = 'nobody' WHERE id = 4")
+        .unwrap();
+    let report = restore(&at("3.tar"), &at("changed"), force).unwrap();
+    assert_eq!(report.audit_entries, 0);
+    let log = noted(&at("changed"));
+    assert!(log[3].contains("it has 5 entries"), "{log:?}");
+
+    // Of a log that is the beginning of the backup's, nothing is newer.
+    restore(&at("2.tar"), &at("earlier"), RestoreOptions::default()).unwrap();
+    let report = restore(&at("3.tar"), &at("earlier"), force).unwrap();
+    assert_eq!(report.audit_entries, 0);
+    assert_eq!(noted(&at("earlier")), ["1", "2", "3"]);
+}
+
 #[test]
 fn photos_that_are_collected_keep_their_uploads() {
     let (folder, home) = home();

@@ -180,7 +180,8 @@ pub(crate) enum Command {
     Duplicates(DuplicatesArgs),
     /// Arrange the images of a collection in two dimensions, those that are alike beside each other
     #[command(
-        after_help = "Examples:\n  niteru map parts\n  niteru map parts --csv map.csv\n\n\
+        after_help = "Examples:\n  niteru map parts\n  niteru map parts --csv map.csv\n  \
+                      niteru map parts --html map.html --field lot\n\n\
                       The page that `niteru serve` shows has the map under Map."
     )]
     Map(MapArgs),

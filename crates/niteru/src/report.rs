@@ -3,6 +3,7 @@
 pub(crate) mod comparison;
 pub(crate) mod evaluation;
 pub(crate) mod inspection;
+pub(crate) mod map;
 mod marks;
 mod page;
 pub(crate) mod trace;

@@ -129,6 +129,20 @@ impl ModelCache {
         Ok(names.into_iter().map(|name| self.state_of(name)).collect())
     }
 
+    /// Looks whether a model may have the name, before any of its files is brought.
+    ///
+    /// # Errors
+    /// [`ModelError::BadName`], and [`ModelError::AlreadyInstalled`], of a damaged model, too.
+    pub fn check_free(&self, name: &str) -> Result<(), ModelError> {
+        check_name(name)?;
+        match self.state_of(name.to_owned()).state {
+            ModelState::NotInstalled => Ok(()),
+            ModelState::Installed(_) | ModelState::Damaged(_) => {
+                Err(ModelError::AlreadyInstalled { name: name.into() })
+            }
+        }
+    }
+
     /// What is known about one model.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! The figures of an evaluation.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use niteru_imaging::{Limits, Picture};
-use niteru_inspect::{Known, evaluate, evaluate_bad};
+use niteru_inspect::{EvaluateError, Known, evaluate, evaluate_bad};
 
 use crate::plates::{self, Defect};
 use crate::{FRESH, shared};
@@ -61,6 +62,26 @@ fn known(folder: &Path) -> Vec<Known> {
 }
 
 #[test]
+fn who_is_told_of_pictures_may_stop_it() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // More than are judged at a time: of what comes later nothing is read.
+    let known: Vec<Known> = std::iter::repeat_n(known(folder.path()), 20)
+        .flatten()
+        .collect();
+    let told = AtomicUsize::new(0);
+    let each = || match told.fetch_add(1, Ordering::Relaxed) {
+        2.. => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let inspector = &shared.trained.inspector;
+    let error = evaluate(inspector, &known, &Limits::default(), &each).unwrap_err();
+    assert!(matches!(error, EvaluateError::Stopped), "{error}");
+    let told = told.into_inner();
+    assert!(told < 64.min(known.len()), "{told} of {}", known.len());
+}
+
+#[test]
 fn the_figures_are_those_of_the_pictures() {
     let Some(shared) = shared() else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -68,6 +89,7 @@ fn the_figures_are_those_of_the_pictures() {
     let told = AtomicUsize::new(0);
     let each = || {
         told.fetch_add(1, Ordering::Relaxed);
+        ControlFlow::Continue(())
     };
     let inspector = &shared.trained.inspector;
     let quality = evaluate(inspector, &known, &Limits::default(), &each).unwrap();
@@ -146,7 +168,10 @@ fn the_figures_are_those_of_the_pictures() {
 fn nothing_to_evaluate_has_no_figures() {
     let Some(shared) = shared() else { return };
     let inspector = &shared.trained.inspector;
-    let quality = evaluate(inspector, &[], &Limits::default(), &|| {}).unwrap();
+    let quality = evaluate(inspector, &[], &Limits::default(), &|| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!((quality.good, quality.bad), (0, 0));
     assert!(quality.auroc.is_none() && quality.pro.is_none());
     assert!(quality.false_alarm.value.is_none() && quality.miss.value.is_none());
@@ -164,7 +189,10 @@ fn bad_pictures_are_set_against_the_good_ones_that_were_held_out() {
     let mut bad: Vec<PathBuf> = bad.collect();
     bad.push(folder.path().join("missing.png"));
     let inspector = &shared.trained.inspector;
-    let quality = evaluate_bad(inspector, &bad, &Limits::default(), &|| {}).unwrap();
+    let quality = evaluate_bad(inspector, &bad, &Limits::default(), &|| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!((quality.good, quality.bad), (crate::GOOD as usize, 4));
     assert_eq!(quality.good_scores, inspector.good_scores());
     assert!(quality.bad_scores.is_sorted() && quality.bad_scores.len() == 4);

@@ -1,5 +1,7 @@
 //! Bad pictures that were shown: what resembles them scores higher, and nothing else changes.
 
+use std::ops::ControlFlow;
+
 use niteru_imaging::Picture;
 use niteru_inspect::{Inspector, TrainOptions, evaluate_bad};
 
@@ -60,7 +62,10 @@ fn what_resembles_a_known_bad_picture_scores_higher() {
     );
     assert!(seen > unseen, "{seen} {unseen}");
     // An evaluation asks the second, and so does what training tells.
-    let quality = evaluate_bad(&knowing, bad, &Default::default(), &|| ()).unwrap();
+    let quality = evaluate_bad(&knowing, bad, &Default::default(), &|| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert!(
         (quality.judged[0].score - unseen).abs() < 1e-9,
         "{quality:?}"

@@ -9,10 +9,10 @@ use niteru_store::{Collection, DuplicateOptions, Duplicates, Image, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::uploads::{REQUEST_BYTES, REQUEST_TIME, keep_files, only_one};
+use super::uploads::{REQUEST_BYTES, REQUEST_TIME, look_at_files, only_one};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::identity::Caller;
+use crate::problem::Problem;
 use crate::route::{File, InPath, Json, JsonBody, Parts, Query, Route, ask, read};
 
 /// Most places of a pair.
@@ -116,6 +116,8 @@ struct Why {
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    #[serde(flatten)]
+    exactly: Option<Problem>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -176,24 +178,14 @@ async fn explain(
 
 async fn explain_uploaded(
     app: Arc<App>,
-    caller: Caller,
     InPath(name): InPath<String>,
     parts: Parts,
 ) -> Result<Json<Explained>, ApiError> {
-    let sent = keep_files::<ExplainRequest>(&app, &caller, parts).await?;
-    let (request, upload) = only_one(sent)?;
+    let sent = look_at_files::<ExplainRequest>(&app, parts).await?;
+    let (request, looked) = only_one(sent)?;
     let request = request.unwrap_or_default();
-    app.heavy(move |app| {
-        let path = app
-            .home
-            .upload(&upload.sha256)?
-            .ok_or_else(ApiError::busy)?;
-        let explained = explained(app, &name, &path, &request);
-        // What was only looked at is not kept.
-        app.home.remove_unused_uploads()?;
-        explained
-    })
-    .await
+    app.heavy(move |app| explained(app, &name, &looked.path, &request))
+        .await
 }
 
 fn explained(
@@ -236,12 +228,13 @@ fn why(
     let found = Picture::open(&app.file_of(image)?, &app.settings.uploads.image);
     let (places, problem) = match found {
         Ok(found) => (encoder.alike_places(looked, &found, PLACES), None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
+        Err(error) => (Vec::new(), Some(error)),
     };
     Ok(Why {
         image: shown.to_owned(),
         places,
-        problem,
+        exactly: problem.as_ref().and_then(|error| Problem::of(error)),
+        problem: problem.map(|error| error.to_string()),
     })
 }
 
@@ -336,7 +329,7 @@ impl App {
     ) -> Result<Picture, ApiError> {
         let bad = |error: &dyn std::fmt::Display| ApiError::bad(error.to_string());
         let picture = Picture::open(path, &self.settings.uploads.image);
-        let picture = picture.map_err(|error| bad(&error))?;
+        let picture = picture.map_err(|error| bad(&error).because_of(&error))?;
         match crop {
             None => Ok(picture),
             Some(crop) => {

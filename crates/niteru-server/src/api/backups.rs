@@ -13,9 +13,12 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{BackupParameters, JobView};
+use crate::leftovers::INCOMING_BACKUP;
+use crate::problem::{Kind, Problem};
 use crate::restoring::{RestoreRequest, Restored};
 use crate::route::{
-    About, Accepted, Created, Done, Download, InPath, Json, JsonBody, Parts, Route, change, read,
+    About, Accepted, Created, Done, Download, InPath, Json, JsonBody, Parts, Route, change, give,
+    read,
 };
 use crate::secret;
 
@@ -47,7 +50,8 @@ pub(super) fn routes() -> Vec<Route> {
             send,
         )
         .takes(most, BACKUP_TIME),
-        read(
+        give(
+            "backup.download",
             "/api/backups/{name}",
             "A backup, as a file",
             Role::Administrator,
@@ -115,14 +119,14 @@ async fn send(
     let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
     let folder = app.quick(|app| Ok(app.home.make_backups()?)).await?;
     let name = secret::token().map_err(|error| ApiError::internal(error.to_string()))?;
-    let path = folder.join(format!(".incoming-{name}"));
+    let path = folder.join(format!("{INCOMING_BACKUP}{name}"));
     let unfinished = Unfinished(path.clone());
     let to = |field: &str, _: &str| match field {
         "file" => Ok(path),
         _ => Err(ApiError::bad("a backup comes as one part named file")),
     };
     let sent = parts.save_next(to).await?;
-    let (path, _) = sent.ok_or_else(|| ApiError::bad("there is no file"))?;
+    let (path, _) = sent.ok_or_else(|| ApiError::bad("there is no file").because(Kind::NoFile))?;
     let stored = app
         .quick(move |app| {
             let stored = app.home.take_backup(&path);
@@ -145,9 +149,15 @@ impl Drop for Unfinished {
 
 fn no_backup(name: &str) -> ApiError {
     ApiError::not_found(format!("no backup {name:?}"))
+        .because(Problem::from(Kind::NoSuchBackup).with("name", name))
 }
 
-async fn fetch(app: Arc<App>, InPath(name): InPath<String>) -> Result<Download, ApiError> {
+async fn fetch(
+    app: Arc<App>,
+    InPath(name): InPath<String>,
+    about: About,
+) -> Result<Download, ApiError> {
+    about.say(&name);
     let save_as = name.clone();
     let (file, bytes) = app
         .quick(move |app| {
@@ -192,7 +202,7 @@ async fn restore(
     let file = app.home.stored_backup(&asked.backup);
     let file = file.ok_or_else(|| no_backup(&asked.backup))?;
     if app.home.is_read_only() {
-        return Err(ApiError::conflict("this home may not be written"));
+        return Err(ApiError::conflict("this home may not be written").because(Kind::ReadOnly));
     }
     *app.restore.lock() = Some(RestoreRequest {
         file,

@@ -101,7 +101,9 @@ impl From<ThresholdError> for ApiError {
     fn from(error: ThresholdError) -> ApiError {
         match error {
             ThresholdError::Store(error) => error.into(),
-            ThresholdError::Inspector(error) => ApiError::conflict(error.to_string()),
+            ThresholdError::Inspector(error) => {
+                ApiError::conflict(error.to_string()).because_of(&error)
+            }
         }
     }
 }

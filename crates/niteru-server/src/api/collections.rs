@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::{Kind, Problem};
 use crate::route::{About, Created, InPath, Json, JsonBody, Route, change, read};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -84,7 +85,8 @@ fn found(app: &App, name: &str) -> Result<OneCollection, ApiError> {
     let collection = all.find(|collection| collection.name == name);
     match collection {
         Some(collection) => Ok(OneCollection { collection, fields }),
-        None => Err(ApiError::not_found(format!("no collection {name:?}"))),
+        None => Err(ApiError::not_found(format!("no collection {name:?}"))
+            .because(Problem::from(Kind::NoCollection).with("name", name))),
     }
 }
 

@@ -1,26 +1,27 @@
 //! Images that are sent only to be looked at: compared, embedded. Nothing of them is kept.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use niteru_store::below::encoder::{EmbedOptions, Encoder};
+use niteru_store::below::encoder::{EmbedError, EmbedOptions, Encoder, with_causes};
 use niteru_store::below::imaging::{Mask, Picture};
 use niteru_store::below::inspect::{CompareError, CompareOptions, Comparison, MOST_TILES, compare};
-use niteru_store::{ComparedPhotos, Role, Upload, similarity_matrix};
+use niteru_store::{ComparedPhotos, Role, similarity_matrix};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::uploads::{REQUEST_BYTES, REQUEST_TIME, Refused, Sent, keep_files};
+use super::uploads::{Looked, REQUEST_BYTES, REQUEST_TIME, Refused, Sent, look_at_files};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::identity::Caller;
+use crate::problem::Kind;
 use crate::route::{Json, Parts, Route, ask};
 
 /// Longest side of a heat map that is sent, in pixels.
 const HEAT_SIDE: u32 = 1280;
+
+const QUALITY: u8 = 88;
 
 /// Most images and texts at a time.
 const MOST: usize = 200;
@@ -86,6 +87,27 @@ struct EmbedQuery {
     model: Option<String>,
 }
 
+/// What was found, with pictures of both photos.
+#[derive(Serialize, ToSchema)]
+struct ToldComparison {
+    #[serde(flatten)]
+    compared: ComparedPhotos,
+    /// The first photo and the second.
+    #[schema(value_type = Vec<ShownPhoto>)]
+    shown: [ShownPhoto; 2],
+}
+
+/// A photo as it can be shown.
+#[derive(Serialize, ToSchema)]
+struct ShownPhoto {
+    /// JPEG in an address, no longer than 1280 pixels along a side.
+    picture: String,
+    /// Width of the photo itself, which places are in pixels of.
+    width: u32,
+    /// And its height.
+    height: u32,
+}
+
 /// The similarity of every pair.
 #[derive(Serialize, ToSchema)]
 struct Similarities {
@@ -129,37 +151,33 @@ impl From<Refused> for SkippedFile {
     }
 }
 
-async fn photos(
-    app: Arc<App>,
-    caller: Caller,
-    parts: Parts,
-) -> Result<Json<ComparedPhotos>, ApiError> {
-    let sent = keep_files::<CompareQuery>(&app, &caller, parts).await?;
+async fn photos(app: Arc<App>, parts: Parts) -> Result<Json<ToldComparison>, ApiError> {
+    let sent = look_at_files::<CompareQuery>(&app, parts).await?;
     if let Some(refused) = sent.refused.into_iter().next() {
         let message = format!("{}: {}", refused.name, refused.reason);
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(ApiError::new(status, "unusable_image", message));
+        return Err(
+            ApiError::new(status, Kind::UnusableImage, message).because(refused.problem.clone())
+        );
     }
     let query = sent.query.unwrap_or_default();
-    let kept: Vec<Upload> = sent.order.iter().map(|&at| sent.kept[at].clone()).collect();
     app.heavy(move |app| {
-        let told = compared(app, &query, &kept);
-        // What was only looked at is not kept.
-        app.home.remove_unused_uploads()?;
-        Ok(Json(told?))
+        let sent: Vec<&Looked> = sent.order.iter().map(|&at| &sent.kept[at]).collect();
+        Ok(Json(compared(app, &query, &sent)?))
     })
     .await
 }
 
-fn compared(app: &App, query: &CompareQuery, kept: &[Upload]) -> Result<ComparedPhotos, ApiError> {
-    let (a, b, area) = match kept {
+fn compared(app: &App, query: &CompareQuery, sent: &[&Looked]) -> Result<ToldComparison, ApiError> {
+    let (a, b, area) = match *sent {
         [a, b] => (a, b, None),
         [a, b, area] => (a, b, Some(area)),
         _ => {
-            return Err(ApiError::bad(format!(
+            let message = format!(
                 "this takes two photos, and if wanted an area, not {} files",
-                kept.len()
-            )));
+                sent.len()
+            );
+            return Err(ApiError::bad(message).because(Kind::TwoPhotos));
         }
     };
     if query
@@ -168,7 +186,7 @@ fn compared(app: &App, query: &CompareQuery, kept: &[Upload]) -> Result<Compared
     {
         return Err(ApiError::bad(format!("tiles is from 1 to {MOST_TILES}")));
     }
-    let open = |upload: &Upload| app.picture_of(&file(app, upload)?, None);
+    let open = |looked: &Looked| app.picture_of(&looked.path, None);
     let (first, second) = (open(a)?, open(b)?);
     let area = area.map(open).transpose()?;
     let options = CompareOptions {
@@ -178,18 +196,31 @@ fn compared(app: &App, query: &CompareQuery, kept: &[Upload]) -> Result<Compared
     };
     let encoder = app.encoder_named(query.model.clone())?;
     let found = compare(&encoder, &first, &second, &options).map_err(unequal)?;
-    Ok(ComparedPhotos::new(
-        [a.name.clone(), b.name.clone()],
+    let compared = ComparedPhotos::new(
+        [a.upload.name.clone(), b.upload.name.clone()],
         [second.width(), second.height()],
         &found,
         Some(heat(&found, &second)?),
-    ))
+    );
+    let shown = [shown(&first)?, shown(&second)?];
+    Ok(ToldComparison { compared, shown })
+}
+
+/// A photo as every browser draws it, upright.
+fn shown(photo: &Picture) -> Result<ShownPhoto, ApiError> {
+    let bytes = photo.thumbnail(HEAT_SIDE).to_jpeg(QUALITY);
+    let bytes = bytes.map_err(|error| ApiError::internal(error.to_string()))?;
+    Ok(ShownPhoto {
+        picture: format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes)),
+        width: photo.width(),
+        height: photo.height(),
+    })
 }
 
 fn unequal(error: CompareError) -> ApiError {
     match error {
         CompareError::Heat(_) => ApiError::internal(error.to_string()),
-        other => ApiError::bad(other.to_string()),
+        other => ApiError::bad(other.to_string()).because_of(&other),
     }
 }
 
@@ -204,24 +235,13 @@ fn heat(found: &Comparison, second: &Picture) -> Result<String, ApiError> {
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(bytes)))
 }
 
-fn file(app: &App, upload: &Upload) -> Result<PathBuf, ApiError> {
-    let file = app.home.upload(&upload.sha256)?;
-    // It may have been tidied away by another request.
-    file.ok_or_else(ApiError::busy)
-}
-
-async fn similarities(
-    app: Arc<App>,
-    caller: Caller,
-    parts: Parts,
-) -> Result<Json<Similarities>, ApiError> {
-    let sent = keep_files::<EmbedQuery>(&app, &caller, parts).await?;
+async fn similarities(app: Arc<App>, parts: Parts) -> Result<Json<Similarities>, ApiError> {
+    let sent = look_at_files::<EmbedQuery>(&app, parts).await?;
     app.heavy(move |app| {
         let (encoder, embedded, skipped) = embed_sent(app, sent)?;
         if embedded.len() < 2 {
-            return Err(ApiError::bad(
-                "fewer than two images could be read; nothing to compare",
-            ));
+            let message = "fewer than two images could be read; nothing to compare";
+            return Err(ApiError::bad(message).because(Kind::NothingReadable));
         }
         let (images, embeddings): (Vec<String>, Vec<Vec<f32>>) = embedded
             .into_iter()
@@ -237,12 +257,8 @@ async fn similarities(
     .await
 }
 
-async fn embeddings(
-    app: Arc<App>,
-    caller: Caller,
-    parts: Parts,
-) -> Result<Json<Embeddings>, ApiError> {
-    let sent = keep_files::<EmbedQuery>(&app, &caller, parts).await?;
+async fn embeddings(app: Arc<App>, parts: Parts) -> Result<Json<Embeddings>, ApiError> {
+    let sent = look_at_files::<EmbedQuery>(&app, parts).await?;
     app.heavy(move |app| {
         let (encoder, embeddings, skipped) = embed_sent(app, sent)?;
         Ok(Json(Embeddings {
@@ -258,7 +274,7 @@ async fn embeddings(
 type Embedded = (Arc<Encoder>, Vec<Embedding>, Vec<SkippedFile>);
 
 /// Embeds texts and images that were sent.
-fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery>) -> Result<Embedded, ApiError> {
+fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery, Looked>) -> Result<Embedded, ApiError> {
     let query = sent.query.unwrap_or_default();
     let mut skipped: Vec<SkippedFile> = sent.refused.into_iter().map(Into::into).collect();
     let (texts, kept) = (&query.texts, &sent.kept);
@@ -270,11 +286,10 @@ fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery>) -> Result<Embedded, ApiErr
     }
     let encoder = app.encoder_named(query.model)?;
     let mut embedded = embed_texts(&encoder, texts)?;
-    let files = kept.iter().map(|upload| file(app, upload));
-    let files: Vec<PathBuf> = files.collect::<Result<_, ApiError>>()?;
     let options = EmbedOptions::default();
-    let mut names = kept.iter().map(|upload| upload.name.clone());
-    encoder.embed_files(files.iter(), &options, &mut |_, result| {
+    let mut names = kept.iter().map(|looked| looked.upload.name.clone());
+    let files = kept.iter().map(|looked| &looked.path);
+    encoder.embed_files(files, &options, &mut |_, result| {
         // Results come in the order of the files.
         let input = names.next().unwrap_or_default();
         match result {
@@ -284,14 +299,20 @@ fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery>) -> Result<Embedded, ApiErr
             }),
             Err(error) => skipped.push(SkippedFile {
                 path: input,
-                reason: error.to_string(),
+                reason: reason(&error),
             }),
         }
         ControlFlow::Continue(())
     });
-    // What was only looked at is not kept.
-    app.home.remove_unused_uploads()?;
     Ok((encoder, embedded, skipped))
+}
+
+/// What is wrong with a file, without where it lies.
+fn reason(error: &EmbedError) -> String {
+    match error {
+        EmbedError::Decode(error) => with_causes(error.reason()),
+        other => with_causes(other),
+    }
 }
 
 fn embed_texts(encoder: &Encoder, texts: &[String]) -> Result<Vec<Embedding>, ApiError> {

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::problem::{Kind, Problem};
 use crate::route::{Created, File, InPath, Json, JsonBody, Query, Route, change, read};
 
 /// Most inspections of a page, and of a file.
@@ -131,7 +132,8 @@ async fn review(
     JsonBody(new): JsonBody<NewReview>,
 ) -> Result<Created<Review>, ApiError> {
     if new.note.chars().count() > 2000 {
-        return Err(ApiError::bad("a note has at most 2000 characters"));
+        return Err(ApiError::bad("a note has at most 2000 characters")
+            .because(Problem::from(Kind::NoteLong).with("most", 2000)));
     }
     let review = app
         .quick(move |app| {

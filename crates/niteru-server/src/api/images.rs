@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{AddParameters, JobView};
+use crate::problem::Kind;
 use crate::route::{
     About, Accepted, File, InPath, Json, JsonBody, Parts, Query, Route, ask, change, read,
 };
@@ -157,7 +158,7 @@ async fn list(
                 return Ok(collection.images(page.after, limit)?);
             };
             let condition = Condition::parse(&filter);
-            let condition = condition.map_err(|error| ApiError::bad(error.to_string()))?;
+            let condition = condition.map_err(StoreError::from)?;
             let selection = collection.select(&condition)?;
             Ok(collection.images_in(&selection, page.after, limit)?)
         })
@@ -242,7 +243,8 @@ async fn add(
     about.say(format!("{name}: {} files", sent.kept.len()));
     if sent.kept.is_empty() && sent.refused.is_empty() {
         return Err(ApiError::bad("there is no file in this request")
-            .help("send files as parts named file"));
+            .help("send files as parts named file")
+            .because(Kind::NoFile));
     }
     let parameters = AddParameters {
         collection: name,
@@ -335,13 +337,13 @@ fn changed(image: &Image) -> ApiError {
         "the file of image {} is another than the one that was added",
         image.id
     );
-    ApiError::new(StatusCode::GONE, "changed", message).help("add its folder again")
+    ApiError::new(StatusCode::GONE, Kind::Changed, message).help("add its folder again")
 }
 
 fn unreadable(error: &DecodeError) -> ApiError {
     ApiError::new(
         StatusCode::GONE,
-        "unreadable",
+        Kind::Unreadable,
         format!(
             "the image file cannot be read: {}",
             niteru_store::below::encoder::with_causes(error.reason())

@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{JobView, TrainParameters};
+use crate::problem::Kind;
 use crate::route::{
     About, Accepted, InPath, Json, JsonBody, Parts, Query, Route, ask, change, read,
 };
@@ -299,7 +300,7 @@ impl ReadyInspector {
         let work = move || {
             let InspectorFile { inspector, bytes } = file;
             let ready = Inspector::from_bytes(&bytes, &encoder)
-                .map_err(|error| ApiError::conflict(error.to_string()))
+                .map_err(|error| ApiError::conflict(error.to_string()).because_of(&error))
                 .and_then(|ready| {
                     let scale = ready.heat_scale().map_err(InspectError::from)?;
                     let learnt = ready.good().iter().map(|good| good.path.clone()).collect();
@@ -378,12 +379,17 @@ impl From<InspectError> for ApiError {
         match &error {
             InspectError::Decode(decode) => unusable(decode),
             InspectError::Heat(_) => ApiError::internal(error.to_string()),
-            _ => ApiError::conflict(error.to_string()),
+            _ => ApiError::conflict(error.to_string()).because_of(&error),
         }
     }
 }
 
 fn unusable(error: &DecodeError) -> ApiError {
     let reason = niteru_store::below::encoder::with_causes(error.reason());
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unusable_image", reason)
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::UnusableImage,
+        reason,
+    )
+    .because_of(error)
 }

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::{Caller, Proof, SESSION_SECONDS, session_cookie};
+use crate::problem::{Kind, Problem};
 use crate::route::{
     About, Access, Answer, Described, Done, Json, JsonBody, Peer, Route, change, read,
 };
@@ -214,7 +215,7 @@ async fn login(
                 Some(until) => Err(locked(until)),
                 None => Err(ApiError::new(
                     StatusCode::UNAUTHORIZED,
-                    "wrong_login",
+                    Kind::WrongLogin,
                     "name or password is wrong",
                 )
                 .help("an administrator can give you a new password")),
@@ -258,14 +259,14 @@ async fn setup(
     app.attempts.may_try(address)?;
     let code = app.setup_code.lock().clone();
     let Some(code) = code else {
-        return Err(ApiError::conflict("there is an administrator already").help("log in"));
+        return Err(has_administrator());
     };
     let typed = request.code.trim().to_uppercase();
     if !secret::same(&typed, &code) {
         app.attempts.failed(address);
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
-            "wrong_code",
+            Kind::WrongCode,
             "this is not the code that the server printed when it started",
         ));
     }
@@ -279,8 +280,14 @@ async fn setup(
     *app.setup_code.lock() = None;
     match made {
         Some(user) => start_session(&app, user).await,
-        None => Err(ApiError::conflict("there is an administrator already").help("log in")),
+        None => Err(has_administrator()),
     }
+}
+
+fn has_administrator() -> ApiError {
+    ApiError::conflict("there is an administrator already")
+        .help("log in")
+        .because(Kind::HasAdministrator)
 }
 
 async fn change_password(
@@ -292,9 +299,8 @@ async fn change_password(
     let address = peer.map(|peer| peer.0.ip());
     app.attempts.may_try(address)?;
     let Some(id) = caller.user else {
-        return Err(ApiError::bad(
-            "only users that log in with a name have a password",
-        ));
+        let message = "only users that log in with a name have a password";
+        return Err(ApiError::bad(message).because(Kind::NoPassword));
     };
     let found = app
         .quick(move |app| Ok(app.home.credentials(&caller.name)?))
@@ -311,7 +317,7 @@ async fn change_password(
         app.attempts.failed(address);
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
-            "wrong_password",
+            Kind::WrongPassword,
             "the old password is wrong",
         ));
     };
@@ -329,13 +335,14 @@ fn locked(until: i64) -> ApiError {
     let seconds = (until - now()).max(0) / 1000 + 1;
     ApiError::new(
         StatusCode::TOO_MANY_REQUESTS,
-        "locked",
+        Kind::Locked,
         format!(
             "too many wrong passwords: this user is locked until {}",
             rfc3339(until)
         ),
     )
     .help("wait, or ask an administrator for a new password")
+    .because(Problem::from(Kind::Locked).with("until", rfc3339(until)))
     .retry_after(seconds.unsigned_abs())
 }
 
@@ -366,7 +373,7 @@ impl Attempts {
         let wait = REMEMBERED.saturating_sub(now - **first);
         Err(ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
-            "too_many_attempts",
+            Kind::TooManyAttempts,
             "too many wrong passwords from this address",
         )
         .help("wait some minutes")

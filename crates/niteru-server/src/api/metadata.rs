@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::Kind;
 use crate::route::{About, InPath, Json, JsonBody, Parts, Query, Route, ask, change, read};
 
 /// Values of a field that are told, unless another number is asked for, and at most.
@@ -146,6 +147,7 @@ async fn csv_file(mut parts: Parts) -> Result<(String, Bytes), ApiError> {
     let part = part.ok_or_else(|| {
         ApiError::bad("there is no file in this request")
             .help("send the CSV file as a part named file")
+            .because(Kind::NoFile)
     })?;
     Ok((part.name.unwrap_or_else(|| "file".to_owned()), part.bytes))
 }

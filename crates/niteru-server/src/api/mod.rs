@@ -39,6 +39,7 @@ use axum::{Router, middleware};
 use crate::app::App;
 use crate::dispatch::dispatch;
 use crate::error::ApiError;
+use crate::problem::Kind;
 use crate::responses::careful;
 use crate::route::Route;
 
@@ -131,7 +132,11 @@ async fn nothing() -> Response {
 
 async fn other_method() -> Response {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    ApiError::new(status, "method", "this address does not take this method")
-        .help("see /api/docs for what there is")
-        .into_response()
+    ApiError::new(
+        status,
+        Kind::Method,
+        "this address does not take this method",
+    )
+    .help("see /api/docs for what there is")
+    .into_response()
 }

@@ -1,12 +1,12 @@
 //! Fetching, importing, checking and removing models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
 use niteru_store::Role;
-use niteru_store::below::encoder::{ModelState, Watch, find_in_catalogue};
+use niteru_store::below::encoder::{ModelError, Watch, find_in_catalogue};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -15,8 +15,9 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{CheckParameters, ImportParameters, JobView, PullParameters};
-use crate::route::{Accepted, InPath, Json, JsonBody, Parts, Route, change, unwritable};
-use crate::secret;
+use crate::leftovers::Incoming;
+use crate::problem::{Kind, Problem};
+use crate::route::{Accepted, InPath, Json, JsonBody, Parts, Route, change};
 
 /// Most bytes of a model's files: 16 GiB of weights, and what goes with them.
 const MODEL_BYTES: u64 = 17 << 30;
@@ -87,9 +88,9 @@ async fn pull(
     InPath(name): InPath<String>,
 ) -> Result<Accepted<JobView>, ApiError> {
     if find_in_catalogue(&name).is_none() {
-        return Err(ApiError::not_found(format!(
-            "the catalogue has no model {name:?}"
-        )));
+        let message = format!("the catalogue has no model {name:?}");
+        return Err(ApiError::not_found(message)
+            .because(Problem::from(Kind::ModelUnknown).with("name", name)));
     }
     let job =
         app.quick(move |app| app.queue("pull", &json!(PullParameters { name }), &caller.name));
@@ -105,9 +106,9 @@ async fn import(
     let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
     // Before some gigabytes are sent for nothing.
     let asked = name.clone();
-    app.quick(move |app| not_installed(app, &asked)).await?;
+    app.quick(move |app| name_is_free(app, &asked)).await?;
     let incoming = Incoming::make(&app)?;
-    let files = incoming.receive(&mut parts).await?;
+    let files = receive(&incoming.path, &mut parts).await?;
     let parameters = ImportParameters {
         name,
         source: format!("sent by {}: {}", caller.name, files.join(", ")),
@@ -119,14 +120,28 @@ async fn import(
     Ok(Accepted(job))
 }
 
-/// Whether a name is free; a damaged model is to be removed first, too.
-fn not_installed(app: &App, name: &str) -> Result<(), ApiError> {
-    let all = app.models().list()?;
-    let known = all.iter().find(|status| status.name == name);
-    match known.map(|status| &status.state) {
-        None | Some(ModelState::NotInstalled) => Ok(()),
-        Some(_) => Err(ApiError::conflict(format!("{name} is there already"))
-            .help("remove it first, or give the model another name")),
+/// Whether a model may have the name; a damaged model is to be removed first, and one that waits comes before.
+fn name_is_free(app: &App, name: &str) -> Result<(), ApiError> {
+    let waits = app.home.open_jobs()?.into_iter().any(|job| {
+        job.kind == "import"
+            && job
+                .parameters
+                .get("name")
+                .is_some_and(|other| other == name)
+    });
+    let taken = || {
+        ApiError::conflict(format!("{name} is there already"))
+            .help("remove it first, or give the model another name")
+            .because(Problem::from(Kind::ModelInstalled).with("name", name))
+    };
+    match app.models().check_free(name) {
+        Ok(()) if waits => Err(taken()),
+        Ok(()) => Ok(()),
+        Err(ModelError::AlreadyInstalled { .. }) => Err(taken()),
+        Err(error @ ModelError::BadName { .. }) => {
+            Err(ApiError::bad(error.to_string()).because_of(&error))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -146,7 +161,7 @@ fn own_name(file: &str) -> Result<&'static str, ApiError> {
         Some(_) => Ok("weights.whl"),
         None => Err(ApiError::new(
             axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_a_model",
+            Kind::NotAModel,
             format!("{file:?} is no file of a model"),
         )
         .help(format!(
@@ -157,60 +172,33 @@ fn own_name(file: &str) -> Result<&'static str, ApiError> {
     }
 }
 
-/// A folder for what is being sent; gone with the value unless it is kept.
-struct Incoming {
-    name: String,
-    path: PathBuf,
-}
-
-impl Incoming {
-    fn make(app: &App) -> Result<Incoming, ApiError> {
-        let name = secret::token().map_err(|error| ApiError::internal(error.to_string()))?;
-        let path = app.incoming().join(&name);
-        std::fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
-        Ok(Incoming { name, path })
-    }
-
-    /// Writes what is sent into the folder; gives what the files were called.
-    async fn receive(&self, parts: &mut Parts) -> Result<Vec<String>, ApiError> {
-        let mut called: Vec<(PathBuf, String)> = Vec::new();
-        loop {
-            let to = |field: &str, file: &str| {
-                if field != "file" || called.len() >= MOST_FILES {
-                    return Err(ApiError::bad(format!(
-                        "a model comes as up to {MOST_FILES} parts named file"
-                    )));
-                }
-                let own = own_name(file)?;
-                let path = self.path.join(own);
-                if called.iter().any(|(known, _)| *known == path) {
-                    return Err(ApiError::bad(format!("{own} comes twice")));
-                }
-                called.push((path.clone(), file.to_owned()));
-                Ok(path)
-            };
-            if parts.save_next(to).await?.is_none() {
-                break;
+/// Writes what is sent into a folder; gives what the files were called.
+async fn receive(folder: &Path, parts: &mut Parts) -> Result<Vec<String>, ApiError> {
+    let mut called: Vec<(PathBuf, String)> = Vec::new();
+    loop {
+        let to = |field: &str, file: &str| {
+            if field != "file" || called.len() >= MOST_FILES {
+                return Err(ApiError::bad(format!(
+                    "a model comes as up to {MOST_FILES} parts named file"
+                )));
             }
-        }
-        match called.is_empty() {
-            false => Ok(called.into_iter().map(|(_, file)| file).collect()),
-            true => Err(ApiError::bad("there are no files")
-                .help("send the files of a model as parts named file")),
+            let own = own_name(file)?;
+            let path = folder.join(own);
+            if called.iter().any(|(known, _)| *known == path) {
+                return Err(ApiError::bad(format!("{own} comes twice")));
+            }
+            called.push((path.clone(), file.to_owned()));
+            Ok(path)
+        };
+        if parts.save_next(to).await?.is_none() {
+            break;
         }
     }
-
-    fn keep(mut self) {
-        self.path = PathBuf::new();
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            // What cannot be removed goes when the server starts.
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
+    match called.is_empty() {
+        false => Ok(called.into_iter().map(|(_, file)| file).collect()),
+        true => Err(ApiError::bad("there are no files")
+            .help("send the files of a model as parts named file")
+            .because(Kind::NoModelFiles)),
     }
 }
 
@@ -237,7 +225,8 @@ async fn remove(
         let cache = app.models();
         // Only names that are in the list lead anywhere.
         if !cache.list()?.iter().any(|status| status.name == name) {
-            return Err(ApiError::not_found(format!("no model {name:?}")));
+            return Err(ApiError::not_found(format!("no model {name:?}"))
+                .because(Problem::from(Kind::ModelUnknown).with("name", name)));
         }
         cache.remove(&name, &Watch::silent())?;
         app.forget_encoders(&name);

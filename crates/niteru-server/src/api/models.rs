@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::{Kind, Problem};
 use crate::route::{InPath, Json, Route, read};
 
 /// Encoders that are kept loaded: some 100 to 600 MB each.
@@ -55,7 +56,10 @@ async fn one(app: Arc<App>, InPath(name): InPath<String>) -> Result<Json<ModelSu
             let all = cache.list()?;
             let found = all.iter().find(|status| status.name == name);
             let found = found.map(|status| ModelSummary::new(&cache, status));
-            found.ok_or_else(|| ApiError::not_found(format!("no model {name:?}")))
+            found.ok_or_else(|| {
+                ApiError::not_found(format!("no model {name:?}"))
+                    .because(Problem::from(Kind::ModelUnknown).with("name", name))
+            })
         })
         .await?;
     Ok(Json(model))

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use niteru_store::below::encoder::Encoder;
 use niteru_store::below::index::{Condition, mean_direction, rocchio};
-use niteru_store::{Collection, GroupBy, Image, Query, Role, SearchResult, Searched};
+use niteru_store::{Collection, GroupBy, Image, Query, Role, SearchResult, Searched, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::uploads::{REQUEST_BYTES, REQUEST_TIME, keep_files};
+use super::uploads::{Looked, REQUEST_BYTES, REQUEST_TIME, look_at_files};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::identity::Caller;
+use crate::problem::Kind;
 use crate::route::{InPath, Json, JsonBody, Parts, Route, ask};
 
 /// Most results, and most images of a group.
@@ -84,33 +84,26 @@ async fn search(
 
 async fn search_uploaded(
     app: Arc<App>,
-    caller: Caller,
     InPath(name): InPath<String>,
     parts: Parts,
 ) -> Result<Json<Found>, ApiError> {
-    let sent = keep_files::<SearchRequest>(&app, &caller, parts).await?;
+    let sent = look_at_files::<SearchRequest>(&app, parts).await?;
     if let Some(refused) = sent.refused.first() {
         let message = format!("{}: {}", refused.name, refused.reason);
-        return Err(ApiError::bad(message));
+        return Err(ApiError::bad(message).because(refused.problem.clone()));
     }
     let request = sent.query.unwrap_or_default();
-    app.heavy(move |app| {
-        let uploads: Vec<String> = sent.kept.into_iter().map(|upload| upload.sha256).collect();
-        let found = find(app, &name, &request, &uploads);
-        // What was only looked for is not kept.
-        app.home.remove_unused_uploads()?;
-        found
-    })
-    .await
-    .map(Json)
+    app.heavy(move |app| find(app, &name, &request, &sent.kept))
+        .await
+        .map(Json)
 }
 
-/// `uploads` are the sha256 of uploaded images.
+/// `uploads` are images that were sent.
 fn find(
     app: &Arc<App>,
     name: &str,
     request: &SearchRequest,
-    uploads: &[String],
+    uploads: &[Looked],
 ) -> Result<Found, ApiError> {
     let collection = app.home.collection(name)?;
     let images = |ids: &[u64]| -> Result<Vec<Image>, ApiError> {
@@ -176,7 +169,8 @@ fn filter(request: &SearchRequest, like: &[Image]) -> Result<Option<Condition>, 
         }
     };
     let parse = |text: &String| {
-        Condition::parse_for_query(text, &own).map_err(|error| ApiError::bad(error.to_string()))
+        Condition::parse_for_query(text, &own)
+            .map_err(|error| ApiError::from(StoreError::from(error)))
     };
     let mut all = Vec::new();
     for text in &request.filter {
@@ -193,13 +187,17 @@ fn embed(
     app: &App,
     encoder: &Encoder,
     request: &SearchRequest,
-    uploads: &[String],
+    uploads: &[Looked],
 ) -> Result<Vec<f32>, ApiError> {
     let bad = |error: &dyn std::fmt::Display| ApiError::bad(error.to_string());
     let text = match &request.text {
         Some(text) => {
             let embedded = encoder.embed_texts(&[text.as_str()]);
-            Some(embedded.map_err(|error| bad(&error))?.remove(0))
+            Some(
+                embedded
+                    .map_err(|error| bad(&error).because_of(&error))?
+                    .remove(0),
+            )
         }
         None => None,
     };
@@ -209,9 +207,8 @@ fn embed(
         ));
     }
     let mut images = Vec::with_capacity(uploads.len());
-    for sha256 in uploads {
-        let path = app.home.upload(sha256)?.ok_or_else(ApiError::busy)?;
-        images.push(embed_file(app, encoder, &path, request.crop)?);
+    for upload in uploads {
+        images.push(embed_file(app, encoder, &upload.path, request.crop)?);
     }
     let image = match images.is_empty() {
         true => None,
@@ -231,7 +228,8 @@ fn embed(
         }
         (Some(direction), None) | (None, Some(direction)) => Ok(direction),
         (None, None) => Err(ApiError::bad("there is nothing to look for")
-            .help("give an image, a text, or images of the collection")),
+            .help("give an image, a text, or images of the collection")
+            .because(Kind::NothingAsked)),
     }
 }
 
@@ -273,9 +271,10 @@ impl App {
         });
         match embedding {
             Some(Ok(embedded)) => Ok(embedded.embedding),
-            Some(Err(error)) => Err(ApiError::bad(niteru_store::below::encoder::with_causes(
-                &error,
-            ))),
+            Some(Err(error)) => {
+                let message = niteru_store::below::encoder::with_causes(&error);
+                Err(ApiError::bad(message).because_of(&error))
+            }
             None => Err(ApiError::internal("a file was not embedded")),
         }
     }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::{Caller, Proof};
+use crate::problem::Kind;
 use crate::route::{About, Created, Done, InPath, Json, JsonBody, Route, change, read};
 use crate::secret;
 
@@ -71,7 +72,7 @@ fn owner(caller: &Caller) -> Result<Option<u64>, ApiError> {
         // A token is no way to more tokens: who takes one must not be able to stay.
         _ if caller.proof == Proof::Token => Err(ApiError::new(
             axum::http::StatusCode::FORBIDDEN,
-            "login_needed",
+            Kind::LoginNeeded,
             "tokens are managed by people who have logged in",
         )),
         (Role::Administrator, _) => Ok(None),

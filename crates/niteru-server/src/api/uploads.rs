@@ -1,9 +1,11 @@
 //! Files that come with requests.
 
+use std::borrow::Borrow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use niteru_store::{NewUpload, Upload};
+use niteru_store::{NewUpload, Upload, look_at_upload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -11,7 +13,9 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
-use crate::route::Parts;
+use crate::leftovers::Incoming;
+use crate::problem::{Kind, Problem};
+use crate::route::{Parts, unwritable};
 
 /// Most bytes of a request with files, and longest that it may take.
 pub(super) const REQUEST_BYTES: usize = 512 << 20;
@@ -30,22 +34,38 @@ pub(super) struct Refused {
     pub(super) name: String,
     /// What is wrong with it.
     pub(super) reason: String,
+    #[serde(flatten)]
+    pub(super) problem: Problem,
+}
+
+/// A file that is only looked at: it counts for no quota, and goes with the last of these values.
+pub(super) struct Looked {
+    pub(super) upload: Upload,
+    pub(super) path: PathBuf,
+    /// The folder of all that came with the request.
+    _folder: Arc<Incoming>,
+}
+
+impl Borrow<Upload> for Looked {
+    fn borrow(&self) -> &Upload {
+        &self.upload
+    }
 }
 
 /// What came with a request.
-pub(super) struct Sent<Q> {
+pub(super) struct Sent<Q, F = Upload> {
     /// What was asked for beside the files; `None`: nothing.
     pub(super) query: Option<Q>,
     /// The files that were kept, each once.
-    pub(super) kept: Vec<Upload>,
+    pub(super) kept: Vec<F>,
     /// Of each file that was taken, its place in `kept`: the same one may have come twice.
     pub(super) order: Vec<usize>,
     pub(super) refused: Vec<Refused>,
 }
 
-impl<Q> Sent<Q> {
-    fn take(&mut self, upload: Upload) {
-        let same = |other: &Upload| other.sha256 == upload.sha256;
+impl<Q, F: Borrow<Upload>> Sent<Q, F> {
+    fn take(&mut self, upload: F) {
+        let same = |other: &F| other.borrow().sha256 == upload.borrow().sha256;
         match self.kept.iter().position(same) {
             Some(at) => self.order.push(at),
             None => {
@@ -56,16 +76,51 @@ impl<Q> Sent<Q> {
     }
 }
 
-/// Keeps a request's files, one after the other, so that only one is in memory. Parts named `file` are
+/// Keeps a request's files among the uploads.
+pub(super) async fn keep_files<Q: DeserializeOwned>(
+    app: &Arc<App>,
+    caller: &Caller,
+    parts: Parts,
+) -> Result<Sent<Q>, ApiError> {
+    let owner = caller.name.clone();
+    let keep = move |app: &App, bytes: &[u8], name: &str| {
+        let owner = &owner;
+        let new = NewUpload { bytes, name, owner };
+        Ok(app.home.keep_upload(&new, &app.settings.uploads)?)
+    };
+    receive(app, parts, keep).await
+}
+
+/// Takes a request's files only to look at them: what is asked by a photo is nothing to keep.
+pub(super) async fn look_at_files<Q: DeserializeOwned>(
+    app: &Arc<App>,
+    parts: Parts,
+) -> Result<Sent<Q, Looked>, ApiError> {
+    let folder = Arc::new(Incoming::make(app)?);
+    let keep = move |app: &App, bytes: &[u8], name: &str| {
+        let upload = look_at_upload(bytes, name, &app.settings.uploads.image)?;
+        let path = folder.path.join(&upload.sha256);
+        std::fs::write(&path, bytes).map_err(|error| unwritable(&path, &error))?;
+        Ok(Looked {
+            upload,
+            path,
+            _folder: Arc::clone(&folder),
+        })
+    };
+    receive(app, parts, keep).await
+}
+
+/// Takes a request's files one after the other, so that only one is in memory. Parts named `file` are
 /// files; one named `query` is JSON.
 ///
 /// A file that cannot be used costs that file, not the others; too many files, or no room for them, end
 /// the request.
-pub(super) async fn keep_files<Q: DeserializeOwned>(
+async fn receive<Q: DeserializeOwned, F: Borrow<Upload> + Send + 'static>(
     app: &Arc<App>,
-    caller: &Caller,
     mut parts: Parts,
-) -> Result<Sent<Q>, ApiError> {
+    keep: impl Fn(&App, &[u8], &str) -> Result<F, ApiError> + Send + Sync + 'static,
+) -> Result<Sent<Q, F>, ApiError> {
+    let keep = Arc::new(keep);
     let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
     let mut sent = Sent {
         query: None,
@@ -89,25 +144,18 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
                     return Err(ApiError::too_large(format!(
                         "at most {MOST_FILES} files at a time"
                     ))
-                    .help("send the rest in another request"));
+                    .help("send the rest in another request")
+                    .because(Problem::from(Kind::TooManyFiles).with("most", MOST_FILES)));
                 }
                 let name = part.name.unwrap_or_else(|| format!("file {files}"));
-                let (owner, shown) = (caller.name.clone(), name.clone());
-                let kept = app.heavy(move |app| {
-                    Ok(app.home.keep_upload(
-                        &NewUpload {
-                            bytes: &part.bytes,
-                            name: &shown,
-                            owner: &owner,
-                        },
-                        &app.settings.uploads,
-                    )?)
-                });
+                let (keep, shown) = (Arc::clone(&keep), name.clone());
+                let kept = app.heavy(move |app| keep(app, &part.bytes, &shown));
                 match kept.await {
                     Ok(upload) => sent.take(upload),
                     Err(error) if error.status().is_client_error() => sent.refused.push(Refused {
                         name,
                         reason: error.message().to_owned(),
+                        problem: error.problem().clone(),
                     }),
                     Err(error) => return Err(error),
                 }
@@ -122,7 +170,7 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
 }
 
 /// A request's one file.
-pub(super) fn only_one<Q>(sent: Sent<Q>) -> Result<(Option<Q>, Upload), ApiError> {
+pub(super) fn only_one<Q, F>(sent: Sent<Q, F>) -> Result<(Option<Q>, F), ApiError> {
     let Sent {
         query,
         kept,
@@ -132,9 +180,9 @@ pub(super) fn only_one<Q>(sent: Sent<Q>) -> Result<(Option<Q>, Upload), ApiError
     if let Some(refused) = refused.into_iter().next() {
         let message = format!("{}: {}", refused.name, refused.reason);
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(ApiError::new(status, "unusable_image", message));
+        return Err(ApiError::new(status, Kind::UnusableImage, message).because(refused.problem));
     }
-    match <[Upload; 1]>::try_from(kept) {
+    match <[F; 1]>::try_from(kept) {
         Ok([upload]) => Ok((query, upload)),
         Err(other) => Err(ApiError::bad(format!(
             "this takes one image, not {}",

@@ -1,7 +1,6 @@
 //! How well an inspector tells good from bad, and how well a collection finds what belongs together.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use niteru_store::below::encoder::Framing;
 use niteru_store::below::index::Condition;
 use niteru_store::below::inspect::{Inspector, Known, evaluate};
-use niteru_store::{Evaluation, FileEncoder, FramingReport, FramingsReport};
+use niteru_store::{Evaluation, FileEncoder, FramingReport, FramingsReport, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -18,6 +17,7 @@ use super::handle::{Handle, JobError};
 use super::train::{Photos, no_upload};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::Kind;
 
 pub(super) const INSPECTOR: &str = "evaluate";
 pub(super) const COLLECTION: &str = "evaluate-collection";
@@ -65,7 +65,8 @@ impl EvaluateParameters {
         let known = self.known(app)?;
         match (known.iter().any(|k| k.good), known.iter().any(|k| !k.good)) {
             (true, true) => Ok(()),
-            _ => Err(ApiError::bad("an evaluation needs good and bad photos")),
+            _ => Err(ApiError::bad("an evaluation needs good and bad photos")
+                .because(Kind::NeedsGoodAndBad)),
         }
     }
 
@@ -97,7 +98,7 @@ impl EvaluateCollectionParameters {
 
     fn condition(&self) -> Result<Option<Condition>, ApiError> {
         let parsed = self.filter.as_deref().map(Condition::parse).transpose();
-        parsed.map_err(|error| ApiError::bad(error.to_string()))
+        Ok(parsed.map_err(StoreError::from)?)
     }
 }
 
@@ -116,11 +117,12 @@ pub(super) fn inspector(
     let limits = app.settings.uploads.image;
     let count = || {
         let done = counted.fetch_add(1, Ordering::Relaxed) + 1;
-        let _ = handle.progress(done, Some(total));
+        handle.progress(done, Some(total))
     };
     handle.go_on()?;
-    let quality = evaluate(&inspector, &known, &limits, &count)?;
+    let quality = evaluate(&inspector, &known, &limits, &count);
     handle.go_on()?;
+    let quality = quality?;
     Ok(json!(Evaluation {
         inspector: file.inspector.name,
         version: file.inspector.version,
@@ -138,7 +140,9 @@ pub(super) fn collection(
     let collection = app.home.collection(&parameters.collection)?;
     let (label, filter) = (&parameters.label, condition.as_ref());
     if !parameters.framings {
-        return Ok(json!(collection.evaluate_retrieval(label, filter)?));
+        let report = collection.evaluate_retrieval(label, filter, Some(handle.cancel()));
+        handle.go_on()?;
+        return Ok(json!(report?));
     }
     let own = collection.identity();
     let mut framings = Vec::new();
@@ -150,14 +154,26 @@ pub(super) fn collection(
             encoder: &encoder,
             options: Default::default(),
         };
-        let mut on_image = |done: usize, total: usize| -> ControlFlow<()> {
-            handle.progress_of(&identity.framing, done as u64, Some(total as u64))
+        let mut on_image = |done: usize, total: usize| {
+            // The evaluation itself looks whether it is to stop.
+            let _ = handle.progress_of(&identity.framing, done as u64, Some(total as u64));
         };
-        let measured = collection.evaluate_encoder(&encoder, label, filter, &mut on_image)?;
+        let measured = collection.evaluate_encoder(
+            &encoder,
+            label,
+            filter,
+            &mut on_image,
+            Some(handle.cancel()),
+        );
         handle.go_on()?;
-        framings.extend(measured.map(|measured| FramingReport::new(framing, measured)));
+        framings.push(FramingReport::new(framing, measured?));
     }
     FramingsReport::of(&own.framing, framings)
         .map(|report| json!(report))
-        .ok_or_else(|| JobError::Failed("no image of the collection could be read".into()))
+        .ok_or_else(|| {
+            JobError::failed(
+                Kind::NothingReadable,
+                "no image of the collection could be read",
+            )
+        })
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::Problem;
 
 /// How often listeners are told of progress, at most.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -22,19 +23,37 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 pub(crate) enum JobError {
     /// It was told to stop.
     Stopped,
-    /// What went wrong, for people.
-    Failed(String),
+    /// What went wrong.
+    Failed {
+        /// For people.
+        message: String,
+        /// For the page, where it is known.
+        problem: Option<Problem>,
+    },
+}
+
+impl JobError {
+    pub(crate) fn failed(problem: impl Into<Problem>, message: impl Into<String>) -> JobError {
+        JobError::Failed {
+            message: message.into(),
+            problem: Some(problem.into()),
+        }
+    }
 }
 
 impl From<ApiError> for JobError {
     fn from(error: ApiError) -> JobError {
-        JobError::Failed(error.log.as_deref().unwrap_or(error.message()).to_owned())
+        let message = error.log.as_deref().unwrap_or(error.message());
+        JobError::failed(error.problem().clone(), message)
     }
 }
 
 impl<E: std::error::Error + 'static> From<E> for JobError {
     fn from(error: E) -> JobError {
-        JobError::Failed(niteru_store::below::encoder::with_causes(&error))
+        JobError::Failed {
+            message: niteru_store::below::encoder::with_causes(&error),
+            problem: Problem::of(&error),
+        }
     }
 }
 

@@ -42,8 +42,14 @@ pub(super) fn build(
     }
 }
 
-pub(super) fn verify(app: &Arc<App>, _: &Handle<'_>, parameters: Value) -> Result<Value, JobError> {
+pub(super) fn verify(
+    app: &Arc<App>,
+    handle: &Handle<'_>,
+    parameters: Value,
+) -> Result<Value, JobError> {
     let parameters: IndexParameters = serde_json::from_value(parameters)?;
     let collection = app.home.collection(&parameters.collection)?;
-    Ok(json!(collection.verify_index(parameters.sample)?))
+    let report = collection.verify_index(parameters.sample, Some(handle.cancel()));
+    handle.go_on()?;
+    Ok(json!(report?))
 }

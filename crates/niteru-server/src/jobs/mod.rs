@@ -29,13 +29,15 @@ pub(crate) use evaluate::{EvaluateCollectionParameters, EvaluateParameters};
 pub(crate) use index::IndexParameters;
 pub(crate) use keeping::{BackupParameters, CheckHomeParameters};
 pub(crate) use map::{KIND as MAP, MapParameters};
-pub(crate) use models::{CheckParameters, ImportParameters, PullParameters};
+pub(crate) use models::{CheckParameters, ImportParameters, PullParameters, import_folder};
 pub(crate) use runner::Runner;
 pub(crate) use samples::SamplesParameters;
 pub(crate) use train::TrainParameters;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::leftovers;
+use crate::problem::{Kind, Problem};
 
 /// Changes that a listener may lag behind before it has to begin anew.
 const BEHIND: usize = 256;
@@ -156,9 +158,10 @@ impl App {
     ) -> Result<JobView, ApiError> {
         let waiting = self.home.open_jobs()?.len();
         if waiting >= WAITING {
-            return Err(ApiError::busy().help(format!(
-                "{waiting} jobs wait already: wait for them, or cancel some"
-            )));
+            let help = format!("{waiting} jobs wait already: wait for them, or cancel some");
+            return Err(ApiError::busy()
+                .help(help)
+                .because(Problem::from(Kind::QueueFull).with("waiting", waiting)));
         }
         let view = JobView::from(self.home.add_job(kind, parameters, owner)?);
         self.home.forget_jobs(KEPT)?;
@@ -172,7 +175,9 @@ impl App {
         let job = self.home.job(id)?;
         if job.state.is_over() {
             let state = job.state.name();
-            return Err(ApiError::conflict(format!("job {id} is {state} already")));
+            return Err(
+                ApiError::conflict(format!("job {id} is {state} already")).because(Kind::JobOver)
+            );
         }
         let running = self.jobs.running.lock();
         let cancel = running.get(&id).map(|running| Arc::clone(&running.cancel));
@@ -184,6 +189,7 @@ impl App {
         // While the lock is held no thread can begin it.
         let job = self.home.end_job(id, JobState::Cancelled, None, None)?;
         drop(running);
+        leftovers::remove_of(self, &job);
         let view = JobView::from(job);
         self.jobs.tell(view.clone());
         Ok(view)

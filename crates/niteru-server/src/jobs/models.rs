@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use niteru_store::below::encoder::{FetchEvent, ModelError, Network, Watch};
 use niteru_store::below::kernels::Kernels;
-use niteru_store::{ModelCheck, ModelSummary, check_model};
+use niteru_store::{Job, ModelCheck, ModelSummary, check_model};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -17,6 +17,8 @@ use super::handle::{Handle, JobError};
 use super::train::Photos;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::leftovers::is_token;
+use crate::problem::Kind;
 
 pub(super) const PULL: &str = "pull";
 pub(super) const IMPORT: &str = "import";
@@ -59,7 +61,8 @@ impl CheckParameters {
         match self.photos.files(app)?.is_empty() {
             false => Ok(()),
             true => Err(ApiError::bad("there are no photos to check it on")
-                .help("name a collection, or uploads")),
+                .help("name a collection, or uploads")
+                .because(Kind::NoPhotosToCheck)),
         }
     }
 }
@@ -117,9 +120,7 @@ pub(super) fn import(
     let parameters: ImportParameters = serde_json::from_value(parameters)?;
     // A restored home's jobs may name anything.
     if !is_token(&parameters.folder) {
-        return Err(JobError::Failed(
-            "what was sent is gone: send it again".into(),
-        ));
+        return Err(sent_gone());
     }
     let folder = app.incoming().join(&parameters.folder);
     let sent = what_was_sent(&folder)?;
@@ -132,16 +133,21 @@ pub(super) fn import(
     outcome(app, handle, &parameters.name, imported.map(drop))
 }
 
-/// Whether it is a name as folders for what is sent have: no path leads anywhere else.
-fn is_token(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (16..=64).contains(&name.len()) && name.bytes().all(fits)
+/// The folder of what was sent for an import; `None` for other jobs, and for what only a restored home names.
+pub(crate) fn import_folder(job: &Job) -> Option<String> {
+    let of_import = job.kind == IMPORT;
+    let parameters = of_import.then(|| serde_json::from_value(job.parameters.clone()).ok())?;
+    let ImportParameters { folder, .. } = parameters?;
+    is_token(&folder).then_some(folder)
+}
+
+fn sent_gone() -> JobError {
+    JobError::failed(Kind::SentGone, "what was sent is gone: send it again")
 }
 
 /// The one file that was sent, or the folder of several.
 fn what_was_sent(folder: &Path) -> Result<std::path::PathBuf, JobError> {
-    let gone = |_| JobError::Failed("what was sent is gone: send it again".into());
-    let entries = std::fs::read_dir(folder).map_err(gone)?;
+    let entries = std::fs::read_dir(folder).map_err(|_| sent_gone())?;
     let entries: Vec<_> = entries.collect::<Result<_, _>>()?;
     match &entries[..] {
         [one] => Ok(one.path()),

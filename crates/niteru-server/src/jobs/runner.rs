@@ -7,12 +7,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use niteru_store::{Job, JobProgress, JobState};
+use serde_json::json;
 
 use super::handle::{Handle, JobError};
 use super::kinds::{KINDS, Weight, names};
 use super::{JobView, Running};
 use crate::ServerError;
 use crate::app::App;
+use crate::leftovers;
+use crate::problem::Kind;
 
 /// Told of a job that the end of the server interrupted.
 const INTERRUPTED: &str = "the server ended while this ran; start it again";
@@ -34,8 +37,7 @@ impl Runner {
             return Ok(runner);
         }
         runner.recover()?;
-        // What was sent for an import that did not come to its end.
-        let _ = std::fs::remove_dir_all(app.incoming());
+        leftovers::remove(app)?;
         for weight in [Weight::Heavy, Weight::Light, Weight::Light] {
             let app = Arc::clone(app);
             let thread = std::thread::Builder::new()
@@ -133,14 +135,13 @@ fn run(app: &Arc<App>, job: Job, cancel: Arc<AtomicBool>) {
             (kind.run)(app, &handle, job.parameters.clone())
         }))
         .unwrap_or_else(|_| {
-            Err(JobError::Failed(
-                "it ended by a fault of the program".into(),
-            ))
+            let message = "it ended by a fault of the program";
+            Err(JobError::failed(Kind::JobFault, message))
         }),
-        None => Err(JobError::Failed(format!(
-            "{:?} is no kind of job",
-            job.kind
-        ))),
+        None => {
+            let message = format!("{:?} is no kind of job", job.kind);
+            Err(JobError::failed(Kind::JobUnknown, message))
+        }
     };
     app.jobs.running.lock().remove(&job.id);
     let ended = match outcome {
@@ -150,7 +151,12 @@ fn run(app: &Arc<App>, job: Job, cancel: Arc<AtomicBool>) {
         // It still counts as running: that is dealt with when all threads have ended.
         Err(JobError::Stopped) if is_stopping(app) => return,
         Err(JobError::Stopped) => app.home.end_job(job.id, JobState::Cancelled, None, None),
-        Err(JobError::Failed(why)) => app.home.end_job(job.id, JobState::Failed, Some(&why), None),
+        Err(JobError::Failed { message, problem }) => {
+            let problem = problem.map(|problem| json!(problem));
+            let state = JobState::Failed;
+            let (message, problem) = (Some(&*message), problem.as_ref());
+            app.home.end_job(job.id, state, message, problem)
+        }
     };
     match ended {
         Ok(job) => app.jobs.tell(JobView::from(job)),

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 
 use niteru_store::below::encoder::{Pip, Watch, with_causes};
 use niteru_store::{
-    AddOptions, AddProgress, EncoderIdentity, FileEncoder, NewUpload, PartDefect, SamplesReport,
-    Shows, Upload, sample_part,
+    AddOptions, AddProgress, EncoderIdentity, FileEncoder, NewUpload, PartDefect, SamplesError,
+    SamplesReport, Shows, Upload, sample_part,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::handle::{Handle, JobError};
 use crate::app::App;
+use crate::problem::Problem;
 
 pub(super) const KIND: &str = "samples";
 
@@ -64,12 +65,14 @@ pub(super) fn run(
         Err(problem) => (files_of(app, good.iter().chain(&bad))?, None, Some(problem)),
     };
     add(app, handle, &names.collection, &files, metadata)?;
+    let exactly = problem.as_ref().and_then(|error| Problem::of(error));
     Ok(json!({
         "inspector": names.inspector,
         "good": good.len(),
         "bad": bad.len(),
         "collection": names.collection,
-        "problem": problem,
+        "problem": problem.map(|error| with_causes(&error)),
+        "exactly": exactly,
     }))
 }
 
@@ -94,13 +97,13 @@ fn draw(app: &App, number: u64, defect: Option<PartDefect>) -> Result<Upload, Jo
 }
 
 /// The photos to search among, fetched where they are not here yet; else what kept them from coming.
-fn photos(app: &App, handle: &Handle<'_>) -> Result<Result<SamplesReport, String>, JobError> {
+fn photos(app: &App, handle: &Handle<'_>) -> Result<Result<SamplesReport, SamplesError>, JobError> {
     stop_if(handle.progress_of("fetching", 0, None).is_break())?;
     let cancelled = || handle.cancel().load(Ordering::Relaxed);
     let watch = Watch::new(&|_| (), &cancelled);
     let fetched = app.home.fetch_samples(&Pip::default(), &watch);
     handle.go_on()?;
-    Ok(fetched.map_err(|error| with_causes(&error)))
+    Ok(fetched)
 }
 
 fn files_of<'a>(

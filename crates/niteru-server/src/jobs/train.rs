@@ -8,7 +8,7 @@ use std::sync::Arc;
 use niteru_store::below::imaging::{Mask, Picture};
 use niteru_store::below::index::Condition;
 use niteru_store::below::inspect::{TrainError, TrainOptions, TrainStep};
-use niteru_store::{Training, TrainingError};
+use niteru_store::{StoreError, Training, TrainingError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::handle::{Handle, JobError};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::Kind;
 
 pub(super) const KIND: &str = "train";
 
@@ -80,7 +81,8 @@ impl TrainParameters {
     pub(crate) fn check(&self, app: &App) -> Result<(), ApiError> {
         if self.good.files(app)?.is_empty() {
             return Err(ApiError::bad("there is no photo of a good part")
-                .help("give at least one, and better 30 or more"));
+                .help("give at least one, and better 30 or more")
+                .because(Kind::NoGoodPhoto));
         }
         self.bad.files(app)?;
         self.area(app)?;
@@ -93,14 +95,17 @@ impl TrainParameters {
         };
         let path = app.home.upload(sha256)?.ok_or_else(|| no_upload(sha256))?;
         let picture = Picture::open(&path, &app.settings.uploads.image);
-        let picture = picture.map_err(|error| ApiError::bad(error.to_string()))?;
+        let picture =
+            picture.map_err(|error| ApiError::bad(error.to_string()).because_of(&error))?;
         Ok(Some(Mask::from_picture(&picture)))
     }
 }
 
 pub(super) fn no_upload(sha256: &str) -> ApiError {
     let start: String = sha256.chars().take(12).collect();
-    ApiError::not_found(format!("no upload {start}…")).help("upload it again")
+    ApiError::not_found(format!("no upload {start}…"))
+        .help("upload it again")
+        .because(Kind::NoUpload)
 }
 
 impl Photos {
@@ -117,7 +122,7 @@ impl Photos {
                 None => None,
                 Some(filter) => {
                     let condition = Condition::parse(filter);
-                    let condition = condition.map_err(|error| ApiError::bad(error.to_string()))?;
+                    let condition = condition.map_err(StoreError::from)?;
                     Some(collection.select(&condition)?)
                 }
             };

@@ -18,6 +18,7 @@ use super::describe::Described;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::problem::{Kind, Problem};
 
 /// The address that a request comes from, which the listener puts into its extensions.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +153,7 @@ impl<T: DeserializeOwned + ToSchema + Send> Argument for JsonBody<T> {
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not_json",
+                Kind::NotJson,
                 "this takes JSON",
             )
             .help("send Content-Type: application/json"));
@@ -172,11 +173,11 @@ fn broken_body(error: &(dyn std::error::Error + 'static), limit: usize) -> ApiEr
     let mut cause = Some(error);
     while let Some(at) = cause {
         if at.is::<LengthLimitError>() {
-            return ApiError::too_large(format!("this takes at most {limit} bytes"));
+            return ApiError::larger_than(limit);
         }
         cause = at.source();
     }
-    ApiError::bad("the request was cut off")
+    ApiError::bad("the request was cut off").because(Kind::CutOff)
 }
 
 /// The parts of a form (`multipart/form-data`): files, and JSON.
@@ -239,9 +240,7 @@ impl Parts {
 
 fn broken_part(limit: usize) -> impl Fn(MultipartError) -> ApiError + Copy {
     move |error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError::too_large(format!("this takes at most {limit} bytes"))
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::larger_than(limit),
         _ => broken_body(&error, limit),
     }
 }
@@ -253,8 +252,12 @@ pub(crate) fn unwritable(path: &FilePath, error: &std::io::Error) -> ApiError {
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => {
             let status = StatusCode::INSUFFICIENT_STORAGE;
-            ApiError::new(status, "no_space", "there is no room for this on the disk")
-                .help("make room and send it again")
+            ApiError::new(
+                status,
+                Kind::NoSpace,
+                "there is no room for this on the disk",
+            )
+            .help("make room and send it again")
         }
         _ => ApiError::internal(message),
     }
@@ -271,7 +274,8 @@ async fn read_part(
             Ok(Some(chunk)) if bytes.len() + chunk.len() > most => {
                 let name = name.as_deref().unwrap_or("a part");
                 let message = format!("{name} is larger than {most} bytes");
-                return Err(ApiError::too_large(message));
+                let problem = Problem::from(Kind::TooLarge).with("most_bytes", most);
+                return Err(ApiError::too_large(message).because(problem));
             }
             Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
             Ok(None) => return Ok(Ok(bytes.into())),
@@ -293,7 +297,7 @@ impl Argument for Parts {
             Ok(form) => Ok(Parts { form, limit }),
             Err(_) => Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not_a_form",
+                Kind::NotAForm,
                 "this takes files as a form",
             )
             .help("send Content-Type: multipart/form-data")),

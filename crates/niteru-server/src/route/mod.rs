@@ -48,6 +48,8 @@ impl From<Role> for Access {
 pub(crate) enum Effect {
     /// Nothing: it may be repeated, and links may lead to it.
     Reads,
+    /// Nothing, but it gives away what the audit log is to know of: an entry of this action.
+    Gives(&'static str),
     /// Nothing that the audit log must know, but it costs work, or is written down elsewhere. Only our
     /// pages and programs may ask for it.
     Works,
@@ -113,6 +115,18 @@ pub(crate) fn read<A: 'static, E: Endpoint<A>>(
     endpoint: E,
 ) -> Route {
     let how = (Method::GET, Effect::Reads);
+    Route::new(how, path, summary, access, endpoint)
+}
+
+/// A route that only reads; `action` is what the audit log calls it.
+pub(crate) fn give<A: 'static, E: Endpoint<A>>(
+    action: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    access: impl Into<Access>,
+    endpoint: E,
+) -> Route {
+    let how = (Method::GET, Effect::Gives(action));
     Route::new(how, path, summary, access, endpoint)
 }
 

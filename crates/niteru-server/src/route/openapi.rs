@@ -82,7 +82,7 @@ fn operation(route: &Route, described: Described, error: &Value) -> Value {
 fn security(route: &Route) -> Value {
     match (route.access, route.effect) {
         (Access::Open, _) => json!([]),
-        (_, Effect::Reads) => json!([{ "token": [] }, { "session": [] }]),
+        (_, Effect::Reads | Effect::Gives(_)) => json!([{ "token": [] }, { "session": [] }]),
         _ => json!([{ "token": [] }, { "session": [], "csrf": [] }]),
     }
 }

@@ -11,6 +11,7 @@ mod backups;
 mod events;
 mod forged;
 mod jobs;
+mod leftovers;
 mod login;
 mod map;
 mod pages;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Place, options, plate};
+use crate::support::{Client, Place, options, plate, tiff};
 use crate::whole::give_model;
 
 /// Plates with these numbers, as files.
@@ -210,6 +210,20 @@ async fn photos_are_compared_and_embedded_without_being_kept() {
         "{}",
         &heat[..40]
     );
+    let odd = [("template.tif", tiff(96, 64)), ("part.tif", tiff(96, 64))];
+    let odd = place.upload(&here, "/api/compare-photos", &odd, None).await;
+    assert_eq!(odd.status, 200, "{}", odd.text());
+    for shown in odd.json()["shown"].as_array().unwrap() {
+        assert_eq!(
+            (&shown["width"], &shown["height"]),
+            (&json!(96), &json!(64))
+        );
+        let picture = shown["picture"].as_str().unwrap();
+        assert!(
+            picture.starts_with("data:image/jpeg;base64,/9j/"),
+            "{picture}"
+        );
+    }
     let same = [("a.png", plate(51, false)), ("b.png", plate(51, false))];
     let same = place
         .upload(&here, "/api/compare-photos", &same, None)
@@ -273,11 +287,22 @@ async fn photos_are_compared_and_embedded_without_being_kept() {
         "this model reads no texts: {}",
         words.text()
     );
+    let asked = [("query.png", plate(70, false))];
+    let search = "/api/collections/plates/search/upload";
+    let found = place.upload(&here, search, &asked, None).await;
+    assert_eq!(found.status, 200, "{}", found.text());
+    let explain = "/api/collections/plates/explain/upload";
+    let images = Some(json!({ "images": [found.json()["results"][0]["id"]] }));
+    let explained = place.upload(&here, explain, &asked, images).await;
+    assert_eq!(explained.status, 200, "{}", explained.text());
     let after = place.get(&here, "/api/storage").await.json()["uploads"].clone();
-    assert!(
-        after.as_u64() >= before.as_u64(),
-        "uploads that nobody refers to go after an hour"
+    assert_eq!(
+        after, before,
+        "what is only asked about counts for no quota"
     );
+    let incoming = place.home().directory().join("incoming");
+    let left = std::fs::read_dir(incoming).unwrap().count();
+    assert_eq!(left, 0, "nothing of it stays");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -392,6 +417,18 @@ async fn models(place: &Place, here: &Client) {
     let again = [("net.pth", b"x".to_vec())];
     let again = place.upload(here, path, &again, None).await;
     assert_eq!(again.status, 409, "{}", again.text());
+    for name in ["My-Model", "-x", "a%20b", "%E9%83%A8", &"x".repeat(65)] {
+        let files = [("net.pth", b"x".to_vec())];
+        let path = format!("/api/models/{name}/files");
+        let refused = place.upload(here, &path, &files, None).await;
+        assert_eq!(refused.status, 400, "{name}: {}", refused.text());
+        assert_eq!(refused.json()["error"]["kind"], "model_name", "{name}");
+    }
+    assert_eq!(
+        std::fs::read_dir(&incoming).unwrap().count(),
+        0,
+        "nothing was kept before the name was looked at"
+    );
     let path = "/api/models/other/files";
 
     let broken = [("net.pth", b"no weights at all".to_vec())];

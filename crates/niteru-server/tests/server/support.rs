@@ -258,6 +258,38 @@ pub(crate) fn form(files: &[(&str, Vec<u8>)], query: Option<Value>) -> (String, 
     (format!("multipart/form-data; boundary={EDGE}"), body)
 }
 
+/// A grey TIFF, which browsers do not draw.
+pub(crate) fn tiff(width: u32, height: u32) -> Vec<u8> {
+    const SHORT: u16 = 3;
+    const LONG: u16 = 4;
+    let pixels: Vec<u8> = (0..width * height)
+        .map(|at| (at * 37 % 200) as u8)
+        .collect();
+    let entries = [
+        (256u16, LONG, width),
+        (257, LONG, height),
+        (258, SHORT, 8),
+        (259, SHORT, 1),
+        (262, SHORT, 1),
+        (273, LONG, 8),
+        (277, SHORT, 1),
+        (278, LONG, height),
+        (279, LONG, pixels.len() as u32),
+    ];
+    let mut bytes = b"II*\0".to_vec();
+    bytes.extend((8 + pixels.len() as u32).to_le_bytes());
+    bytes.extend(pixels);
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    for (tag, kind, value) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(1u32.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend(0u32.to_le_bytes());
+    bytes
+}
+
 /// A PNG of a plate with some structure, and one dark spot where `spot` says so. The same number, the same bytes.
 pub(crate) fn plate(number: u32, spot: bool) -> Vec<u8> {
     let (width, height) = (160u32, 120u32);

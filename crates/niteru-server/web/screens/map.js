@@ -1,7 +1,7 @@
 // Map: all images of a collection in two dimensions, those that are alike beside each other.
 
 import { get, may, post } from "../ui/api.js";
-import { showError } from "../ui/errors.js";
+import { showError, showFailure } from "../ui/errors.js";
 import { fill, h } from "../ui/h.js";
 import { watch } from "../ui/jobs.js";
 import { go } from "../ui/router.js";
@@ -105,7 +105,7 @@ function follow(collection, place, draw) {
     const ended = own.find((job) => job.id === running);
     if (!ended) return;
     running = null;
-    fill(place, ended.state !== "done" && h("p.error", ended.message || t(`state.${ended.state}`)));
+    fill(place, ended.state !== "done" && showFailure(ended));
     draw().catch((error) => fill(place, showError(error)));
   });
 }

@@ -42,6 +42,7 @@ export default {
   "selection.count": "{n} photos selected",
   "selection.add": "Add the next ones to these",
   "selection.find": "Find similar to these",
+  "selection.open": "Open in Collections",
   "selection.label": "Label these photos",
   "selection.go": "Label {n} photos",
   "selection.empty": "Remove the value of “{field}” from {n} photos?",

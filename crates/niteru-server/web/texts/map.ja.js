@@ -42,6 +42,7 @@ export default {
   "selection.count": "{n} 枚を選択中",
   "selection.add": "次に選ぶ写真を追加する",
   "selection.find": "これらに似ているものをさがす",
+  "selection.open": "コレクションで開く",
   "selection.label": "選択した写真にラベルを付ける",
   "selection.go": "{n} 枚にラベルを付ける",
   "selection.empty": "{n} 枚の写真から「{field}」の値を削除しますか？",

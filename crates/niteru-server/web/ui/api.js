@@ -6,6 +6,8 @@ export class ApiError extends Error {
     super(error.message);
     this.status = status;
     this.code = error.code;
+    this.kind = error.kind;
+    this.values = error.values;
     this.help = error.help;
   }
 }

@@ -5,16 +5,18 @@
 //! an export ends with in another place.
 
 use std::io::{self, Write};
+use std::path::Path;
 
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::collection::{hex, sql_id};
 use crate::error::Failure;
+use crate::home::Access;
 use crate::spreadsheet::no_formula;
-use crate::{Home, StoreError, time};
+use crate::{Home, StoreError, schema, time};
 
 /// Entries that are read at a time.
 const PAGE: usize = 1000;
@@ -88,9 +90,7 @@ impl Home {
     /// Those of the database.
     pub fn audit(&self, new: &NewAuditEntry<'_>) -> Result<(), StoreError> {
         self.write(|tx| {
-            let sql = "SELECT entries, hash FROM audit_end";
-            let (entries, previous): (i64, [u8; 32]) =
-                tx.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (entries, previous) = end(tx)?;
             let entry = Chained {
                 id: entries + 1,
                 time: time::now(),
@@ -98,24 +98,65 @@ impl Home {
                 status: new.status,
             };
             let hash = entry.hash(&previous);
-            let [who, address, action, target] = &entry.texts;
-            tx.prepare_cached(
-                "INSERT INTO audit (id, time, who, address, action, target, status, hash)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )?
-            .execute(params![
-                entry.id,
-                entry.time,
-                who,
-                address,
-                action,
-                target,
-                entry.status,
-                hash
-            ])?;
-            let sql = "UPDATE audit_end SET entries = ?, hash = ?";
-            tx.prepare_cached(sql)?.execute(params![entry.id, hash])?;
+            entry.insert(tx, &hash)?;
             Ok(())
+        })
+    }
+
+    /// Takes over the entries that another home's log has after the last one here: those that were written since a
+    /// backup. Where that log does not go on from ours, or is not as it was written, an entry says so, with the hash
+    /// that it ends with. Returns how many entries came along.
+    ///
+    /// # Errors
+    /// Those of this database. A log that cannot be read is one that does not go on from ours.
+    pub(crate) fn carry_audit(&self, database: &Path) -> Result<u64, StoreError> {
+        let (last, hash) = self.read(|tx| Ok(end(tx)?))?;
+        let apart = match Other::open(database) {
+            Ok(None) => return Ok(0),
+            Ok(Some(other)) if self.begins_with(&other)? => return Ok(0),
+            Ok(Some(other)) => match other.goes_on(last, &hash) {
+                Ok(true) => return self.append_audit(&other, last),
+                Ok(false) => format!(
+                    "it has {} entries and ends with {}",
+                    other.last,
+                    hex(&other.hash)
+                ),
+                Err(error) => format!(
+                    "it ends with {}, and cannot be read: {error}",
+                    hex(&other.hash)
+                ),
+            },
+            Err(error) => format!("it cannot be read: {error}"),
+        };
+        self.audit(&NewAuditEntry {
+            who: "-",
+            address: "",
+            action: "audit.apart",
+            target: &format!("the log of the home that was replaced: {apart}"),
+            status: 200,
+        })?;
+        Ok(0)
+    }
+
+    /// Whether all of another log is in ours.
+    fn begins_with(&self, other: &Other) -> Result<bool, StoreError> {
+        let hash: Option<[u8; 32]> = self.read(|tx| {
+            let sql = "SELECT hash FROM audit WHERE id = ?";
+            let hash = tx.query_row(sql, [other.last], |row| row.get(0));
+            Ok(hash.optional()?)
+        })?;
+        Ok(other.last == 0 || hash == Some(other.hash))
+    }
+
+    /// Appends the entries of another log after one that both have.
+    fn append_audit(&self, other: &Other, last: i64) -> Result<u64, StoreError> {
+        self.write(|tx| {
+            let mut carried = 0;
+            other.each_after(last, &mut |entry, hash| {
+                carried += 1;
+                entry.insert(tx, hash)
+            })?;
+            Ok(carried)
         })
     }
 
@@ -177,6 +218,78 @@ impl Home {
     }
 }
 
+/// The number of entries, and the hash of the last one.
+fn end(connection: &Connection) -> rusqlite::Result<(i64, [u8; 32])> {
+    let sql = "SELECT entries, hash FROM audit_end";
+    connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// The log of another home.
+struct Other {
+    database: Connection,
+    last: i64,
+    hash: [u8; 32],
+}
+
+impl Other {
+    /// `None` where there is no log: no database, or one of a time before there were logs.
+    fn open(database: &Path) -> rusqlite::Result<Option<Other>> {
+        if !database.is_file() {
+            return Ok(None);
+        }
+        let database = schema::connect_reader(database, Access::ReadWrite)?;
+        let sql = "SELECT count(*) FROM sqlite_master WHERE name = 'audit_end'";
+        if database.query_row(sql, [], |row| row.get::<_, i64>(0))? == 0 {
+            return Ok(None);
+        }
+        let (last, hash) = end(&database)?;
+        Ok(Some(Other {
+            database,
+            last,
+            hash,
+        }))
+    }
+
+    /// Whether it has the same entry at that place, and is as it was written from there to its end.
+    fn goes_on(&self, last: i64, hash: &[u8; 32]) -> rusqlite::Result<bool> {
+        let mut previous = match last {
+            0 => [0; 32],
+            _ => {
+                let sql = "SELECT hash FROM audit WHERE id = ?";
+                let found = self.database.query_row(sql, [last], |row| row.get(0));
+                match found.optional()? {
+                    Some(found) => found,
+                    None => return Ok(false),
+                }
+            }
+        };
+        let mut whole = previous == *hash;
+        let mut at = last;
+        self.each_after(last, &mut |entry, stored| {
+            at += 1;
+            whole &= entry.id == at && entry.hash(&previous) == *stored;
+            previous = *stored;
+            Ok(())
+        })?;
+        Ok(whole && (at, previous) == (self.last, self.hash))
+    }
+
+    fn each_after(
+        &self,
+        last: i64,
+        take: &mut dyn FnMut(Chained, &[u8; 32]) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let sql = format!("{SELECT_ENTRY} WHERE id > ? ORDER BY id");
+        let mut statement = self.database.prepare(&sql)?;
+        let mut rows = statement.query([last])?;
+        while let Some(row) = rows.next()? {
+            let (entry, hash) = chained(row)?;
+            take(entry, &hash)?;
+        }
+        Ok(())
+    }
+}
+
 /// What is wrong with the log, for [`check`](crate::check).
 pub(crate) fn audit_problem(tx: &Transaction<'_>) -> Result<(u64, Option<String>), Failure> {
     let check = check_chain(tx)?;
@@ -191,13 +304,7 @@ fn check_chain(tx: &Transaction<'_>) -> Result<AuditCheck, Failure> {
     let mut problem = None;
     while let Some(row) = rows.next()? {
         entries += 1;
-        let chained = Chained {
-            id: row.get(0)?,
-            time: row.get(1)?,
-            texts: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?],
-            status: row.get(6)?,
-        };
-        let stored: [u8; 32] = row.get(7)?;
+        let (chained, stored) = chained(row)?;
         if problem.is_none() {
             problem = match () {
                 () if chained.id != entries => {
@@ -211,10 +318,7 @@ fn check_chain(tx: &Transaction<'_>) -> Result<AuditCheck, Failure> {
         }
         previous = stored;
     }
-    let (expected, hash): (i64, [u8; 32]) =
-        tx.query_row("SELECT entries, hash FROM audit_end", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+    let (expected, hash) = end(tx)?;
     if problem.is_none() && (expected, hash) != (entries, previous) {
         problem = Some(format!(
             "the audit log ends with entry {entries}, but entry {expected} was its last"
@@ -249,6 +353,39 @@ impl Chained {
         hash.update(self.status.to_le_bytes());
         hash.finalize().into()
     }
+
+    /// Adds it at the end of the log.
+    fn insert(&self, tx: &Transaction<'_>, hash: &[u8; 32]) -> rusqlite::Result<()> {
+        let [who, address, action, target] = &self.texts;
+        tx.prepare_cached(
+            "INSERT INTO audit (id, time, who, address, action, target, status, hash)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            self.id,
+            self.time,
+            who,
+            address,
+            action,
+            target,
+            self.status,
+            hash
+        ])?;
+        let sql = "UPDATE audit_end SET entries = ?, hash = ?";
+        tx.prepare_cached(sql)?.execute(params![self.id, hash])?;
+        Ok(())
+    }
+}
+
+/// An entry and its hash.
+fn chained(row: &Row<'_>) -> rusqlite::Result<(Chained, [u8; 32])> {
+    let entry = Chained {
+        id: row.get(0)?,
+        time: row.get(1)?,
+        texts: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?],
+        status: row.get(6)?,
+    };
+    Ok((entry, row.get(7)?))
 }
 
 /// A text as it is kept: of a bounded length, on one line.

@@ -8,6 +8,7 @@ use rusqlite::Transaction;
 
 use super::changes::latest;
 use super::file::IndexFile;
+use super::verify::GoOn;
 use crate::collection::read_vector;
 use crate::error::Failure;
 use crate::home::{kernels, lock};
@@ -111,7 +112,12 @@ impl LocalIndex {
 
     /// The images of the index that the database knows otherwise, after it has caught up: other
     /// vectors, or images that only one of the two has.
-    pub(super) fn differing(&self, tx: &Transaction<'_>, collection: i64) -> Result<u64, Failure> {
+    pub(super) fn differing(
+        &self,
+        tx: &Transaction<'_>,
+        collection: i64,
+        go_on: GoOn<'_>,
+    ) -> Result<u64, Failure> {
         let mut statement = tx.prepare_cached(
             "SELECT i.id, e.vector FROM images i JOIN embeddings e ON e.image = i.id
              WHERE i.collection = ? AND i.missing = 0",
@@ -120,6 +126,7 @@ impl LocalIndex {
         let (mut images, mut alike) = (0_u64, 0_u64);
         let mut vector = Vec::new();
         while let Some(row) = rows.next()? {
+            go_on()?;
             vector.clear();
             let blob = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
             read_vector(blob, &mut vector);

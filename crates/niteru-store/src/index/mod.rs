@@ -280,7 +280,7 @@ impl Collection<'_> {
         }
         let differing = self.home.read(|tx| {
             index.catch_up(self, tx)?;
-            index.differing(tx, self.id)
+            index.differing(tx, self.id, &|| Ok(()))
         })?;
         match differing {
             0 => Ok(None),

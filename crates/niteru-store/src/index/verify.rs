@@ -1,5 +1,7 @@
 //! What is known of an index in a cluster, and whether it holds what the database holds.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use niteru_index::qdrant::QdrantIndex;
 use niteru_index::{IdSet, IndexError, f16};
 use rusqlite::Transaction;
@@ -146,19 +148,29 @@ impl Collection<'_> {
     }
 
     /// Brings the index up to date, then compares its ids with the database's, and the vectors (in a
-    /// cluster, the metadata too) of up to `sample` images; on this machine, those of all.
+    /// cluster, the metadata too) of up to `sample` images; on this machine, those of all. Set, `cancel` ends it.
     ///
     /// # Errors
-    /// [`StoreError::Index`], and those of the database.
-    pub fn verify_index(&self, sample: usize) -> Result<VerifyReport, StoreError> {
+    /// [`StoreError::Stopped`], [`StoreError::Index`], and those of the database.
+    pub fn verify_index(
+        &self,
+        sample: usize,
+        cancel: Option<&AtomicBool>,
+    ) -> Result<VerifyReport, StoreError> {
+        let go_on = || match cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            true => Err(StoreError::Stopped),
+            false => Ok(()),
+        };
         let cached = self.cached_index()?;
         self.home.read(|tx| {
             cached.catch_up(self, tx)?;
             match &cached {
-                CachedIndex::Cluster(cached) => self.verify_cluster(tx, cached.index(), sample),
+                CachedIndex::Cluster(cached) => {
+                    self.verify_cluster(tx, cached.index(), sample, &go_on)
+                }
                 CachedIndex::Local(index) => {
                     let images = self.ids(tx)?;
-                    let differing = index.differing(tx, self.id)?;
+                    let differing = index.differing(tx, self.id, &go_on)?;
                     Ok(VerifyReport {
                         compared: images.len(),
                         differing,
@@ -175,6 +187,7 @@ impl Collection<'_> {
         tx: &Transaction<'_>,
         index: &QdrantIndex,
         sample: usize,
+        go_on: GoOn<'_>,
     ) -> Result<VerifyReport, Failure> {
         let (ours, theirs) = (self.ids(tx)?, index.ids()?);
         let (mut missing, mut extra) = (ours.clone(), theirs.clone());
@@ -185,6 +198,7 @@ impl Collection<'_> {
         let compared = spread(&both, sample);
         let mut differing = Vec::new();
         for page in compared.chunks(PAGE) {
+            go_on()?;
             differing.extend(self.differing_in_cluster(tx, index, page)?);
         }
         let examples = missing
@@ -235,6 +249,9 @@ impl Collection<'_> {
         Ok(differing)
     }
 }
+
+/// Whether to go on; [`StoreError::Stopped`] where not.
+pub(super) type GoOn<'a> = &'a dyn Fn() -> Result<(), StoreError>;
 
 type Looked = (u64, Option<niteru_index::qdrant::ClusterInfo>);
 

@@ -1,5 +1,6 @@
 //! Training an inspector and keeping it, with what is told about it.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use niteru_encoder::Encoder;
@@ -125,7 +126,7 @@ impl Home {
                 &trained.inspector,
                 &bad,
                 &training.options.limits,
-                &|| (),
+                &|| ControlFlow::Continue(()),
             )?),
         };
         let bytes = trained.inspector.to_bytes()?;

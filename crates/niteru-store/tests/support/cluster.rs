@@ -68,7 +68,7 @@ impl Clustered {
         let report = home
             .collection("things")
             .unwrap()
-            .verify_index(100_000)
+            .verify_index(100_000, None)
             .unwrap();
         assert!(report.is_good(), "{report:?}");
         assert_eq!(

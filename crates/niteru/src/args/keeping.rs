@@ -35,6 +35,17 @@ pub(crate) struct MapArgs {
     /// Write the places as a CSV file: id, path, and x and y from 0 to 1
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
+
+    /// Write a report: the map with photos in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Colour the points of the report by a metadata field
+    #[arg(long, value_name = "FIELD", requires = "html")]
+    pub(crate) field: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
 }
 
 #[derive(Args, Debug)]

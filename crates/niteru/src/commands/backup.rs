@@ -61,6 +61,12 @@ pub(super) fn restore(context: &Context, args: &RestoreArgs) -> Result<Outcome> 
     if !report.kept.is_empty() {
         text += &format!("\nkept from it: {}", report.kept.join(", "));
     }
+    if report.audit_entries > 0 {
+        let entries = report.audit_entries;
+        text += &format!(
+            "\nits audit log goes on in the new one (entries since the backup: {entries})"
+        );
+    }
     context.output.text(text)?;
     Ok(Outcome::Done)
 }

@@ -1,7 +1,5 @@
 //! `niteru eval`: how well embeddings find what belongs together.
 
-use std::ops::ControlFlow;
-
 use anyhow::{Result, bail};
 use niteru_encoder::{EmbedOptions, Framing};
 use niteru_index::Condition;
@@ -19,7 +17,7 @@ pub(super) fn retrieval(
 ) -> Result<Outcome> {
     let home = context.home()?;
     let collection = home.collection(collection)?;
-    let report = collection.evaluate_retrieval(label, filter)?;
+    let report = collection.evaluate_retrieval(label, filter, None)?;
     if context.output.is_json() {
         context.output.json(&report)?;
         return Ok(Outcome::Done);
@@ -65,12 +63,10 @@ pub(super) fn framing(
         };
         let bar = context.output.images_bar();
         let show = context.output.on_bar(&bar);
-        let retrieval = collection.evaluate_encoder(&encoder, label, filter, &mut |done, total| {
-            show(done as u64, Some(total as u64));
-            ControlFlow::Continue(())
-        });
+        let mut on_image = |done, total| show(done as u64, Some(total as u64));
+        let retrieval = collection.evaluate_encoder(&encoder, label, filter, &mut on_image, None);
         bar.finish_and_clear();
-        framings.extend(retrieval?.map(|retrieval| FramingReport::new(framing, retrieval)));
+        framings.push(FramingReport::new(framing, retrieval?));
     }
     let Some(report) = FramingsReport::of(&own.framing, framings) else {
         bail!("no image of {} could be read", collection.name());

@@ -88,6 +88,9 @@ summary { cursor: pointer; color: var(--blue); margin-top: .3rem; }
 .group { display: grid; grid-template-columns: minmax(0, 15rem) minmax(0, 1fr); gap: 0 1.4rem; }
 .course { width: 100%; height: 5rem; display: block; border-bottom: 1px solid var(--faint); }
 .course rect { fill: var(--blue); }
+.map { width: min(100%, 90vh); height: auto; display: block; margin: 0 auto; }
+.keys { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
+.keys li { overflow-wrap: anywhere; } .key { width: .8rem; height: .8rem; vertical-align: -.05rem; }
 .from-to { display: flex; justify-content: space-between; gap: 1rem; font-size: .8rem; color: var(--faint); }
 ul.found { margin: .3rem 0 .8rem; padding-left: 1.2rem; } ul.found li { margin: .2rem 0; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {

@@ -4,6 +4,7 @@
 
 mod camera;
 mod inspection;
+mod map;
 mod page;
 mod screens;
 

@@ -113,3 +113,34 @@ fn backup_restore_check() {
     );
     assert!(niteru.run(["check"]).stdout.contains("restore a backup"));
 }
+
+/// A server restores over its home while somebody types a command.
+#[test]
+fn a_home_that_is_being_restored_is_told_of() {
+    let niteru = Niteru::empty();
+    niteru.json(["collections"]);
+    let home = niteru.home();
+    let lock = home.with_file_name(format!(
+        ".{}.niteru-restoring",
+        home.file_name().unwrap().to_str().unwrap()
+    ));
+    let held = std::fs::File::create(&lock).unwrap();
+    held.lock().unwrap();
+    for command in [
+        vec!["collections"],
+        vec!["search", "parts", "--text", "bolt"],
+        vec!["inspect", "history", "parts"],
+    ] {
+        niteru.run(&command).fails(
+            1,
+            &[
+                text(&home),
+                "is being restored",
+                "wait until that has ended",
+            ],
+        );
+    }
+    drop(held);
+    // A lock that a killed restore left is none.
+    niteru.json(["collections"]);
+}

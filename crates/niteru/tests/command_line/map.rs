@@ -33,6 +33,28 @@ fn images_are_arranged_and_written_as_a_table() {
         table,
         "the same again"
     );
+    let report = niteru.file("map.html");
+    let report = report.to_str().unwrap();
+    for (language, title) in [("en", "Map of parts"), ("ja", "「parts」のマップ")] {
+        niteru.json(["map", "parts", "--html", report, "--lang", language]);
+        let page = std::fs::read_to_string(report).unwrap();
+        assert!(page.contains(title), "{page:.300}");
+        let points = page
+            .split(" d=\"M")
+            .nth(1)
+            .and_then(|path| path.split('"').next());
+        assert_eq!(points.unwrap().matches("h0").count(), 6, "{language}");
+        assert!(
+            page.contains("<image href=\"data:image/jpeg;base64,"),
+            "{language}"
+        );
+    }
+    niteru
+        .run(["map", "parts", "--html", report, "--field", "lot"])
+        .fails(1, &["lot"]);
+    niteru
+        .run(["map", "parts", "--field", "lot"])
+        .fails(2, &["--html"]);
     niteru.run(["map", "nothing"]).fails(1, &["no collection"]);
     niteru.run(["map"]).fails(2, &["COLLECTION"]);
 }

@@ -1,7 +1,7 @@
 // Adding photos: sending them in portions, what the server makes of them, and what it could not use.
 
 import { upload } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
 import { duration, number, t } from "../../ui/texts.js";
@@ -81,16 +81,16 @@ function outcome(collection, jobs, wrong, names) {
   const nameIn = (path) => names.get(path.split(/[\\/]/).at(-1).split(".")[0]) ?? path;
   const skipped = results.flatMap((result) => result.skipped ?? []);
   const twice = results.flatMap((result) => result.duplicates ?? []);
-  const bad = [...wrong, ...skipped.map((one) => ({ name: nameIn(one.path), reason: one.reason }))];
+  const bad = [...wrong, ...skipped.map((one) => ({ ...one, name: nameIn(one.path) }))];
   const failed = jobs.filter((job) => job.state !== "done");
   return [
     h("p.done", t("add.done", { n: number(count("added")) }),
       count("unchanged") > 0 && ` ${t("add.known", { n: number(count("unchanged")) })}`),
-    failed.map((job) => h("p.error", job.message || t(`state.${job.state}`))),
+    failed.map(showFailure),
     twice.length > 0 && h("details.more", h("summary", t("add.twice", { n: number(twice.length) })),
       h("ul", twice.slice(0, 100).map((one) => h("li.seen", thumbnail(collection, { id: one.image }),
         t("add.twice.one", { name: nameIn(one.path), similarity: similarity(one.similarity) }))))),
     bad.length > 0 && h("div.error", { role: "alert" }, h("strong", t("add.bad", { n: number(bad.length) })),
-      h("ul", bad.slice(0, 100).map((one) => h("li", h("strong", one.name), " ", one.reason)))),
+      h("ul", bad.slice(0, 100).map((one) => h("li", h("strong", one.name), " ", showRefused(one))))),
   ];
 }

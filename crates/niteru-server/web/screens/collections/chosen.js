@@ -8,6 +8,13 @@ import { openMatrix } from "../find/matrix.js";
 import { at, openDialog } from "../find/shared.js";
 import { editor } from "./photo.js";
 
+/** Photos that are changed with one request. */
+const PORTION = 5000;
+
+async function inPortions(ids, work) {
+  for (let from = 0; from < ids.length; from += PORTION) await work(ids.slice(from, from + PORTION));
+}
+
 /** Buttons for the chosen photos. `changed` is called when they are others or gone, `none` to choose none. */
 export function chosenActions(collection, images, changed, none) {
   const wrong = h("div");
@@ -15,7 +22,7 @@ export function chosenActions(collection, images, changed, none) {
   const edit = async () => {
     const { fields } = await get(at(collection.name));
     const dialog = openDialog(t("chosen.edit.title", { n: number(ids.length) }), editor(images, fields, async (metadata) => {
-      await post(at(collection.name, "metadata"), { ids, metadata });
+      await inPortions(ids, (part) => post(at(collection.name, "metadata"), { ids: part, metadata }));
       dialog.close();
       await changed();
     }));
@@ -23,7 +30,7 @@ export function chosenActions(collection, images, changed, none) {
   const remove = async () => {
     if (!confirm(t("chosen.remove.sure", { n: number(ids.length) }))) return;
     try {
-      await post(at(collection.name, "images/remove"), { ids });
+      await inPortions(ids, (part) => post(at(collection.name, "images/remove"), { ids: part }));
       await changed();
     } catch (error) {
       fill(wrong, showError(error));

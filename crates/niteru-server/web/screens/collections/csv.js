@@ -54,7 +54,7 @@ function preview(found, take) {
         found.fields.map((field) => h("td", row.values[field] ?? ""))))))),
     found.rows > found.first.length && h("p.small", t("csv.more", { n: number(found.rows - found.first.length) })),
     found.wrong > 0 && h("details.more", h("summary", t("csv.wrong", { n: number(found.wrong) })),
-      h("ul", found.problems.map((one) => h("li", t("csv.problem", { line: number(one.line), reason: one.reason }))))),
+      h("ul", found.problems.map((one) => h("li", t("csv.problem", { line: number(one.line), reason: t(`csv.problem.${one.kind}`, { path: one.path }) }))))),
     h("button.main", { onclick: take, disabled: found.matched === 0 }, t("csv.take", { n: number(found.matched) })),
   ];
 }

@@ -1,29 +1,23 @@
 // Images a page at a time, more whenever the end comes into view.
 
-import { get } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { h } from "../../ui/h.js";
 import { t } from "../../ui/texts.js";
-import { at } from "../find/shared.js";
-
-/** Images of a page. */
-const PAGE = 100;
 
 /**
- * Fills a place with the images of a collection: `draw` gets those of a page, and gives their elements. Pages that
+ * Fills a place with images: `next` gives a page of them after one (see set.js), and `draw` their elements. Pages that
  * are out of view cost the browser nothing: each is a block of its own.
  */
-export async function pages(place, collection, draw, page = "div.page") {
+export async function pages(place, next, draw, page = "div.page") {
   let after = null;
   const end = h("div.end");
   const more = async () => {
-    const query = after === null ? "" : `&after=${after}`;
-    const { images, next } = await get(at(collection, `images?limit=${PAGE}${query}`));
-    const elements = draw(images);
+    const found = await next(after);
+    const elements = draw(found.images);
     if (elements.length) place.append(h(page, elements));
-    after = next;
+    after = found.next;
     end.remove();
-    if (next !== null) {
+    if (after !== null) {
       place.append(end);
       seen.observe(end);
     }

@@ -9,18 +9,21 @@ import { adding } from "./adding.js";
 import { chosenActions } from "./chosen.js";
 import { pages } from "./pages.js";
 import { openPhoto } from "./photo.js";
+import { source } from "./set.js";
 
-/** Shows the photos. Gives what ends the camera. */
-export async function show(place, collection) {
+/** Shows the photos, or some of them by their numbers. Gives what ends the camera. */
+export async function show(place, collection, ids) {
   const grid = h("div.photos");
   const chosen = new Map();
   const bar = h("div.chosen", { "aria-live": "polite" });
   const heading = h("p.count");
-  const draw = () => {
+  const draw = async () => {
+    const from = await source(collection.name, ids);
     chosen.clear();
+    for (const image of from.chosen) chosen.set(image.id, image);
     drawBar();
     fill(grid);
-    return pages(grid, collection.name, (images) => {
+    await pages(grid, from.next, (images) => {
       if (images.length === 0 && !grid.hasChildNodes()) fill(grid, h("p.empty", t(may("engineer") ? "photos.empty" : "photos.empty.viewer")));
       return images.map(photo);
     });
@@ -44,14 +47,15 @@ export async function show(place, collection) {
     return h("figure.photo",
       h("button.plain", { onclick: () => openPhoto(collection.name, image, changed), "aria-label": t("photos.open", { name: nameOf(image) }) },
         thumbnail(collection.name, image)),
-      h("figcaption", h("label.pick", h("input", { type: "checkbox", onchange: choose, "aria-label": t("photos.choose", { name: nameOf(image) }) })),
+      h("figcaption", h("label.pick", h("input", { type: "checkbox", checked: chosen.has(image.id), onchange: choose, "aria-label": t("photos.choose", { name: nameOf(image) }) })),
         h("span.name", { title: nameOf(image) }, nameOf(image))),
       image.missing && h("p.small", t("photos.missing")));
   };
-  const add = may("engineer") && adding(collection, changed);
+  const whole = ids === null && may("engineer");
+  const add = whole && adding(collection, changed);
   fill(heading, t("collections.count", { n: number(collection.images) }));
-  place.append(...[add?.element, heading, bar, grid].filter(Boolean));
-  if (may("engineer")) place.append(removal(collection));
+  place.append(...[add?.element, ids === null && heading, bar, grid].filter(Boolean));
+  if (whole) place.append(removal(collection));
   await draw();
   return add?.stop;
 }

@@ -8,9 +8,10 @@ import { at, nameOf, thumbnail } from "../find/shared.js";
 import { chosenActions } from "./chosen.js";
 import { pages } from "./pages.js";
 import { openPhoto } from "./photo.js";
+import { source } from "./set.js";
 
-/** Shows the table. */
-export async function show(place, collection) {
+/** Shows the table, or some of its rows by the numbers of their photos. */
+export async function show(place, collection, ids) {
   if (collection.images === 0) return void place.append(h("p.empty", t("photos.empty")));
   const fields = [...collection.fields];
   const chosen = new Map();
@@ -20,7 +21,7 @@ export async function show(place, collection) {
   const reload = async () => {
     const now = await get(at(collection.name));
     place.replaceChildren();
-    await show(place, now);
+    await show(place, now, ids);
   };
   const drawBar = () => fill(bar, chosen.size > 0 && chosenActions(collection, [...chosen.values()], reload, () => {
     chosen.clear();
@@ -53,14 +54,17 @@ export async function show(place, collection) {
     return h("td", h("input.cell", { value, autocomplete: "off", "aria-label": `${nameOf(image)}: ${field}`, onchange: keep, onkeydown: downUp }));
   };
   const row = (image) => h("tr",
-    h("td", h("label.pick", h("input", { type: "checkbox", "aria-label": t("photos.choose", { name: nameOf(image) }), onchange: (event) => choose(image, event.target.checked) }))),
+    h("td", h("label.pick", h("input", { type: "checkbox", checked: chosen.has(image.id), "aria-label": t("photos.choose", { name: nameOf(image) }), onchange: (event) => choose(image, event.target.checked) }))),
     h("th", { scope: "row" }, h("button.plain.row", { onclick: () => openPhoto(collection.name, image, reload) }, thumbnail(collection.name, image), h("span.name", nameOf(image)))),
     fields.map((field) => cell(image, field)));
   table.append(h("thead", h("tr", h("td", all(table)), h("th", { scope: "col" }, t("table.photo")), fields.map((field) => h("th", { scope: "col" }, field)))));
   place.append(h("p.small", t(may("engineer") ? "table.about" : "table.about.viewer")),
     fields.length === 0 && may("engineer") ? h("p", t("table.no_fields")) : "",
     bar, said, h("div.scroll", table));
-  await pages(table, collection.name, (images) => images.map(row), "tbody");
+  const from = await source(collection.name, ids);
+  for (const image of from.chosen) chosen.set(image.id, image);
+  drawBar();
+  await pages(table, from.next, (images) => images.map(row), "tbody");
 }
 
 /** Chooses all rows that are there. */

@@ -1,6 +1,7 @@
 // What was looked for and a result side by side, with the places that make them alike.
 
 import { post, upload } from "../../ui/api.js";
+import { showError, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { t } from "../../ui/texts.js";
 import { at, nameOf, openDialog, similarity } from "./shared.js";
@@ -61,10 +62,10 @@ async function explain(state, result, left, right, why) {
       ? await upload(at(state.collection, "explain/upload"), [state.photo], { images: [result.id], ...(state.crop && { crop: state.crop }) })
       : await post(at(state.collection, "explain"), { query: state.like[0], images: [result.id] });
   } catch (error) {
-    return fill(why, h("p.small", error.message));
+    return fill(why, showError(error));
   }
-  const { places, problem } = answer.results[0].why;
-  if (problem) return fill(why, h("p.small", problem));
+  const { places, problem, kind, values } = answer.results[0].why;
+  if (problem) return fill(why, h("p.small", showRefused({ reason: problem, kind, values })));
   places.forEach(({ query, result: other }, index) => {
     left.append(mark(query, index));
     right.append(mark(other, index));

@@ -34,7 +34,7 @@ export async function show(place, { name, photos }) {
   const keep = async () => {
     if (mask.isEmpty()) return clear();
     const refused = await send(name, [await mask.file()], "area");
-    if (refused.length) throw new Error(refused[0].reason);
+    if (refused.length) throw Object.assign(new Error(refused[0].reason), refused[0]);
   };
   place.append(may("engineer")
     ? h("p.onward",

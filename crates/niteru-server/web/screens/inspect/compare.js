@@ -20,8 +20,7 @@ export async function show(place) {
     const take = ([file]) => {
       if (!file) return;
       chosen[at] = file;
-      const address = URL.createObjectURL(file);
-      fill(shown, h("img", { src: address, alt: t(`compare.${side}`), onload: () => URL.revokeObjectURL(address) }), h("span.small", file.name));
+      fill(shown, preview(file, t(`compare.${side}`)), h("span.small", file.name));
       go.disabled = chosen.includes(null);
     };
     return h("div", h("h2", t(`compare.${side}`)), dropZone(t(`compare.${side}.drop`), take, { folders: false, many: false }), shown);
@@ -30,7 +29,7 @@ export async function show(place) {
     go.disabled = true;
     fill(answer, h("p.waiting", { role: "status" }, t("compare.looking")));
     try {
-      fill(answer, found(await upload("/api/compare-photos", chosen, { align: align.checked }), chosen));
+      fill(answer, found(await upload("/api/compare-photos", chosen, { align: align.checked })));
       answer.scrollIntoView({ block: "start" });
     } catch (error) {
       fill(answer, showError(error));
@@ -44,16 +43,26 @@ export async function show(place) {
     answer);
 }
 
+/** A photo before it is sent, as far as the browser can draw it. */
+function preview(file, name) {
+  const address = URL.createObjectURL(file);
+  const over = () => URL.revokeObjectURL(address);
+  const image = h("img", { src: address, alt: name, onload: over,
+    onerror: () => { over(); image.replaceWith(h("span.small", t("compare.no_preview"))); } });
+  return image;
+}
+
 /** Where they differ: both photos with the places on them. */
-function found(told, [first, second]) {
+function found(told) {
   const { regions } = told;
+  const [first, second] = told.shown;
   const uncertain = told.alignment && !told.alignment.certain;
   return h("section",
     h("h2", regions.length === 0 ? t("compare.none") : t("compare.places", { n: number(regions.length) })),
     uncertain && h("p", t("compare.uncertain")),
     h("div.beside",
-      photo(t("compare.first"), { plain: first }, regions.map((region) => region.other)),
-      photo(t("compare.second"), { plain: second, heat: told.heatmap }, regions)),
+      photo(t("compare.first"), first, regions.map((region) => region.other)),
+      photo(t("compare.second"), second, regions, told.heatmap)),
     h("p.small", t("compare.similarity", { n: number(told.similarity, 3) })),
     regions.length > 0 && h("details", h("summary", t("inspect.chart.table")), h("div.scroll", h("table",
       h("thead", h("tr", ["place", "score", "at"].map((name) => h("th", { scope: "col" }, t(`compare.${name}`))))),
@@ -62,24 +71,16 @@ function found(told, [first, second]) {
 }
 
 /** A photo with numbered frames; where it has a heat map, that can be put away. */
-function photo(name, { plain, heat }, places) {
-  const address = URL.createObjectURL(plain);
-  const frames = svg("svg.frames", { preserveAspectRatio: "none", "aria-hidden": "true" });
-  const image = h("img", { src: address, alt: name });
-  let drawn = false;
-  image.addEventListener("load", () => {
-    if (drawn) return;
-    drawn = true;
-    // Places are in pixels of the photo itself, whatever is shown in its place.
-    const { naturalWidth: width, naturalHeight: height } = image;
-    image.parentElement.style.setProperty("--ratio", width / height);
-    frames.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    frames.append(...places.map((one, at) => frame(one, at, width)));
-    if (heat) image.src = heat;
-  });
+function photo(name, { picture, width, height }, places, heat) {
+  const image = h("img", { src: heat ?? picture, alt: name });
+  // Places are in pixels of the photo itself, whatever is shown in its place.
+  const frames = svg("svg.frames", { preserveAspectRatio: "none", "aria-hidden": "true", viewBox: `0 0 ${width} ${height}` },
+    places.map((one, at) => frame(one, at, width)));
+  const shown = h("div.shown", image, frames);
+  shown.style.setProperty("--ratio", width / height);
   const toggle = heat && h("label.check", h("input", { type: "checkbox", checked: true,
-    onchange: (event) => { image.src = event.target.checked ? heat : address; } }), t("inspect.result.heat"));
-  return h("figure", h("div.shown", image, frames), h("figcaption", name, toggle));
+    onchange: (event) => { image.src = event.target.checked ? heat : picture; } }), t("inspect.result.heat"));
+  return h("figure", shown, h("figcaption", name, toggle));
 }
 
 function frame({ x, y, w, h: height }, at, width) {

@@ -1,7 +1,7 @@
 // Step 1: photos of good parts, and of bad ones if there are any.
 
 import { may, post } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { showError, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
 import { api, inspector, send } from "./data.js";
@@ -99,5 +99,5 @@ function thumb(name, photo, discard) {
 
 function refusal(refused) {
   return h("div.error", h("strong", t("inspect.photos.refused", { n: number(refused.length) })),
-    h("ul", refused.slice(0, 10).map((file) => h("li", file.name, ": ", file.reason))));
+    h("ul", refused.slice(0, 10).map((file) => h("li", file.name, ": ", showRefused(file)))));
 }

@@ -1,7 +1,7 @@
 // Step 3: learn from the photos. A job does it, so the page may be closed meanwhile.
 
 import { may, post } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
 import { duration, number, t } from "../../ui/texts.js";
@@ -94,7 +94,7 @@ function card(job, name, wrong) {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
     }, t("cancel")),
     job.state === "done" && result(job.result, name),
-    !open && job.state !== "done" && h("p", job.message));
+    !open && job.state !== "done" && showFailure(job));
 }
 
 function progress(job) {
@@ -113,7 +113,7 @@ function result(report, name) {
     h("p", t("inspect.train.done", { version: number(report.version), n: number(report.good) })),
     report.suspicious.length > 0 && h("p", t("inspect.train.suspicious", { n: number(report.suspicious.length) })),
     report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
-      h("ul", report.skipped.map((file) => h("li", file.path, ": ", file.reason)))),
+      h("ul", report.skipped.map((file) => h("li", file.path, ": ", showRefused(file))))),
     h("p.onward", h("a.button.main", { href: page(name, "check") }, t("inspect.train.next"), " →")),
   ];
 }

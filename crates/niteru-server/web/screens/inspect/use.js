@@ -6,6 +6,7 @@ import { fill, h } from "../../ui/h.js";
 import { t, time } from "../../ui/texts.js";
 import { cameraBox } from "../../ui/camera.js";
 import { api, page } from "./data.js";
+import { drift } from "./drift.js";
 import { dropZone } from "../../ui/files.js";
 import { historyList } from "./history.js";
 import { origin } from "./origin.js";
@@ -18,6 +19,7 @@ export async function show(place, { name, newest }, [id]) {
   const answer = h("div.answer");
   const from = origin(name);
   const list = historyList(name, { empty: t("inspect.history.empty") });
+  const lately = drift(name);
   const judge = async ([file]) => {
     if (!file) return;
     fill(answer, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
@@ -25,20 +27,22 @@ export async function show(place, { name, newest }, [id]) {
       const found = await upload(api(name, "inspect"), [file], from.query());
       fill(answer, result(found, { said: list.draw }));
       answer.scrollIntoView({ block: "start" });
-      await list.draw();
+      await Promise.all([list.draw(), lately.draw()]);
     } catch (error) {
       fill(answer, showError(error));
     }
   };
   const eye = cameraBox((file) => judge([file]));
   fill(place,
-    h("h2", t("inspect.use.title")),
+    h("h2", t("inspect.use.title")), lately.element,
     may("operator") && h("div.card.adding", dropZone(t("inspect.use.drop"), judge, { folders: false, many: false }), eye.element),
     may("operator") && from.element,
     may("operator") && h("p", h("a.button", { href: page(name, "live") }, t("inspect.live.go"), " →")),
     answer, h("h2", t("inspect.history")), list.element,
     h("p", h("a.button", { href: `/api/history/export?inspector=${encodeURIComponent(name)}`, download: `${name}.csv` }, t("inspect.history.csv"))));
   await list.draw();
+  // It makes the inspector ready, which may take a while.
+  lately.draw();
   return eye.stop;
 }
 

@@ -6,6 +6,7 @@ import { fill, h } from "../../ui/h.js";
 import { go } from "../../ui/router.js";
 import { number, t } from "../../ui/texts.js";
 import { openPhoto } from "../collections/photo.js";
+import { images, keep } from "../collections/set.js";
 import { openMatrix } from "../find/matrix.js";
 import { begin } from "../find/search.js";
 import { csv, save } from "../../ui/save.js";
@@ -14,8 +15,7 @@ import { at, nameOf, thumbnail } from "../find/shared.js";
 /** Images that are listed at first, and with each further press. */
 const LISTED = 60;
 
-/** Images that the server tells of, and labels, at a time. */
-const ASKED = 1000;
+/** Images that the server labels at a time. */
 const LABELLED = 5000;
 
 /** Most images that are looked for together: more make no better direction. */
@@ -43,6 +43,7 @@ export function selection(collection, fields, on) {
       h("div.buttons",
         h("button.main", { type: "button", onclick: () => find(collection, ids) }, t("selection.find")),
         ids.length > 1 && h("button", { type: "button", onclick: () => openMatrix(collection, ids) }, t("chosen.compare")),
+        h("button", { type: "button", onclick: () => go(...keep(collection, ids)) }, t("selection.open")),
         h("button", { type: "button", onclick: (event) => exported(event.target, collection, fields, ids, said) }, t("find.csv")),
         h("button.quiet", { type: "button", onclick: on.clear }, t("chosen.none"))),
       may("engineer") && labelling(collection, fields, ids, said, on.changed),
@@ -58,15 +59,6 @@ function find(collection, ids) {
   state.start(ids[0]);
   state.like = ids.filter((_, place) => place % every === 0);
   go("find", collection);
-}
-
-async function images(collection, ids) {
-  const all = [];
-  for (let from = 0; from < ids.length; from += ASKED) {
-    const part = await post(at(collection, "images/of"), { ids: ids.slice(from, from + ASKED) });
-    all.push(...part.images);
-  }
-  return all;
 }
 
 async function exported(button, collection, fields, ids, said) {

@@ -39,17 +39,16 @@ export function send(path, files, progress, signal) {
   for (const file of files) form.append("file", file);
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
-    const failed = (code, message = "", help = "") => reject(new ApiError(request.status, { code, message, help }));
+    const failed = (error) => reject(new ApiError(request.status, { message: "", help: "", ...error }));
     request.open("POST", path);
     if (me?.csrf) request.setRequestHeader("X-Niteru-CSRF", me.csrf);
     request.responseType = "json";
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
-    request.onerror = () => failed("offline");
+    request.onerror = () => failed({ code: "offline" });
     request.onabort = () => resolve(null);
     request.onload = () => {
-      const error = request.response?.error;
       if (request.status < 300) resolve(request.response);
-      else failed(error?.code ?? "unknown", error?.message ?? request.statusText, error?.help);
+      else failed(request.response?.error ?? { code: "unknown", message: request.statusText });
     };
     signal?.addEventListener("abort", () => request.abort());
     request.send(form);

@@ -63,7 +63,7 @@ function check() {
     try {
       const { entries, hash, problem } = await get("/api/audit/check");
       fill(told, problem
-        ? h("div.error", h("strong", t("audit.check.wrong")), h("p", problem))
+        ? h("div.error", h("strong", t("audit.check.wrong")), h("p", t("error.server", { message: problem })))
         : h("p", h("strong.fine", "✓ ", t("audit.check.fine", { n: number(entries) })), h("span.small.hash", t("audit.check.hash", { hash }))));
     } catch (error) {
       fill(told, showError(error));

@@ -1,7 +1,7 @@
 // Backups: made with one click, taken away, brought, restored.
 
 import { get, post, refreshMe, remove } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
 import { bytes, number, t, time } from "../../ui/texts.js";
@@ -50,7 +50,7 @@ export async function show(place) {
     if ([...open].some((id) => !now.has(id))) draw().catch(() => {});
     open = now;
     const failed = all.find((job) => job.kind === "backup");
-    fill(working, jobs.map(progress), failed?.state === "failed" && jobs.length === 0 && h("p.error", failed.message));
+    fill(working, jobs.map(progress), failed?.state === "failed" && jobs.length === 0 && showFailure(failed));
   });
 }
 
@@ -122,7 +122,8 @@ async function waiting(place) {
       if (response.ok && (gone || looks > 4)) break;
       if (response.status === 503) {
         gone = true;
-        fill(told, (await response.json()).error?.message ?? "");
+        const { values } = (await response.json()).error ?? {};
+        fill(told, values?.percent !== undefined && `${number(values.percent)} %`);
       }
     } catch {
       gone = true;
@@ -133,8 +134,8 @@ async function waiting(place) {
 }
 
 /** What became of the last restore. */
-function outcome({ backup, problem, replaced }) {
-  if (problem) return h("div.error", h("strong", t("backup.restored.not")), h("p", problem), h("p.help", t("backup.restored.unchanged")));
+function outcome({ backup, problem, replaced, ...exactly }) {
+  if (problem) return h("div.error", h("strong", t("backup.restored.not")), h("p", showRefused({ reason: problem, ...exactly })), h("p.help", t("backup.restored.unchanged")));
   return h("div.card.fine-card", h("strong", "✓ ", t("backup.restored", { backup })),
     replaced && h("p.small", t("backup.restored.old", { path: replaced })));
 }

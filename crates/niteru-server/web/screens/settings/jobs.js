@@ -1,7 +1,7 @@
 // What the server is doing, and what it did.
 
 import { may, post } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { showError, showFailure } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
 import { duration, number, t, time } from "../../ui/texts.js";
@@ -22,7 +22,7 @@ function card(job, wrong) {
       h("span.state", t(`state.${job.state}`))),
     h("p.small", subject(job), " · ", job.owner, " · ", time(job.created)),
     job.state === "running" && progress(job),
-    job.message && !open && h("p", job.message),
+    ["failed", "interrupted"].includes(job.state) && showFailure(job),
     open && may("operator") && h("button.quiet", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
     }, t("cancel")));

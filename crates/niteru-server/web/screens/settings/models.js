@@ -1,7 +1,7 @@
 // Models: what turns images into numbers. Fetched, brought as files, checked, removed.
 
-import { get, may, post, remove } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { ApiError, get, may, post, remove } from "../../ui/api.js";
+import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
 import { bytes, number, t } from "../../ui/texts.js";
@@ -47,7 +47,7 @@ function card(model, jobs, act, results) {
   return h("article.card.model", { "data-state": model.state },
     h("header", h("h2", model.name), h("span.state", t(`model.${model.state.replace(" ", "_")}`))),
     model.description && h("p", about(model)),
-    model.problem && h("p.problem", model.problem),
+    model.problem && h("p.problem", showRefused({ reason: model.problem, kind: "model_damaged", values: { name: model.name } })),
     h("dl.short",
       fact("size", model.bytes && bytes(model.bytes)),
       fact("licence", model.licence),
@@ -91,7 +91,7 @@ function checking(model, path, results) {
     fill(results, h("p.card", { role: "status" }, t("model.check.running")));
     try {
       const job = await finished((await post(path("/check"), { photos: { collection } })).id);
-      fill(results, job.state === "done" ? checked(job.result) : h("p.error", job.message ?? t(`state.${job.state}`)));
+      fill(results, job.state === "done" ? checked(job.result) : showFailure(job));
     } catch (error) {
       fill(results, showError(error));
     }
@@ -117,8 +117,14 @@ function importing(wrong, draw) {
     const files = all.length > 1 ? all.filter((file) => WANTED.includes(file.name)) : all;
     if (!name.reportValidity() || files.length === 0) return;
     fill(wrong);
+    const called = name.value.trim();
     try {
-      if (await sendShown(sending, `/api/models/${encodeURIComponent(name.value.trim())}/files`, files)) await draw();
+      // Before gigabytes are sent for nothing: a server that refuses them at once cuts the connection.
+      const { models } = await get("/api/models");
+      if (models.some((model) => model.name === called && model.state !== "not installed")) {
+        throw new ApiError(409, { code: "conflict", kind: "model_installed", values: { name: called }, message: called });
+      }
+      if (await sendShown(sending, `/api/models/${encodeURIComponent(called)}/files`, files)) await draw();
     } catch (error) {
       fill(wrong, showError(error));
       wrong.scrollIntoView({ block: "nearest" });

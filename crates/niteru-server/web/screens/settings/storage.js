@@ -1,7 +1,7 @@
 // What the home takes up, and what the server computes with.
 
 import { get, may, post } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { showError, showFailure } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished } from "../../ui/jobs.js";
 import { svg } from "../../ui/svg.js";
@@ -67,7 +67,7 @@ function checking() {
     fill(told, h("p", { role: "status" }, t("storage.check.running")));
     try {
       const job = await finished((await post("/api/check", { files: files.checked })).id);
-      fill(told, job.state === "done" ? found(job.result) : h("p.error", job.message ?? t(`state.${job.state}`)));
+      fill(told, job.state === "done" ? found(job.result) : showFailure(job));
     } catch (error) {
       fill(told, showError(error));
     }
@@ -81,5 +81,5 @@ function found({ problems, checked }) {
   const told = t("storage.check.done", { images: number(checked.images), inspections: number(checked.inspections), files: number(checked.files) });
   if (problems.length === 0) return h("p.fine", h("strong", "✓ ", t("storage.check.fine")), " ", told);
   return h("div.error", h("strong", t("storage.check.problems", { n: number(problems.length) })),
-    h("ul", problems.map((problem) => h("li", problem.what, h("p.help", problem.way_out)))), h("p.small", told));
+    h("ul", problems.map((problem) => h("li", t(`storage.problem.${problem.kind}`), h("p.small", problem.what)))), h("p.small", told));
 }

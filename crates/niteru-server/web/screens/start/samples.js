@@ -1,7 +1,7 @@
 // Sample photos: a job brings them, and this tells how far it is and what to do then.
 
 import { post } from "../../ui/api.js";
-import { showError } from "../../ui/errors.js";
+import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
 import { t } from "../../ui/texts.js";
@@ -15,7 +15,7 @@ export async function bring(place) {
     end = watch((jobs) => fill(place, jobs.filter((job) => job.id === id).map(working)));
     const job = await finished(id);
     end();
-    fill(place, job.state === "done" ? ready(names, job.result) : h("p.error", job.message ?? t(`state.${job.state}`)));
+    fill(place, job.state === "done" ? ready(names, job.result) : showFailure(job));
   } catch (error) {
     end?.();
     fill(place, showError(error));
@@ -26,9 +26,9 @@ const working = (job) => h("div.progress",
   h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("jobs.progress") }),
   h("span.small", t(job.message ? `stage.${job.message}` : `state.${job.state}`)));
 
-const ready = (names, { problem }) => [
+const ready = (names, { problem, exactly }) => [
   h("p.done", t("start.samples.done")),
-  problem && h("p.small", t("start.samples.problem"), " ", problem),
+  problem && h("p.small", t("start.samples.problem"), " ", showRefused({ reason: problem, ...exactly })),
   h("p.buttons",
     h("a.button.main", { href: `#/inspect/${encodeURIComponent(names.inspector)}/photos` }, t("start.samples.inspect"), " →"),
     h("a.button", { href: `#/find/${encodeURIComponent(names.collection)}` }, t("start.samples.find"), " →")),

@@ -46,7 +46,7 @@ pub(super) fn verify(
     collection: &Collection<'_>,
     sample: usize,
 ) -> Result<Outcome> {
-    let report = collection.verify_index(sample)?;
+    let report = collection.verify_index(sample, None)?;
     if context.output.is_json() {
         context.output.json(&report)?;
     } else {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -47,7 +48,10 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
         .collect();
     let bar = context.output.steps_bar();
     bar.set_length(known.len() as u64);
-    let quality = evaluate(&inspector, &known, &Limits::default(), &|| bar.inc(1));
+    let quality = evaluate(&inspector, &known, &Limits::default(), &|| {
+        bar.inc(1);
+        ControlFlow::Continue(())
+    });
     bar.finish_and_clear();
     let quality = quality?;
     for skipped in &quality.skipped {

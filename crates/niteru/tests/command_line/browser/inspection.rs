@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use niteru_imaging::Picture;
 use niteru_store::{PartDefect, sample_part};
 use niteru_testkit::{shared, test_home};
 use serde_json::json;
@@ -156,5 +157,76 @@ fn samples_are_one_click_away() {
         assert!(told.contains(verdict), "{defect:?}: {told}");
     }
     browser.picture("sample-verdict.en.desktop");
+
+    // Two parts say nothing of change; eighteen more in other light do, whatever the verdicts.
+    browser.until(
+        "how many more",
+        "document.querySelector('.drift')?.textContent.includes('18 more')",
+    );
+    let dark = niteru.file("dark");
+    std::fs::create_dir_all(&dark).unwrap();
+    for number in 5000..5020 {
+        let part = sample_part(number, None);
+        let pixels = part.pixels().iter().map(|value| value / 3).collect();
+        let part = Picture::from_rgb(part.width(), part.height(), pixels).unwrap();
+        std::fs::write(dark.join(format!("{number}.png")), part.to_png().unwrap()).unwrap();
+    }
+    let folder = dark.to_str().unwrap();
+    let ran = niteru.run(["inspect", "run", "Sample plate", folder]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for (language, told) in [
+        ("en", "look less like the good photos"),
+        ("ja", "良品の写真と違って"),
+    ] {
+        browser.language(language);
+        browser.goto("#/inspect/Sample%20plate/use");
+        let shown =
+            format!("document.querySelector('.drift .drifted')?.textContent.includes('{told}')");
+        browser.until("the warning", &shown);
+        browser.shown();
+        browser.picture(&format!("inspect-drift.{language}.desktop"));
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn two_photos_are_compared_without_training() {
+    let Some(niteru) = Niteru::with_model() else {
+        return;
+    };
+    let photo = |name: &str, defect| {
+        let file = niteru.file(name);
+        let picture = sample_part(4711, defect);
+        std::fs::write(&file, picture.to_png().unwrap()).unwrap();
+        file
+    };
+    let (first, second) = (
+        photo("template.png", None),
+        photo("part.png", Some(PartDefect::MissingHole)),
+    );
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("#/compare");
+    browser.pick("div.adding > div:nth-child(1) input[type=file]", &[first]);
+    browser.pick("div.adding > div:nth-child(2) input[type=file]", &[second]);
+    browser.click("#screen > p.buttons button.main");
+    browser.until(
+        "both photos with frames",
+        "document.querySelectorAll('.beside figure').length === 2 \
+         && [...document.querySelectorAll('.beside figure')].every((one) => one.querySelector('rect.frame'))",
+    );
+    browser.shown();
+    // Frames lie over the whole photo, which is as wide as its figure.
+    let fits = browser.script(
+        "return [...document.querySelectorAll('.beside .shown')].every((one) => {
+             const [image, frames] = [...one.children].map((inside) => inside.getBoundingClientRect());
+             return image.width > 100 && Math.abs(image.width - frames.width) < 2
+                 && Math.abs(image.height - frames.height) < 2;
+         });",
+    );
+    assert_eq!(fits, json!(true));
+    browser.picture("compare-found.en.desktop");
     assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -1,5 +1,7 @@
 //! What the first page takes.
 
+use niteru_store::Home;
+
 use super::Browser;
 use crate::serve::start;
 use crate::support::Niteru;
@@ -7,6 +9,49 @@ use crate::support::Niteru;
 /// Bytes over the wire and requests of the first page, at most.
 const BYTES: u64 = 150_000;
 const REQUESTS: u64 = 15;
+
+/// What a request is refused with, and why a job failed.
+#[test]
+fn errors_are_told_in_the_language_of_the_page() {
+    let niteru = Niteru::empty();
+    let home = Home::open(niteru.home()).unwrap();
+    let gone = serde_json::json!({ "name": "mine", "folder": "gone-gone-gone-gone", "source": "" });
+    home.add_job("import", &gone, "test").unwrap();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    let table = [
+        (
+            "en",
+            "There is no collection “板”",
+            "What was sent is not there any more",
+        ),
+        (
+            "ja",
+            "コレクション「板」はありません",
+            "送ったファイルがサーバーに残っていません",
+        ),
+    ];
+    for (language, refused, failed) in table {
+        browser.goto("");
+        browser.language(language);
+        // It has no heading to wait for.
+        browser.script("location.hash = '#/collections/板';");
+        let told = |css: &str, text: &str| {
+            let shown = format!("document.querySelector('{css}')?.textContent.includes('{text}')");
+            browser.until(text, &shown);
+        };
+        told("div.error", refused);
+        let by_server = browser.text("div.error").contains("there are none yet");
+        assert!(!by_server, "{language}: the server's sentence");
+        browser.size(390, 844, true);
+        browser.picture(&format!("error.{language}.phone"));
+        browser.goto("#/settings/jobs");
+        told("article.job[data-state=failed] p.error", failed);
+        browser.picture(&format!("error-job.{language}.phone"));
+    }
+}
 
 #[test]
 fn the_first_page_is_small_and_needs_nobody_else() {
