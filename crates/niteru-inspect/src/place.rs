@@ -27,8 +27,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// `None` where there are few pictures, they are not of one shape (places are then not the same), or one has
-    /// nothing that counts.
+    /// `None` where there are few pictures, they are not of one shape (places are then not the same), or nothing
+    /// counts.
     pub(crate) fn learn(good: &[(usize, &Features)], detector: usize) -> Option<Place> {
         let first = &good.first()?.1.maps[detector];
         let (rows, columns) = (first.rows, first.columns);
@@ -42,27 +42,28 @@ impl Place {
         let kept = good.len().min(MOST_PICTURES);
         let kept: Vec<(usize, &Features)> =
             (0..kept).map(|at| good[at * good.len() / kept]).collect();
-        let counts =
-            |&(_, features): &(usize, &Features), cell: usize| features.counts[detector][cell];
-        let cells = 0..rows * columns;
-        let inside = cells.clone().find(|&cell| counts(&kept[0], cell))?;
+        let counts = |picture: usize, cell: usize| kept[picture].1.counts[detector][cell];
+        let cells = rows * columns;
+        let inside = (0..cells).find(|&cell| counts(0, cell))?;
+        // Nothing is kept of a cell that does not count: it has the patch of that place in the first picture where it
+        // counts, and where it counts in none, a patch from inside of the area.
+        let elsewhere = |cell: usize| (0..kept.len()).find(|&picture| counts(picture, cell));
+        let elsewhere: Vec<(usize, usize)> = (0..cells)
+            .map(|cell| elsewhere(cell).map_or((0, inside), |picture| (picture, cell)))
+            .collect();
         let mut all = Patches {
             dimensions: first.dimensions,
             ..Patches::default()
         };
-        for picture in &kept {
-            for cell in cells.clone() {
-                // Where it does not count there is the patch of a picture where it does; where it counts in none,
-                // one from inside of the area. So nothing is known of what is outside.
-                let there = std::iter::once(picture).chain(&kept);
-                let mut there = there.filter(|picture| counts(picture, cell));
-                let ((number, features), cell) = match there.next() {
-                    Some(picture) => (*picture, cell),
-                    None => (kept[0], inside),
+        for picture in 0..kept.len() {
+            for (cell, &other) in elsewhere.iter().enumerate() {
+                let (picture, cell) = match counts(picture, cell) {
+                    true => (picture, cell),
+                    false => other,
                 };
-                let patches = &features.maps[detector].data;
-                let patch = &patches[cell * first.dimensions..][..first.dimensions];
-                all.rows.extend_from_slice(patch);
+                let (number, features) = kept[picture];
+                let patch = &features.maps[detector].data[cell * first.dimensions..];
+                all.rows.extend_from_slice(&patch[..first.dimensions]);
                 all.origins.push(Origin {
                     picture: number as u32,
                     row: (cell / columns) as u16,
@@ -137,5 +138,64 @@ impl PackedPlace {
     /// The nearest patches wherever they lie, of some patches `[n, dimensions]`.
     pub(crate) fn anywhere(&self, patches: &[f32]) -> Vec<Nearest> {
         self.bank.nearest(patches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use niteru_encoder::FeatureMap;
+
+    use super::*;
+    use crate::view::Luminance;
+
+    /// Three cells of one number each, and which of them count.
+    fn features(data: [f32; 3], counts: [bool; 3]) -> Features {
+        let map = FeatureMap {
+            rows: 1,
+            columns: 3,
+            dimensions: 1,
+            data: data.to_vec(),
+        };
+        Features {
+            size: (3, 1),
+            lay: None,
+            maps: vec![map],
+            mirrored: Vec::new(),
+            counts: vec![counts.to_vec()],
+            whole: Vec::new(),
+            grain: Vec::new(),
+            luminance: Luminance {
+                width: 0,
+                height: 0,
+                data: Vec::new(),
+            },
+            looks: Vec::new(),
+            area: None,
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_of_what_does_not_count() {
+        // The first cell counts in all, the second in the last two, the third in none.
+        let pictures = [
+            features([1.0, 92.0, 93.0], [true, false, false]),
+            features([4.0, 95.0, 96.0], [true, false, false]),
+            features([7.0, 8.0, 99.0], [true, true, false]),
+            features([10.0, 11.0, 90.0], [true, true, false]),
+        ];
+        let good: Vec<(usize, &Features)> = pictures.iter().enumerate().collect();
+        let place = Place::learn(&good, 0).unwrap();
+        let kept = place.bank.unpacked();
+        let expected = [
+            [1.0, 8.0, 1.0],
+            [4.0, 8.0, 1.0],
+            [7.0, 8.0, 1.0],
+            [10.0, 11.0, 1.0],
+        ];
+        assert_eq!(kept, expected.as_flattened());
+
+        let nothing = features([1.0; 3], [false; 3]);
+        let good = [(0, &nothing), (1, &nothing), (2, &nothing), (3, &nothing)];
+        assert!(Place::learn(&good, 0).is_none());
     }
 }

@@ -78,7 +78,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn prefetch_write(self, p: *const f32) {
-        // SAFETY: a hint; an address that cannot be read is ignored.
+        // SAFETY: a hint; an address that cannot be read is ignored, and so is the hint by a CPU without PREFETCHW.
         unsafe {
             std::arch::asm!("prefetchw [{}]", in(reg) p, options(nostack, readonly, preserves_flags))
         }

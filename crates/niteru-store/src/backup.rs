@@ -17,6 +17,7 @@ use tempfile::NamedTempFile;
 use walkdir::WalkDir;
 
 use crate::home::{DATABASE, database_error};
+use crate::turn::open_lock;
 use crate::uploads::{UPLOADS, below_uploads};
 use crate::{Home, StoreError, time};
 
@@ -322,11 +323,6 @@ impl Home {
         })?;
         uploads.collect()
     }
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true).open(path)
 }
 
 /// SQLite's error for a damaged database.

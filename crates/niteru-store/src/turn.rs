@@ -39,7 +39,7 @@ impl Writers {
         };
         Ok(Writers {
             home: home.to_path_buf(),
-            file: open(&path).map_err(failed)?,
+            file: open_lock(&path).map_err(failed)?,
         })
     }
 
@@ -82,7 +82,7 @@ impl Restoring {
     /// As [`io::Error`]; `WouldBlock`: another restore is under way.
     pub(crate) fn begin(home: &Path) -> io::Result<Restoring> {
         let beside = beside(home);
-        let file = open(&beside)?;
+        let file = open_lock(&beside)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
@@ -91,7 +91,7 @@ impl Restoring {
         }
         let writers = match home.join(DATABASE).is_file() {
             true => {
-                let writers = open(&home.join(WRITERS))?;
+                let writers = open_lock(&home.join(WRITERS))?;
                 match writers.lock() {
                     Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
                     _ => Some(writers),
@@ -130,7 +130,8 @@ fn beside(home: &Path) -> PathBuf {
     home.with_file_name(name)
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// The file of a lock, made where it is not there.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true).open(path)
 }

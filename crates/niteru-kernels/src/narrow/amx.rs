@@ -27,10 +27,10 @@ pub(crate) const INT8: Micro = Micro {
     block_bytes: BLOCK_BYTES,
 };
 
-/// A step takes 64 cycles: time for some lines.
+/// Lines that a step asks for, as many as the text of the loops names: four products take 64 cycles.
 const FETCHES: usize = 4;
 
-/// CPUs with AMX have L2 caches of two megabytes.
+/// Half the L2 cache of a CPU with AMX.
 const BLOCK_BYTES: usize = 1024 * 1024;
 
 const fn form(left: Left) -> Form {
