@@ -78,10 +78,8 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn prefetch_write(self, p: *const f32) {
-        // SAFETY: a hint; an address that cannot be read is ignored, and so is the hint by a CPU without PREFETCHW.
-        unsafe {
-            std::arch::asm!("prefetchw [{}]", in(reg) p, options(nostack, readonly, preserves_flags))
-        }
+        // SAFETY: a hint; an address that cannot be read is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

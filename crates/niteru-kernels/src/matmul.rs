@@ -60,11 +60,6 @@ impl Target {
         }
     }
 
-    /// Where an element is.
-    pub(crate) fn address(self, row: usize, column: usize) -> *const f32 {
-        self.data.wrapping_add(row * self.stride + column)
-    }
-
     /// # Safety
     /// As for [`row`](Self::row), and as [`RowsMut::from_raw`] says.
     pub(crate) unsafe fn block<'a>(self, rows: Range<usize>, columns: Range<usize>) -> RowsMut<'a> {

@@ -148,7 +148,6 @@ impl Op for Block<'_> {
                     ahead: Ahead::over(ahead, form.groups(k), fetches),
                     sums: sums.0.as_mut_ptr(),
                 };
-                part.ask_for_result(s, self.first + rows.start, rows.len(), panel);
                 // SAFETY: the block holds the strip and the slice the panel, in this form; sums
                 // have room for the largest tile there is.
                 unsafe { run(&call) };
@@ -172,21 +171,6 @@ impl<'a> Part<'a> {
         match panel + 1 {
             next if next < self.panels.end => right::panel(form, b.bytes(), b.k(), b.n(), next),
             _ => &[],
-        }
-    }
-}
-
-impl Part<'_> {
-    /// Asks for the lines that a strip's results will be written to: a batch's results are larger than the L2 cache,
-    /// and stores that wait for their lines hold up the loads of the next strip.
-    #[inline(always)]
-    fn ask_for_result<S: Simd>(&self, s: S, first: usize, rows: usize, panel: usize) {
-        let width = self.micro.form.columns();
-        let columns = panel * width..self.b.n().min((panel + 1) * width);
-        for row in first..first + rows {
-            for column in columns.clone().step_by(LINE / size_of::<f32>()) {
-                s.prefetch_write(self.out.address(row, column));
-            }
         }
     }
 }
