@@ -67,6 +67,14 @@ impl Features {
         }
     }
 
+    /// Bytes that they take in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let maps = self.maps.iter().chain(self.mirrored.iter().flatten());
+        let values: usize = maps.map(|map| map.data.len()).sum();
+        let cells: usize = self.counts.iter().map(Vec::len).sum();
+        values * size_of::<f32>() + cells + self.luminance.data.len() + size_of_val(&self.looks[..])
+    }
+
     /// Adds what the cells look like.
     pub(crate) fn look(&mut self, view: &View, detectors: &[Detector], picture: &Picture) {
         if let Some(at) = placing(detectors) {

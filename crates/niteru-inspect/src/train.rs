@@ -68,7 +68,9 @@ pub fn train<'e>(
         area: options.area.as_ref().map(|area| Arc::new(kept_area(area))),
         options,
     };
-    let (mut paths, mut features) = reader.read(good, &mut skipped, on_step)?;
+    let fitting = reader.fitting(good, &skipped);
+    let not_needed = good.len().saturating_sub(skipped.len() + fitting.len());
+    let (mut paths, mut features) = reader.read(&fitting, &mut skipped, on_step)?;
     mirror::add(&reader, &paths, &mut features);
     let mut known = Calibrated::of(&reader, &paths, &features, on_step)?;
     let mut suspicious = known.suspicious(&paths, on_step)?;
@@ -114,6 +116,7 @@ pub fn train<'e>(
         skipped,
         suspicious: suspicious.pictures,
         left_out,
+        not_needed,
         patches,
         memory_bytes,
     })
@@ -131,12 +134,13 @@ fn known_bad(
     if options.bad.len() < known_bad::FEWEST || known.traits.len() < SOME {
         return Ok(None);
     }
-    // Who judges the bad pictures afterwards is told which cannot be read.
-    let (_, features) = reader.read_any(&options.bad, &mut Vec::new(), on_step)?;
     let packed = memory.pack(reader.encoder.kernels());
-    let traits =
-        |features: &Features| Traits::of(detectors, features, &packed.measure(detectors, features));
-    let bad: Vec<Traits> = features.iter().filter_map(traits).collect();
+    let traits = |features: Features| {
+        Traits::of(detectors, &features, &packed.measure(detectors, &features))
+    };
+    // Who judges the bad pictures afterwards is told which cannot be read.
+    let (_, bad) = reader.read_any(&options.bad, &mut Vec::new(), on_step, traits)?;
+    let bad: Vec<Traits> = bad.into_iter().flatten().collect();
     let Some((learnt, adds)) = KnownBad::learn(&known.traits, &bad) else {
         return Ok(None);
     };

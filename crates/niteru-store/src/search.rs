@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::collection::{metadata, sql_id};
+use crate::collection::{hex, metadata, sql_id};
 use crate::error::Failure;
 use crate::filter::{Selection, select, split};
 use crate::group::Group;
@@ -43,6 +43,8 @@ pub struct SearchResult {
     #[serde(serialize_with = "paths::serialize")]
     #[schema(value_type = String)]
     pub path: PathBuf,
+    /// Of the file's contents, in hexadecimal.
+    pub sha256: String,
     /// What an uploaded file was called where it came from; only of those.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uploaded_as: Option<String>,
@@ -189,6 +191,7 @@ impl Searcher<'_, '_> {
                 id: hit.id,
                 uploaded_as: uploaded_as(self.tx, &path, &sha256)?,
                 path,
+                sha256: hex(&sha256),
                 metadata: metadata(self.tx, hit.id)?,
                 group: None,
             });

@@ -35,6 +35,9 @@ pub struct TrainOptions {
     pub bad: Vec<PathBuf>,
     /// What is done with good pictures that look like none of the others.
     pub suspicious: WithSuspicious,
+    /// Bytes that what is read of the good pictures may take. Where they do not fit, so many of them that do are
+    /// learnt from, spread evenly over all; training takes about twice as much in all.
+    pub memory: usize,
     /// The same pictures and the same seed give the same inspector.
     pub seed: u64,
     /// What a file may ask for before it is refused.
@@ -51,6 +54,7 @@ impl Default for TrainOptions {
             align: false,
             bad: Vec::new(),
             suspicious: WithSuspicious::Keep,
+            memory: 1 << 30,
             seed: 0,
             limits: Limits::default(),
         }
@@ -90,6 +94,13 @@ pub enum TrainStep<'a> {
         /// Learnt so far.
         done: usize,
         /// To learn.
+        total: usize,
+    },
+    /// The inspector is there, and so many of the bad pictures are judged by it. Told by who judges them.
+    Judging {
+        /// Judged so far.
+        done: usize,
+        /// To judge.
         total: usize,
     },
 }
@@ -138,6 +149,8 @@ pub struct Trained<'e> {
     pub suspicious: Vec<Suspicious>,
     /// Good pictures that it was not learnt from, as they were suspicious, the worst first.
     pub left_out: Vec<Suspicious>,
+    /// Good pictures that were not read, as all together do not fit into [`TrainOptions::memory`].
+    pub not_needed: usize,
     /// Patches in all memory banks.
     pub patches: usize,
     /// Bytes of the stored inspector's banks and distributions, about.

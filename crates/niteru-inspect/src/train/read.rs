@@ -15,6 +15,9 @@ use crate::recipe::Detector;
 use crate::reference::{Framed, framed};
 use crate::view::View;
 
+/// Pictures that are read whatever they take: without some, nothing can be learnt.
+const FEWEST: usize = 20;
+
 /// The magnification: by the median of the shorter sides of the pictures, as their headers tell it. Where a
 /// picture is larger than what single pixels are looked at in, `None` tiles become more than one.
 pub(super) fn look(
@@ -94,14 +97,30 @@ impl Reader<'_> {
         maps.into_iter().map(back).collect()
     }
 
-    /// The features of all files that can be read; `skipped` are not tried again.
+    /// Which of the files are read: all but those that were skipped, or so many that their features fit into
+    /// memory, spread evenly.
+    pub(super) fn fitting(&self, good: &[PathBuf], skipped: &[Skipped]) -> Vec<PathBuf> {
+        let usable = |path: &&PathBuf| !skipped.iter().any(|skipped| skipped.path == **path);
+        let all: Vec<PathBuf> = good.iter().filter(usable).cloned().collect();
+        if all.len() <= FEWEST {
+            return all;
+        }
+        let limits = &self.options.limits;
+        let first = all.iter().find_map(|path| Picture::open(path, limits).ok());
+        let Some(first) = first else { return all };
+        // The magnification is one for all, so what one takes, others take.
+        let most = self.options.memory / self.features(&first).bytes().max(1);
+        spread(all, most.max(FEWEST))
+    }
+
+    /// The features of all files that can be read.
     pub(super) fn read(
         &self,
         good: &[PathBuf],
         skipped: &mut Vec<Skipped>,
         on_step: OnStep<'_>,
     ) -> Result<(Vec<PathBuf>, Vec<Features>), TrainError> {
-        let (paths, features) = self.read_any(good, skipped, on_step)?;
+        let (paths, features) = self.read_any(good, skipped, on_step, |features| features)?;
         match skipped.first() {
             _ if !features.is_empty() => Ok((paths, features)),
             first => Err(TrainError::NoGood {
@@ -111,38 +130,68 @@ impl Reader<'_> {
         }
     }
 
-    /// The same, where there may be none.
-    pub(super) fn read_any(
+    /// What is `made` of the features of each file that can be read; there may be none.
+    pub(super) fn read_any<T: Send>(
         &self,
         files: &[PathBuf],
         skipped: &mut Vec<Skipped>,
         on_step: OnStep<'_>,
-    ) -> Result<(Vec<PathBuf>, Vec<Features>), TrainError> {
-        let wanted: Vec<&PathBuf> = files
-            .iter()
-            .filter(|path| !skipped.iter().any(|skipped| skipped.path == **path))
-            .collect();
-        let (done, total) = (AtomicUsize::new(0), wanted.len());
-        let read: Vec<Result<Features, DecodeError>> = wanted
+        made: impl Fn(Features) -> T + Sync,
+    ) -> Result<(Vec<PathBuf>, Vec<T>), TrainError> {
+        let (done, total) = (AtomicUsize::new(0), files.len());
+        let read: Vec<Result<T, DecodeError>> = files
             .par_iter()
             .map(|path| {
-                let features = Picture::open(path, &self.options.limits)
-                    .map(|picture| self.features(&picture));
+                let read = Picture::open(path, &self.options.limits)
+                    .map(|picture| made(self.features(&picture)));
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                 step(on_step, TrainStep::Reading { done, total })?;
-                Ok(features)
+                Ok(read)
             })
             .collect::<Result<_, TrainError>>()?;
-        let (mut paths, mut features) = (Vec::new(), Vec::new());
-        for (path, read) in wanted.into_iter().zip(read) {
+        let (mut paths, mut all) = (Vec::new(), Vec::new());
+        for (path, read) in files.iter().zip(read) {
             match read {
                 Ok(read) => {
                     paths.push(path.clone());
-                    features.push(read);
+                    all.push(read);
                 }
                 Err(error) => skipped.push(Skipped::new(path, &error)),
             }
         }
-        Ok((paths, features))
+        Ok((paths, all))
+    }
+}
+
+/// At most `most` of them, with as many left out between any two, give or take one.
+fn spread<T>(all: Vec<T>, most: usize) -> Vec<T> {
+    let count = all.len();
+    if count <= most {
+        return all;
+    }
+    // Kept is where the share of all that came so far passes another whole part of `most`.
+    let kept = |at: usize| (at + 1) * most / count > at * most / count;
+    let numbered = all.into_iter().enumerate();
+    numbered
+        .filter(|&(at, _)| kept(at))
+        .map(|(_, one)| one)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn what_does_not_fit_is_left_out_evenly() {
+        assert_eq!(spread((1..=3).collect(), 3), [1, 2, 3]);
+        assert_eq!(spread((1..=10).collect(), 5), [2, 4, 6, 8, 10]);
+        let third = spread((0..1000).collect::<Vec<usize>>(), 333);
+        assert_eq!(third.len(), 333);
+        assert!(
+            third
+                .windows(2)
+                .all(|pair| (3..=4).contains(&(pair[1] - pair[0])))
+        );
     }
 }

@@ -7,7 +7,7 @@ use niteru_imaging::Mask;
 use niteru_inspect::{TrainError, TrainOptions, TrainStep, Verdict, train};
 
 use crate::plates::{self, Defect};
-use crate::{FRESH, assert_sound, encoder, good_plates, learn};
+use crate::{FRESH, GOOD, assert_sound, encoder, good_plates, learn};
 
 /// The left half counts, and the mask is smaller than the pictures.
 fn left_half() -> Mask {
@@ -120,4 +120,20 @@ fn training_stops_when_it_is_told_to() {
         });
         assert!(matches!(trained, Err(TrainError::Stopped)));
     }
+}
+
+#[test]
+fn photos_that_do_not_fit_into_memory_are_left_out_evenly() {
+    let good = good_plates(0..GOOD);
+    let options = TrainOptions {
+        memory: 1,
+        ..TrainOptions::default()
+    };
+    let Some(trained) = learn(&good.files, &options) else {
+        return;
+    };
+    let trained = trained.unwrap();
+    let learnt = trained.inspector.good();
+    assert_eq!((learnt.len(), trained.not_needed), (20, GOOD as usize - 20));
+    assert_eq!(learnt.last().map(|good| &good.path), good.files.last());
 }

@@ -35,7 +35,9 @@ fn learn(
     };
     let trained = train(encoder()?, files, &options, &|step| {
         let step = match step {
-            TrainStep::Reading { .. } => return ControlFlow::Continue(()),
+            TrainStep::Reading { .. } | TrainStep::Judging { .. } => {
+                return ControlFlow::Continue(());
+            }
             TrainStep::Suspicious(found) => format!("{} suspicious", found.len()),
             TrainStep::Learning { done, total } if done == total => "last".to_owned(),
             TrainStep::Learning { .. } => "fold".to_owned(),

@@ -179,6 +179,9 @@ pub(super) fn run(
             TrainStep::Learning { done, total } => {
                 handle.progress_of("learning", done as u64, Some(total as u64))
             }
+            TrainStep::Judging { done, total } => {
+                handle.progress_of("judging", done as u64, Some(total as u64))
+            }
             // They are in the report.
             TrainStep::Suspicious(_) => ControlFlow::Continue(()),
         }

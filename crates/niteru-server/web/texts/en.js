@@ -96,6 +96,7 @@ export default {
   "job.pull": "Fetching a model",
   "stage.reading": "reading photos",
   "stage.learning": "learning",
+  "stage.judging": "judging the bad photos",
   "stage.indexing": "building the index",
   "stage.neighbours": "looking for what is alike",
   "stage.arranging": "arranging",

@@ -88,6 +88,7 @@ export default {
   "inspect.train.again": "Learn again",
   "inspect.train.may_leave": "You may close this page: learning goes on.",
   "inspect.train.done": "Version {version} has learnt from {n} good photos.",
+  "inspect.train.not_needed": "{n} of the good photos were not needed: there are more than fit into memory.",
   "inspect.train.suspicious": "{n} of the good photos look unlike the others. The next step shows them.",
   "inspect.train.next": "Next: look how it did",
   "inspect.chart.title": "How parts scored",

@@ -96,6 +96,7 @@ export default {
   "job.pull": "モデルの取得",
   "stage.reading": "写真の読み込み",
   "stage.learning": "学習",
+  "stage.judging": "不良品の写真を判定",
   "stage.indexing": "索引の作成",
   "stage.neighbours": "似ているものの検索",
   "stage.arranging": "配置",

@@ -1,12 +1,13 @@
 //! Training an inspector and keeping it, with what is told about it.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use niteru_encoder::Encoder;
+use niteru_imaging::Limits;
 use niteru_inspect::{
-    EvaluateError, InspectorError, OnStep, Quality, Skipped, Suspicious, TrainError, TrainOptions,
-    Trained, Trust, evaluate_bad, train,
+    EvaluateError, Inspector, InspectorError, OnStep, Quality, Skipped, Suspicious, TrainError,
+    TrainOptions, TrainStep, Trained, Trust, evaluate_bad, train,
 };
 use niteru_learn::Promise;
 use serde::Serialize;
@@ -58,6 +59,8 @@ pub struct TrainReport {
     pub suspicious: Vec<Suspicious>,
     /// Good photos that it did not learn from, as they are like none of the others.
     pub left_out: Vec<Suspicious>,
+    /// Good photos that were not read: so many that all together do not fit into memory.
+    pub not_needed: usize,
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     #[serde(skip)]
     pub good_scores: Vec<f64>,
@@ -122,12 +125,7 @@ impl Home {
         let trained = train(encoder, &good, &options, on_step)?;
         let quality = match bad.is_empty() {
             true => None,
-            false => Some(evaluate_bad(
-                &trained.inspector,
-                &bad,
-                &training.options.limits,
-                &|| ControlFlow::Continue(()),
-            )?),
+            false => Some(judged(&trained.inspector, &bad, &options.limits, on_step)?),
         };
         let bytes = trained.inspector.to_bytes()?;
         let stored = self.keep(encoder, training, &trained, (&bytes, quality.as_ref()))?;
@@ -145,6 +143,7 @@ impl Home {
             bytes: bytes.len(),
             suspicious: trained.suspicious,
             left_out: trained.left_out,
+            not_needed: trained.not_needed,
             bad_learnt: trained.inspector.known_bad(),
             bad: quality,
             skipped: trained.skipped,
@@ -193,6 +192,24 @@ impl Home {
             },
         )
     }
+}
+
+/// What the inspector says of the bad photos.
+fn judged(
+    inspector: &Inspector<'_>,
+    bad: &[PathBuf],
+    limits: &Limits,
+    on_step: OnStep<'_>,
+) -> Result<Quality, TrainingError> {
+    let (done, total) = (AtomicUsize::new(0), bad.len());
+    let each = || {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        on_step(TrainStep::Judging { done, total })
+    };
+    evaluate_bad(inspector, bad, limits, &each).map_err(|error| match error {
+        EvaluateError::Stopped => TrainError::Stopped.into(),
+        error => error.into(),
+    })
 }
 
 impl StoredInspector {

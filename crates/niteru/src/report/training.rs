@@ -55,6 +55,7 @@ fn trust_panel(language: Language, words: &Words, of: &TrainReport) -> Markup {
             p { (trust(language, &of.trust)) }
             h3 { (words.promise) }
             p { (inspection::promise(language, &of.promise)) }
+            @if of.not_needed > 0 { p { (words::not_needed(language, of.not_needed)) } }
         }
     }
 }

@@ -111,6 +111,7 @@ function progress(job) {
 function result(report, name) {
   return [
     h("p", t("inspect.train.done", { version: number(report.version), n: number(report.good) })),
+    report.not_needed > 0 && h("p", t("inspect.train.not_needed", { n: number(report.not_needed) })),
     report.suspicious.length > 0 && h("p", t("inspect.train.suspicious", { n: number(report.suspicious.length) })),
     report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
       h("ul", report.skipped.map((file) => h("li", file.path, ": ", showRefused(file))))),

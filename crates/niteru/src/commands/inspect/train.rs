@@ -75,7 +75,9 @@ fn learn(
     let on_bar = context.output.on_bar(&bar);
     let trained = home.train_inspector(encoder, training, &|step| {
         match step {
-            TrainStep::Reading { done, total } => on_bar(done as u64, Some(total as u64)),
+            TrainStep::Reading { done, total } | TrainStep::Judging { done, total } => {
+                on_bar(done as u64, Some(total as u64));
+            }
             // The error lists them.
             TrainStep::Suspicious(_) if training.options.suspicious == WithSuspicious::Stop => {}
             TrainStep::Suspicious(found) => bar.suspend(|| warn(context, found)),

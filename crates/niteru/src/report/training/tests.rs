@@ -79,6 +79,7 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
         bad: with_bad.then_some(quality),
         suspicious: suspicious.to_vec(),
         left_out: Vec::new(),
+        not_needed: 0,
         skipped: skipped.to_vec(),
     };
     read(|file| training(language, &of, file))

@@ -186,6 +186,22 @@ pub(super) fn bad_photos(language: Language, count: usize) -> String {
     }
 }
 
+pub(super) fn not_needed(language: Language, count: usize) -> String {
+    let photos = counted(language, count, "good photo");
+    match language {
+        Language::En => {
+            format!(
+                "Not read, as all together do not fit into memory: {photos}, spread evenly over all."
+            )
+        }
+        Language::Ja => {
+            format!(
+                "メモリーに収まらないため、良品の画像のうち {photos}は使用していません（全体から均等に除いています）。"
+            )
+        }
+    }
+}
+
 pub(super) fn score(language: Language, score: f64) -> String {
     match language {
         Language::En => format!("score {score:.2}"),

@@ -30,6 +30,12 @@ pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
             100.0 * miss.interval.high,
         );
     }
+    if report.not_needed > 0 {
+        let not_needed = count(report.not_needed, "good photo");
+        text += &format!(
+            "\nnot read, as all together do not fit into memory: {not_needed}, spread evenly over all"
+        );
+    }
     // Which, was said when they were found.
     if !report.left_out.is_empty() {
         let left_out = count(report.left_out.len(), "photo");
