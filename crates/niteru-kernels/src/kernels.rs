@@ -41,7 +41,7 @@ enum Set {
 }
 
 /// All names that there are, on any machine.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "portable",
     "avx2",
     "avx2-vnni",
@@ -51,6 +51,7 @@ const NAMES: [&str; 9] = [
     "amx",
     "neon",
     "neon-dot",
+    "neon-i8mm",
 ];
 
 /// The kernels asked for cannot be had.
@@ -146,6 +147,12 @@ impl Kernels {
                 sets.push(Self {
                     set,
                     narrow: Narrow::NeonDot,
+                });
+            }
+            if std::arch::is_aarch64_feature_detected!("i8mm") {
+                sets.push(Self {
+                    set,
+                    narrow: Narrow::NeonI8mm,
                 });
             }
         }

@@ -54,7 +54,7 @@ impl Default for TrainOptions {
             align: false,
             bad: Vec::new(),
             suspicious: WithSuspicious::Keep,
-            memory: 1 << 30,
+            memory: 2 << 30,
             seed: 0,
             limits: Limits::default(),
         }

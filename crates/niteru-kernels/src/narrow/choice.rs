@@ -30,6 +30,8 @@ pub(crate) enum Narrow {
     Neon,
     #[cfg(target_arch = "aarch64")]
     NeonDot,
+    #[cfg(target_arch = "aarch64")]
+    NeonI8mm,
 }
 
 impl Narrow {
@@ -53,6 +55,8 @@ impl Narrow {
             Narrow::Neon => "neon",
             #[cfg(target_arch = "aarch64")]
             Narrow::NeonDot => "neon-dot",
+            #[cfg(target_arch = "aarch64")]
+            Narrow::NeonI8mm => "neon-i8mm",
         }
     }
 
@@ -87,6 +91,8 @@ impl Narrow {
             Narrow::Neon => (neon::BF16_BY_F32, portable::INT8),
             #[cfg(target_arch = "aarch64")]
             Narrow::NeonDot => (neon::BF16_BY_F32, neon::INT8),
+            #[cfg(target_arch = "aarch64")]
+            Narrow::NeonI8mm => (neon::BF16_BY_F32, neon::INT8_BY_MATRICES),
         };
         match precision {
             Precision::F32 => None,
