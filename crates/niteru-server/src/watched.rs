@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use niteru_store::{Home, ToldInspection};
+use niteru_store::{Home, ToldInspection, Verdict};
 use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,6 +15,9 @@ const OWN: &str = "watched";
 
 /// Files that cannot be used and that are named, the last ones.
 const NAMED: usize = 5;
+
+/// Decisions that are told, the last ones.
+const RECENT: usize = 50;
 
 /// A folder that may be watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -45,6 +48,26 @@ pub(crate) fn offered(home: &Home, given: &[PathBuf]) -> Vec<OfferedFolder> {
         Some(OfferedFolder { name, path })
     };
     folders.into_iter().filter_map(shown).collect()
+}
+
+/// A folder that was offered before, by its path, if it may still be watched. One in the home need not be there now:
+/// it is waited for.
+pub(crate) fn known(home: &Home, given: &[PathBuf], path: &str) -> Option<OfferedFolder> {
+    let mut offered = offered(home, given).into_iter();
+    offered.find(|folder| folder.path == path).or_else(|| {
+        let path = Path::new(path);
+        let name = path.file_name()?.to_str()?;
+        let away = is_inside(home, path) && !name.starts_with('.');
+        away.then(|| OfferedFolder {
+            name: format!("{OWN}/{name}"),
+            path: path.to_string_lossy().into_owned(),
+        })
+    })
+}
+
+/// Whether a path is one of a folder in the home's own, into which others than the administrator may write.
+pub(crate) fn is_inside(home: &Home, path: &Path) -> bool {
+    path.parent() == Some(&home.watched()) && path.file_name().is_some()
 }
 
 /// The names of the folders in a folder. Links are none.
@@ -86,6 +109,14 @@ pub(crate) struct SkippedPhoto {
     pub(crate) exactly: Option<Problem>,
 }
 
+/// A decision on a photo that came.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct RecentVerdict {
+    /// Number of the inspection.
+    pub(crate) id: u64,
+    pub(crate) verdict: Verdict,
+}
+
 /// A watch that runs.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct RunningWatch {
@@ -111,9 +142,20 @@ pub(crate) struct RunningWatch {
     pub(crate) last: Option<u64>,
     /// What was found on it; null where the server has started since.
     pub(crate) found: Option<ToldInspection>,
+    /// The last decisions, the newest first: photos may come faster than anybody looks.
+    pub(crate) recent: Vec<RecentVerdict>,
 }
 
 impl RunningWatch {
+    pub(crate) fn judged(&mut self, found: ToldInspection) {
+        let (id, verdict) = (found.id, found.verdict);
+        self.judged += 1;
+        self.last = Some(id);
+        self.found = Some(found);
+        self.recent.insert(0, RecentVerdict { id, verdict });
+        self.recent.truncate(RECENT);
+    }
+
     pub(crate) fn skip(&mut self, file: SkippedPhoto) {
         self.skipped += 1;
         self.last_skipped.insert(0, file);
@@ -210,5 +252,20 @@ mod tests {
             names(),
             ["watched", "watched/line 1", "watched/部品", "camera"]
         );
+        // One that is away is waited for; nothing else is known.
+        let known = |path: PathBuf| known(&home, &[], path.to_str().unwrap());
+        std::fs::remove_dir(own.join("部品")).unwrap();
+        assert_eq!(known(own.join("部品")).unwrap().name, "watched/部品");
+        assert_eq!(known(own.clone()).unwrap().name, "watched");
+        let outside = place.path().join("camera");
+        let others = [
+            own.join("line 1/deep"),
+            own.join(".hidden"),
+            own.join(".."),
+            outside,
+        ];
+        for path in others {
+            assert_eq!(known(path), None);
+        }
     }
 }

@@ -81,6 +81,7 @@ impl Line {
             let watch = PhotoWatch {
                 inspector: "bolt",
                 folder: &folder,
+                linked: false,
                 limits: Limits::default(),
                 stop: &|| asked.load(Ordering::Relaxed),
             };

@@ -15,7 +15,7 @@ use super::handle::{Handle, JobError};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::{Kind, Problem};
-use crate::watched::{Kept, RunningWatch, SkippedPhoto, offered};
+use crate::watched::{Kept, RunningWatch, SkippedPhoto, is_inside, known};
 
 pub(crate) const KIND: &str = "watch";
 
@@ -42,13 +42,13 @@ pub(super) fn run(
     parameters: Value,
 ) -> Result<Value, JobError> {
     let watch: WatchParameters = serde_json::from_value(parameters)?;
-    let folders = offered(&app.home, &app.settings.folders);
-    let folder = folders.iter().find(|folder| folder.path == watch.path);
+    let folder = known(&app.home, &app.settings.folders, &watch.path);
     let folder = folder.ok_or_else(|| no_folder(&watch.folder))?;
+    let path = Path::new(&folder.path);
     let job = app.home.job(handle.id())?;
     let last = app.home.inspections(&HistoryQuery {
         inspector: Some(watch.name.clone()),
-        path: Some(folder.path.clone().into()),
+        path: Some(path.to_path_buf()),
         limit: 1,
         ..HistoryQuery::default()
     })?;
@@ -64,13 +64,15 @@ pub(super) fn run(
         unreachable: None,
         last: last.first().map(|last| last.id),
         found: None,
+        recent: Vec::new(),
     });
     handle.tell_now(WATCHING, 0);
     let metadata: Metadata = watch.metadata.into_iter().collect();
     let stop = || handle.cancel().load(Ordering::Relaxed);
     let of_folder = PhotoWatch {
         inspector: &watch.name,
-        folder: Path::new(&folder.path),
+        folder: path,
+        linked: !is_inside(&app.home, path),
         limits: app.settings.uploads.image,
         stop: &stop,
     };
@@ -95,14 +97,10 @@ pub(crate) fn no_folder(name: &str) -> ApiError {
 }
 
 fn take(handle: &Handle<'_>, kept: &Kept<'_>, event: PhotoEvent) {
-    let (mut judged, mut stage) = (0, WATCHING);
+    let (mut done, mut stage) = (0, WATCHING);
     kept.change(|watch| {
         match event {
-            PhotoEvent::Judged(found) => {
-                watch.judged += 1;
-                watch.last = Some(found.id);
-                watch.found = Some(found);
-            }
+            PhotoEvent::Judged(found) => watch.judged(found),
             PhotoEvent::Skipped { path, error } => {
                 let name = path.file_name().unwrap_or(path.as_os_str());
                 watch.skip(SkippedPhoto {
@@ -114,10 +112,10 @@ fn take(handle: &Handle<'_>, kept: &Kept<'_>, event: PhotoEvent) {
             PhotoEvent::Unreachable { reason } => watch.unreachable = Some(reason),
             PhotoEvent::Reachable => watch.unreachable = None,
         }
-        judged = watch.judged;
+        done = watch.judged + watch.skipped;
         if watch.unreachable.is_some() {
             stage = UNREACHABLE;
         }
     });
-    handle.tell_now(stage, judged);
+    handle.tell_now(stage, done);
 }

@@ -58,16 +58,16 @@ struct Known {
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// Where the path led at first: a link that is put in its place later is not followed.
-    real: Option<PathBuf>,
+    /// Whether the path may be a link to the folder.
+    linked: bool,
     files: HashMap<OsString, Known>,
 }
 
 impl Folder {
-    pub(super) fn new(path: &Path) -> Folder {
+    pub(super) fn new(path: &Path, linked: bool) -> Folder {
         Folder {
             path: path.to_path_buf(),
-            real: None,
+            linked,
             files: HashMap::new(),
         }
     }
@@ -77,13 +77,12 @@ impl Folder {
     /// # Errors
     /// When the folder cannot be read. What was given before it went is not given again when it is back.
     pub(super) fn look(&mut self, now: Instant) -> io::Result<Vec<Arrived>> {
-        let real = self.path.canonicalize()?;
-        if *self.real.get_or_insert_with(|| real.clone()) != real {
-            return Err(io::Error::other("it leads elsewhere now"));
+        if !self.linked && self.path.symlink_metadata()?.is_symlink() {
+            return Err(io::Error::other("it is a link to another place"));
         }
         let mut arrived = Vec::new();
         let mut there = HashMap::new();
-        for (name, stamp) in photos_in(&real)? {
+        for (name, stamp) in photos_in(&self.path)? {
             let known = self.files.get(&name).filter(|known| known.stamp == stamp);
             let mut known = known.copied().unwrap_or(Known {
                 stamp,
@@ -194,7 +193,7 @@ mod tests {
             let place = tempfile::tempdir().unwrap();
             std::fs::create_dir(place.path().join("line")).unwrap();
             Place {
-                folder: Folder::new(&place.path().join("line")),
+                folder: Folder::new(&place.path().join("line"), false),
                 place,
                 now: Instant::now(),
             }
@@ -287,7 +286,11 @@ mod tests {
         std::fs::rename(&line, place.place.path().join("was")).unwrap();
         symlink(&outside, &line).unwrap();
         let error = place.arrived().unwrap_err();
-        assert!(error.to_string().contains("elsewhere"), "{error}");
+        assert!(error.to_string().contains("a link"), "{error}");
+        let mut linked = Folder::new(&line, true);
+        linked.look(place.now).unwrap();
+        let later = place.now + Duration::from_secs(1);
+        assert_eq!(linked.look(later).unwrap().len(), 1);
     }
 
     #[test]

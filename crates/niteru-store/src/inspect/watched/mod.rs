@@ -39,6 +39,8 @@ pub struct PhotoWatch<'a> {
     pub inspector: &'a str,
     /// The folder. Photos are those directly in it; links in it are not followed.
     pub folder: &'a Path,
+    /// Whether the folder itself may be a link to it; if not, one that becomes a link counts as gone.
+    pub linked: bool,
     /// What a photo may ask for before it is refused.
     pub limits: Limits,
     /// Whether to end. Asked often, and from one thread.
@@ -131,7 +133,7 @@ impl Home {
         on_event: &mut dyn FnMut(PhotoEvent),
     ) -> Result<(), E> {
         let path = absolute(watch.folder)?;
-        let mut folder = Folder::new(&path);
+        let mut folder = Folder::new(&path, watch.linked);
         let mut reachable = true;
         while !(watch.stop)() {
             let begun = Instant::now();

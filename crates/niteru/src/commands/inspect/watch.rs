@@ -27,12 +27,29 @@ pub(super) fn run(context: &Context, args: &InspectWatchArgs) -> Result<Outcome>
     let home = context.home()?;
     let stop = stopped_by_signals()?;
     home.begin_watching(&args.name, &args.folder, args.existing)?;
-    context.output.note("watching; Ctrl-C stops");
-    while !stop.load(Ordering::Relaxed) {
-        watch_with_newest(context, &home, args, &stop)?;
+    let output = context.output;
+    if output.is_json() {
+        let folder = shown(&args.folder);
+        output.json(&json!({ "event": "watching", "inspector": args.name, "folder": folder }))?;
     }
-    context.output.note("stopped");
+    output.note("watching; Ctrl-C stops");
+    let mut counts = Counts::default();
+    while !stop.load(Ordering::Relaxed) {
+        watch_with_newest(context, &home, args, &stop, &mut counts)?;
+    }
+    let Counts { judged, skipped } = counts;
+    if output.is_json() {
+        output.json(&json!({ "event": "stopped", "judged": judged, "skipped": skipped }))?;
+    }
+    output.note(format!("stopped; {judged} judged, {skipped} skipped"));
     Ok(Outcome::Done)
+}
+
+/// What was dealt with.
+#[derive(Default)]
+struct Counts {
+    judged: u64,
+    skipped: u64,
 }
 
 /// Watches with the inspector's newest version, until told to stop or there is a newer one.
@@ -41,6 +58,7 @@ fn watch_with_newest(
     home: &Home,
     args: &InspectWatchArgs,
     stop: &AtomicBool,
+    counts: &mut Counts,
 ) -> Result<()> {
     let (file, encoder) = open(context, home, (&args.name, None), None)?;
     let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
@@ -60,6 +78,7 @@ fn watch_with_newest(
     let watch = PhotoWatch {
         inspector: &args.name,
         folder: &args.folder,
+        linked: true,
         limits: Limits::default(),
         stop: &|| stop.load(Ordering::Relaxed) || failed.get() || !is_newest(),
     };
@@ -79,6 +98,11 @@ fn watch_with_newest(
         })
     };
     home.watch_photos::<Error>(&watch, &mut judge, &mut |event| {
+        match event {
+            PhotoEvent::Judged(_) => counts.judged += 1,
+            PhotoEvent::Skipped { .. } => counts.skipped += 1,
+            _ => {}
+        }
         if let Err(error) = tell(context, event) {
             failed.set(true);
             failure.set(Some(error));

@@ -30,8 +30,8 @@ export async function show(place, name, job) {
   let left = false;
   /** Which watches there were, and which of them is shown, when that was drawn. */
   let drawn = null;
-  /** The number of the inspection that is shown. */
-  let shown = null;
+  /** The last inspection that was looked at. */
+  let seen = null;
 
   const count = async () => {
     const today = new Date().setHours(0, 0, 0, 0);
@@ -49,17 +49,20 @@ export async function show(place, name, job) {
     }
     if (!current) return;
     fill(trouble, unreachable(current), skipped(current));
-    if (current.last === null || current.last === shown) return;
-    const first = shown === null;
-    shown = current.last;
-    const found = current.found ?? await post(`/api/history/${shown}/replay`);
+    if (current.last === null || current.last === seen) return;
+    // Photos may come faster than they are shown: what is wrong is not hidden by what came after it.
+    const news = seen === null ? [] : current.recent.filter((one) => one.id > seen);
+    const worst = ["NG", "UNLIKE"].map((one) => news.find(({ verdict }) => verdict === one)).find(Boolean);
+    seen = current.last;
+    const id = worst?.id ?? seen;
+    const found = current.found?.id === id ? current.found : await post(`/api/history/${id}/replay`);
     if (left) return;
     fill(answer, result(found, { said: () => Promise.all([waiting.draw(), count()]) }));
-    if (!first && sound.checked) tone(found.verdict);
+    if (news.length > 0 && sound.checked) tone(found.verdict);
     await Promise.all([waiting.draw(), count()]);
   };
   const draw = async (current, own) => {
-    shown = null;
+    seen = null;
     fill(trouble);
     fill(answer, current && h("p.empty.first", t("inspect.folder.first")));
     fill(top, others(name, own, current),
