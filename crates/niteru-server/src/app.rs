@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use niteru_store::Home;
@@ -16,6 +17,7 @@ use crate::assets::Assets;
 use crate::error::ApiError;
 use crate::jobs::Jobs;
 use crate::restoring::{RestoreRequest, Restored};
+use crate::watched::Watches;
 use crate::work::Gate;
 
 /// Blocking work that is mostly waiting for the disk, at a time.
@@ -39,6 +41,8 @@ pub(crate) struct Settings {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     pub(crate) uploads: UploadLimits,
+    /// Folders that may be watched, beside the home's own.
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -81,6 +85,7 @@ pub(crate) struct App {
     pub(crate) encoders: Encoders,
     pub(crate) inspectors: Inspectors,
     pub(crate) jobs: Jobs,
+    pub(crate) watches: Watches,
     /// Becomes true when the server ends, or is about to begin again.
     pub(crate) stop: watch::Sender<bool>,
     /// What is to be restored once it has ended.
@@ -115,6 +120,7 @@ impl App {
             encoders: Encoders::default(),
             inspectors: Inspectors::default(),
             jobs: Jobs::default(),
+            watches: Watches::default(),
             stop: watch::Sender::new(false),
             restore: Mutex::default(),
             restored,

@@ -36,6 +36,7 @@ mod route;
 mod secret;
 mod server;
 mod tls;
+mod watched;
 mod work;
 
 pub use api::description;

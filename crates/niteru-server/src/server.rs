@@ -48,6 +48,8 @@ pub struct ServerOptions {
     pub login: bool,
     /// Bytes that all uploaded images may have together.
     pub quota: u64,
+    /// Folders that may be watched for photos to inspect, beside the home's own.
+    pub folders: Vec<PathBuf>,
     /// Takes the server's messages.
     pub log: Log,
 }
@@ -59,6 +61,7 @@ impl Default for ServerOptions {
             tls: None,
             login: false,
             quota: 100 << 30,
+            folders: Vec::new(),
             log: Arc::new(|_| ()),
         }
     }
@@ -137,6 +140,7 @@ impl Server {
                 image: image_limits(),
                 quota: options.quota,
             },
+            folders: absolute(options.folders),
         };
         let running = Running::start(home, lock, settings, None, options.log)?;
         Ok(Server {
@@ -333,6 +337,21 @@ pub(crate) fn runtime() -> Result<Runtime, ServerError> {
         .enable_all()
         .build()
         .map_err(|error| ServerError::System(error.to_string()))
+}
+
+/// Folders as the list of those that may be watched has them, each once. One that is not there stays: a network share
+/// may come later.
+fn absolute(folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = Vec::with_capacity(folders.len());
+    for folder in folders {
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        // Without `.` and what a separator at the end leaves.
+        let folder = folder.components().collect();
+        if !all.contains(&folder) {
+            all.push(folder);
+        }
+    }
+    all
 }
 
 /// Whether only this computer can reach it.

@@ -16,6 +16,9 @@ use crate::{IndexPlace, IndexPolicy, StoreError, schema};
 /// Name of the database in a home.
 pub(crate) const DATABASE: &str = "niteru.sqlite3";
 
+/// Name of the folder in the home that photos to be inspected can be written into.
+pub(crate) const WATCHED: &str = "watched";
+
 /// The data directory: the database, the model cache, the sample photos.
 ///
 /// One `Home` serves all threads of a process, and any number of processes may open the same
@@ -148,6 +151,11 @@ impl Home {
     /// Where sample photos are kept. Not made before it is needed.
     pub fn samples(&self) -> PathBuf {
         self.directory.join("samples")
+    }
+
+    /// Where photos to be inspected can be written. Not made before it is needed.
+    pub fn watched(&self) -> PathBuf {
+        self.directory.join(WATCHED)
     }
 
     /// The database file.

@@ -12,7 +12,7 @@ use crate::backup::{
     BackupError, Hashing, MANIFEST, MODELS, Manifest, Member, VERSION, is_ours, sync_folder,
 };
 use crate::backups::BACKUPS;
-use crate::home::{DATABASE, lock};
+use crate::home::{DATABASE, WATCHED, lock};
 use crate::turn::Restoring;
 use crate::{Home, StoreError};
 
@@ -21,7 +21,7 @@ const MANIFEST_BYTES: u64 = 256 << 20;
 const FILES: usize = 1_000_000;
 
 /// Folders that stay when a home is replaced, where the backup does not bring its own.
-const KEPT: [&str; 3] = [MODELS, "samples", BACKUPS];
+const KEPT: [&str; 4] = [MODELS, "samples", BACKUPS, WATCHED];
 
 /// How to restore.
 #[derive(Clone, Copy, Default)]

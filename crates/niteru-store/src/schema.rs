@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/8-inspections.sql"),
     include_str!("schema/9-server.sql"),
     include_str!("schema/10-inspector-photos.sql"),
+    include_str!("schema/11-watched-photos.sql"),
 ];
 
 /// How long a writer waits for another one.

@@ -33,7 +33,7 @@ fn a_new_home_is_private_and_durable() {
     };
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
     assert_eq!(pragma("application_id"), 0x4E49_5445.into());
-    assert_eq!(pragma("user_version"), 10.into());
+    assert_eq!(pragma("user_version"), 11.into());
     drop(home);
     Home::open(&path).unwrap();
 }
@@ -60,7 +60,7 @@ fn broken_homes_are_refused_in_words() {
                     .execute_batch("PRAGMA user_version = 99")
                     .unwrap();
             },
-            &["niteru.sqlite3", "format 99", "up to 10", "update niteru"],
+            &["niteru.sqlite3", "format 99", "up to 11", "update niteru"],
         ),
         (
             "no database",
@@ -234,6 +234,7 @@ fn old_homes_still_open() {
         include_str!("fixtures/home-6.sql"),
         include_str!("fixtures/home-7.sql"),
         include_str!("fixtures/home-8.sql"),
+        include_str!("fixtures/home-10.sql"),
     ] {
         old_home_opens(old);
     }

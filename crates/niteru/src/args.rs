@@ -23,7 +23,8 @@ pub(crate) use adding::AddArgs;
 pub(crate) use indexing::IndexCommand;
 pub(crate) use inspecting::{
     DecidedAs, InspectCommand, InspectCompareArgs, InspectDriftArgs, InspectEvalArgs,
-    InspectHistoryArgs, InspectRunArgs, InspectTraceArgs, InspectTrainArgs, ReviewedAs, Suspicious,
+    InspectHistoryArgs, InspectRunArgs, InspectTraceArgs, InspectTrainArgs, InspectWatchArgs,
+    ReviewedAs, Suspicious,
 };
 pub(crate) use keeping::{BackupArgs, CheckArgs, DuplicatesArgs, MapArgs, RestoreArgs};
 pub(crate) use measuring::{BenchCommand, BenchEmbedArgs, BenchSearchArgs, EvalCommand};

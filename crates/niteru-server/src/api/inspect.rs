@@ -11,13 +11,14 @@ use niteru_store::below::imaging::{DecodeError, HeatScale};
 use niteru_store::below::inspect::{Inspector, MOST_TILES};
 use niteru_store::{
     Collecting, InspectError, InspectedFile, Inspection, InspectorCheck, InspectorFile,
-    InspectorSummary, Metadata, Role, StoredInspector, ToldInspection, inspect_file, replay,
+    InspectorSummary, JudgedPhoto, Metadata, NotJudged, Role, StoredInspector, ToldInspection,
+    inspect_bytes, inspect_file, replay,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use utoipa::{IntoParams, ToSchema};
 
 use super::history::moment;
@@ -220,12 +221,14 @@ async fn inspect(
 enum ToJudge {
     /// A photo.
     File(PathBuf),
+    /// A photo that was read already.
+    Read(PathBuf, Vec<u8>),
     /// The photo of a decision, once more.
     Again(Box<Inspection>),
 }
 
 /// What is to be judged, and where to send what was found.
-type Asked = (ToJudge, SyncSender<Result<InspectedFile, ApiError>>);
+type Asked = (ToJudge, SyncSender<Result<InspectedFile, InspectError>>);
 
 /// An inspector that is ready: threads of its own hold it with its encoder. They end when nobody has this
 /// any more.
@@ -255,17 +258,14 @@ impl Inspectors {
 
 impl App {
     /// A version of an inspector, the newest where none is asked for, made ready if it is not yet.
-    pub(super) fn inspector(
+    pub(crate) fn inspector(
         self: &Arc<App>,
         name: &str,
         version: Option<u32>,
     ) -> Result<Arc<ReadyInspector>, ApiError> {
         let version = match version {
             Some(version) => version,
-            None => {
-                let versions = self.home.inspector_versions(name)?;
-                versions.first().map_or(0, |newest| newest.version)
-            }
+            None => self.home.newest_version(name)?,
         };
         let mut ready = self.inspectors.0.lock();
         let at = ready
@@ -329,10 +329,13 @@ impl ReadyInspector {
                             let Ok((what, answer)) = next else { return };
                             let inspected = match what {
                                 ToJudge::File(path) => inspect_file(&inspector, &path, &limits),
+                                ToJudge::Read(path, bytes) => {
+                                    inspect_bytes(&inspector, &path, &bytes, &limits)
+                                }
                                 ToJudge::Again(was) => replay(&inspector, &was, &limits),
                             };
                             // Who asked may have gone.
-                            let _ = answer.send(inspected.map_err(ApiError::from));
+                            let _ = answer.send(inspected);
                         }
                     });
                 }
@@ -358,19 +361,41 @@ impl ReadyInspector {
     }
 
     fn inspect(&self, path: PathBuf) -> Result<InspectedFile, ApiError> {
-        self.judge(ToJudge::File(path))
+        Ok(self.judge(ToJudge::File(path))??)
     }
 
     /// Judges the photo of a decision of its own again.
     pub(super) fn again(&self, was: Inspection) -> Result<InspectedFile, ApiError> {
-        self.judge(ToJudge::Again(Box::new(was)))
+        Ok(self.judge(ToJudge::Again(Box::new(was)))??)
     }
 
-    fn judge(&self, what: ToJudge) -> Result<InspectedFile, ApiError> {
+    /// Judges a photo that has come into a watched folder.
+    pub(crate) fn judge_arrived(
+        &self,
+        path: &Path,
+        bytes: Vec<u8>,
+        operator: &str,
+        metadata: Metadata,
+    ) -> Result<JudgedPhoto, NotJudged<ApiError>> {
+        let inspected = self
+            .judge(ToJudge::Read(path.to_path_buf(), bytes))
+            .map_err(NotJudged::Watch)?
+            .map_err(|error| match error {
+                InspectError::Decode(error) => NotJudged::Photo(error),
+                error => NotJudged::Watch(error.into()),
+            })?;
+        Ok(JudgedPhoto {
+            inspector: self.id,
+            record: inspected.record(path, Some(operator), self.kernels, metadata),
+            inspected,
+        })
+    }
+
+    fn judge(&self, what: ToJudge) -> Result<Result<InspectedFile, InspectError>, ApiError> {
         let (answer, answered) = mpsc::sync_channel(1);
         let gone = || ApiError::internal("an inspector's thread ended");
         self.ask.send((what, answer)).map_err(|_| gone())?;
-        answered.recv().map_err(|_| gone())?
+        answered.recv().map_err(|_| gone())
     }
 }
 

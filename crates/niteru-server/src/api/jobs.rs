@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::jobs::JobView;
-use crate::route::{Events, InPath, Json, Query, Route, change, read};
+use crate::route::{About, Events, InPath, Json, Query, Route, change, read};
 
 /// Most jobs of a page.
 const MOST: usize = 500;
@@ -94,8 +94,17 @@ async fn one(app: Arc<App>, InPath(id): InPath<u64>) -> Result<Json<JobView>, Ap
     Ok(Json(view))
 }
 
-async fn cancel(app: Arc<App>, InPath(id): InPath<u64>) -> Result<Json<JobView>, ApiError> {
-    Ok(Json(app.quick(move |app| app.cancel_job(id)).await?))
+async fn cancel(
+    app: Arc<App>,
+    InPath(id): InPath<u64>,
+    about: About,
+) -> Result<Json<JobView>, ApiError> {
+    let view = app.quick(move |app| app.cancel_job(id)).await?;
+    let job = &view.job;
+    let of = ["name", "collection"].map(|what| job.parameters[what].as_str());
+    let of = of.into_iter().flatten().next().unwrap_or_default();
+    about.say(format!("job {id}: {} {of}", job.kind).trim_end());
+    Ok(Json(view))
 }
 
 async fn events(app: Arc<App>, _: HeaderMap) -> Result<Events, ApiError> {

@@ -26,6 +26,7 @@ mod system;
 mod tokens;
 mod uploads;
 mod users;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,6 +72,7 @@ pub(crate) fn routes() -> Vec<Route> {
         evaluate::routes(),
         compare::routes(),
         indexes::routes(),
+        watched::routes(),
     ]
     .concat()
 }

@@ -88,6 +88,11 @@ impl<'a> Handle<'a> {
         }
     }
 
+    /// The job's number.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Set once it is to end.
     pub(crate) fn cancel(&self) -> &AtomicBool {
         &self.cancel
@@ -118,6 +123,13 @@ impl<'a> Handle<'a> {
             }
         }
         self.progress(done, total)
+    }
+
+    /// Says how far it is in a stage, at once: what is seldom told, and must not be missed.
+    pub(crate) fn tell_now(&self, stage: &str, done: u64) {
+        self.times.lock().told = None;
+        // Whoever works looks itself whether it is to stop.
+        let _ = self.progress_of(stage, done, None);
     }
 
     /// Says how far it is, as often as it likes and from any thread; and whether to go on.

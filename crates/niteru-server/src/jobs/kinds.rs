@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::handle::{Handle, JobError};
-use super::{add, evaluate, index, keeping, map, models, samples, train};
+use super::{add, evaluate, index, keeping, map, models, samples, train, watch};
 use crate::app::App;
 
 /// How much a kind of work takes.
@@ -15,6 +15,8 @@ pub(super) enum Weight {
     Heavy,
     /// Little, for instance because it waits for a disk.
     Light,
+    /// Next to nothing for most of the time, but it goes on until it is stopped: each has a thread of its own.
+    Lasting,
 }
 
 /// A kind of job.
@@ -105,6 +107,12 @@ pub(super) const KINDS: &[Kind] = &[
         weight: Weight::Heavy,
         resumes: true,
         run: index::verify,
+    },
+    Kind {
+        name: watch::KIND,
+        weight: Weight::Lasting,
+        resumes: true,
+        run: watch::run,
     },
 ];
 

@@ -11,6 +11,7 @@ mod models;
 mod runner;
 mod samples;
 mod train;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(crate) use models::{CheckParameters, ImportParameters, PullParameters, impor
 pub(crate) use runner::Runner;
 pub(crate) use samples::SamplesParameters;
 pub(crate) use train::TrainParameters;
+pub(crate) use watch::{KIND as WATCH, WatchParameters, no_folder};
 
 use crate::app::App;
 use crate::error::ApiError;

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use niteru_store::{Job, JobProgress, JobState};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::handle::{Handle, JobError};
 use super::kinds::{KINDS, Weight, names};
@@ -20,7 +20,8 @@ use crate::problem::Kind;
 /// Told of a job that the end of the server interrupted.
 const INTERRUPTED: &str = "the server ended while this ran; start it again";
 
-/// One thread for heavy work, and some for light: a download does not hold up a backup.
+/// One thread for heavy work, and some for light: a download does not hold up a backup. One more begins what lasts, each
+/// on a thread of its own.
 pub(crate) struct Runner {
     app: Arc<App>,
     threads: Vec<JoinHandle<()>>,
@@ -46,6 +47,12 @@ impl Runner {
                 .map_err(|error| ServerError::System(error.to_string()))?;
             runner.threads.push(thread);
         }
+        let app = Arc::clone(app);
+        let thread = std::thread::Builder::new()
+            .name("niteru-jobs".into())
+            .spawn(move || begin_lasting(&app))
+            .map_err(|error| ServerError::System(error.to_string()))?;
+        runner.threads.push(thread);
         Ok(runner)
     }
 
@@ -86,12 +93,45 @@ fn is_stopping(app: &App) -> bool {
     *app.stop.borrow()
 }
 
+/// Does one job after the other.
 fn work(app: &Arc<App>, weight: Weight) {
+    begin_each(app, weight, |job, cancel| run(app, job, cancel));
+}
+
+/// Begins jobs that last, and waits for them when the server ends.
+fn begin_lasting(app: &Arc<App>) {
+    let mut threads: Vec<JoinHandle<()>> = Vec::new();
+    begin_each(app, Weight::Lasting, |job, cancel| {
+        threads.retain(|thread| !thread.is_finished());
+        let (id, own) = (job.id, Arc::clone(app));
+        let started = std::thread::Builder::new()
+            .name("niteru-lasting".into())
+            .spawn(move || run(&own, job, cancel));
+        match started {
+            Ok(thread) => threads.push(thread),
+            Err(error) => {
+                app.jobs.running.lock().remove(&id);
+                end(
+                    app,
+                    id,
+                    Err(JobError::failed(Kind::Busy, error.to_string())),
+                );
+            }
+        }
+    });
+    for thread in threads {
+        // That one panicked was told.
+        let _ = thread.join();
+    }
+}
+
+/// Takes the jobs of a weight in their order, until the server ends.
+fn begin_each(app: &Arc<App>, weight: Weight, mut take: impl FnMut(Job, Arc<AtomicBool>)) {
     let kinds = names(|kind| kind.weight == weight);
     while !is_stopping(app) {
         let woken = app.jobs.woken();
         match begin(app, &kinds) {
-            Ok(Some((job, cancel))) => run(app, job, cancel),
+            Ok(Some((job, cancel))) => take(job, cancel),
             Ok(None) => app.jobs.wait(woken),
             Err(error) => {
                 app.log(&format!("the next job cannot be begun: {error}"));
@@ -144,25 +184,25 @@ fn run(app: &Arc<App>, job: Job, cancel: Arc<AtomicBool>) {
         }
     };
     app.jobs.running.lock().remove(&job.id);
+    end(app, job.id, outcome);
+}
+
+/// Writes down how a job ended, and tells it.
+fn end(app: &App, id: u64, outcome: Result<Value, JobError>) {
     let ended = match outcome {
-        Ok(result) => app
-            .home
-            .end_job(job.id, JobState::Done, None, Some(&result)),
+        Ok(result) => app.home.end_job(id, JobState::Done, None, Some(&result)),
         // It still counts as running: that is dealt with when all threads have ended.
         Err(JobError::Stopped) if is_stopping(app) => return,
-        Err(JobError::Stopped) => app.home.end_job(job.id, JobState::Cancelled, None, None),
+        Err(JobError::Stopped) => app.home.end_job(id, JobState::Cancelled, None, None),
         Err(JobError::Failed { message, problem }) => {
             let problem = problem.map(|problem| json!(problem));
             let state = JobState::Failed;
             let (message, problem) = (Some(&*message), problem.as_ref());
-            app.home.end_job(job.id, state, message, problem)
+            app.home.end_job(id, state, message, problem)
         }
     };
     match ended {
         Ok(job) => app.jobs.tell(JobView::from(job)),
-        Err(error) => app.log(&format!(
-            "the end of job {} cannot be stored: {error}",
-            job.id
-        )),
+        Err(error) => app.log(&format!("the end of job {id} cannot be stored: {error}")),
     }
 }

@@ -138,6 +138,10 @@ kinds! {
     Mixed = "mixed" ["count", "of"];
     NothingLearnt = "nothing_learnt" [];
     NoteLong = "note_long" ["most"];
+    NoFolder = "no_folder" ["folder"];
+    FolderUnreachable = "folder_unreachable" ["folder"];
+    WatchRuns = "watch_runs" ["folder"];
+    TooManyWatches = "too_many_watches" ["most"];
 
     // Models.
     ModelName = "model_name" ["name"];

@@ -21,5 +21,6 @@ mod routes;
 mod support;
 mod tokens;
 mod uploads;
+mod watched;
 mod whole;
 mod wire;

@@ -63,6 +63,7 @@ DELETE /api/inspectors/{name} engineer
 GET /api/inspectors/{name} viewer
 GET /api/inspectors/{name}/check viewer
 GET /api/inspectors/{name}/check/{version}/{kind}/{number} viewer
+GET /api/inspectors/{name}/counts viewer
 GET /api/inspectors/{name}/drift viewer
 POST /api/inspectors/{name}/evaluations engineer
 POST /api/inspectors/{name}/inspect operator
@@ -73,6 +74,7 @@ GET /api/inspectors/{name}/photos/{sha256}/picture viewer
 POST /api/inspectors/{name}/threshold engineer
 GET /api/inspectors/{name}/trace viewer
 POST /api/inspectors/{name}/train engineer
+POST /api/inspectors/{name}/watch operator
 POST /api/samples engineer
 GET /api/jobs viewer
 GET /api/jobs/events viewer
@@ -102,6 +104,8 @@ GET /api/users administrator
 POST /api/users administrator
 DELETE /api/users/{id} administrator
 PATCH /api/users/{id} administrator
+GET /api/watched-folders viewer
+GET /api/watches viewer
 ";
 
 const ROLES: [&str; 4] = ["viewer", "operator", "engineer", "administrator"];

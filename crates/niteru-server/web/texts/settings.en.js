@@ -191,4 +191,5 @@ export default {
   "audit.action.user.add": "added a user",
   "audit.action.user.change": "changed a user",
   "audit.action.user.remove": "removed a user",
+  "audit.action.watch.start": "started to watch a folder",
 };

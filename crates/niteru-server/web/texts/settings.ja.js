@@ -191,4 +191,5 @@ export default {
   "audit.action.user.add": "ユーザーの追加",
   "audit.action.user.change": "ユーザーの変更",
   "audit.action.user.remove": "ユーザーの削除",
+  "audit.action.watch.start": "フォルダー監視の開始",
 };

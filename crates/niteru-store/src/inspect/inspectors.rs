@@ -189,6 +189,20 @@ impl Home {
         })
     }
 
+    /// The newest version of an inspector.
+    ///
+    /// # Errors
+    /// [`StoreError::NoInspector`], and those of the database.
+    pub fn newest_version(&self, name: &str) -> Result<u32, StoreError> {
+        self.read(|tx| {
+            let sql = "SELECT max(version) FROM inspectors WHERE name = ?";
+            let newest: Option<u32> = tx
+                .prepare_cached(sql)?
+                .query_row([name], |row| row.get(0))?;
+            newest.map_or_else(|| Err(no_inspector(tx, name)?), Ok)
+        })
+    }
+
     /// Removes all versions of an inspector. Its inspections, with their reviews, are removed only where
     /// `with_history` says so; returns how many there were. What was only in them is lost: they cannot
     /// be replayed, nor traced.
@@ -210,6 +224,7 @@ impl Home {
                 return Err(StoreError::InspectorInUse { name, inspections }.into());
             }
             tx.execute("DELETE FROM inspectors WHERE name = ?", [name])?;
+            tx.execute("DELETE FROM watched_photos WHERE inspector = ?", [name])?;
             Ok(inspections)
         })
     }

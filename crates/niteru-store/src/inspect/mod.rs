@@ -7,6 +7,7 @@
 mod check;
 mod collected;
 mod compared;
+mod counts;
 mod drift;
 mod history;
 mod history_csv;
@@ -20,9 +21,11 @@ mod told;
 mod trace;
 mod training;
 mod verdict;
+mod watched;
 
 pub use collected::{CollectedPhotos, Collecting, Shows};
 pub use compared::{ComparedPhotos, Evaluation, PhotoAlignment};
+pub use counts::VerdictCounts;
 pub use drift::{Direction, Drift, DriftQuery, LEAST_DECISIONS};
 pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
@@ -39,5 +42,6 @@ pub use trace::{
 };
 pub use training::{TrainReport, Training, TrainingError};
 pub use verdict::ReviewVerdict;
+pub use watched::{JudgedPhoto, NotJudged, PhotoEvent, PhotoWatch};
 
 pub(crate) use check::check_inspections;

@@ -120,6 +120,17 @@ impl Home {
         inspector: u64,
         inspections: &[NewInspection],
     ) -> Result<Vec<u64>, StoreError> {
+        self.record_if(inspector, inspections, |_| Ok(true))
+    }
+
+    /// As [`Home::record_inspections`], and in the same transaction looks first whether they are to be recorded; if
+    /// not, nothing is, and no numbers are given.
+    pub(super) fn record_if(
+        &self,
+        inspector: u64,
+        inspections: &[NewInspection],
+        wanted: impl FnOnce(&Transaction<'_>) -> Result<bool, Failure>,
+    ) -> Result<Vec<u64>, StoreError> {
         let refused = |inspection: &NewInspection, reason| StoreError::Inspection {
             path: inspection.path.clone(),
             reason,
@@ -140,6 +151,9 @@ impl Home {
         let now = time::now();
         self.write(|tx| {
             check_exists(tx, inspector)?;
+            if !wanted(tx)? {
+                return Ok(Vec::new());
+            }
             let mut fields = HashMap::new();
             let mut ids = Vec::with_capacity(inspections.len());
             for (inspection, path) in inspections.iter().zip(&stored_paths) {

@@ -29,6 +29,16 @@ pub(crate) enum InspectCommand {
                       Every decision is written into the home. With --json, one line for each photo.\n\
                       When the scores of the last photos have shifted as a whole, it says so at the end.")]
     Run(InspectRunArgs),
+    /// Judge each photo that comes into a folder, until stopped
+    #[command(
+        after_help = "Examples:\n  niteru inspect watch tiles /mnt/camera1\n  \
+                      niteru inspect watch tiles /mnt/camera1 --existing --operator Sato --field machine=M2\n\n\
+                      A photo is judged once, when it is complete: also when the command was ended and starts again.\n\
+                      Photos that lie there already are left alone without --existing. The folder is looked into twice\n\
+                      a second, which works on network shares; one that goes away is waited for. No file is changed.\n\
+                      With --json, one line for each photo. Ctrl-C stops."
+    )]
+    Watch(InspectWatchArgs),
     /// Measure how well an inspector tells good from bad
     #[command(
         after_help = "Examples:\n  niteru inspect eval tiles --good test/good --bad test/bad\n  \
@@ -212,6 +222,28 @@ pub(crate) struct InspectRunArgs {
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectWatchArgs {
+    /// The inspector's name
+    pub(crate) name: String,
+
+    /// The folder that photos are written into; photos in folders below it are left alone
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// Also judge the photos that are there already, but for those that were judged before
+    #[arg(long)]
+    pub(crate) existing: bool,
+
+    /// Who runs it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+
+    /// Where the photos come from, such as lot=A12; may be given more than once
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = field)]
+    pub(crate) field: Vec<(String, String)>,
 }
 
 #[derive(Args, Debug)]

@@ -40,6 +40,7 @@ inspect review POST /api/history/{id}/reviews
 inspect run POST /api/inspectors/{name}/inspect
 inspect trace GET /api/inspectors/{name}/trace
 inspect train POST /api/inspectors/{name}/train
+inspect watch POST /api/inspectors/{name}/watch
 map POST /api/collections/{name}/map
 models check POST /api/models/{name}/check
 models import POST /api/models/{name}/files

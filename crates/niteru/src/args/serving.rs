@@ -28,6 +28,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
 
+    /// A folder that may be watched for photos to inspect, such as one of a camera; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Vec<PathBuf>,
+
     /// Most gigabytes that uploaded images may have together
     #[arg(long, value_name = "GB", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) quota: u64,

@@ -1,5 +1,6 @@
 //! `niteru serve`: the HTTP API and the web page.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use super::Context;
 use crate::args::ServeArgs;
-use crate::output::Outcome;
+use crate::output::{Outcome, Output};
 
 /// The contract of `--json`: one line, once requests are answered.
 #[derive(Serialize)]
@@ -27,6 +28,8 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
     options.address = args.addr;
     options.login = args.login;
     options.quota = args.quota.saturating_mul(1_000_000_000);
+    options.folders = args.folder.clone();
+    look_for(args.folder.clone(), output);
     options.tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles {
             certificate: certificate.clone(),
@@ -55,6 +58,18 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
     server.run()?;
     output.note("stopped");
     Ok(Outcome::Done)
+}
+
+/// Says which folders are not there. On a thread of its own: a network share may not answer.
+fn look_for(folders: Vec<PathBuf>, output: Output) {
+    std::thread::spawn(move || {
+        for folder in folders.iter().filter(|folder| !folder.is_dir()) {
+            let folder = folder.display();
+            output.warn(format!(
+                "there is no folder {folder} now; it can be watched as soon as it is there"
+            ));
+        }
+    });
 }
 
 fn tell(context: &Context, serving: &Serving) -> Result<()> {

@@ -65,7 +65,7 @@ pub(super) fn run(
 }
 
 /// Set when Ctrl-C is pressed or SIGTERM or SIGHUP comes.
-fn stopped_by_signals() -> Result<Arc<AtomicBool>> {
+pub(super) fn stopped_by_signals() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))

@@ -7,6 +7,7 @@ mod inspection;
 mod map;
 mod page;
 mod screens;
+mod watched;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -15,6 +15,8 @@ mod inspect;
 
 mod inspect_runs;
 mod inspect_training;
+#[cfg(unix)]
+mod inspect_watch;
 mod keeping;
 #[cfg(unix)]
 mod limits;

@@ -13,13 +13,13 @@ use crate::support::Niteru;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running watch, and the lines of its stdout as they come.
-struct Watch {
+pub(crate) struct Watch {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Watch {
-    fn start(niteru: &Niteru, arguments: &[&str]) -> Watch {
+    pub(crate) fn start(niteru: &Niteru, arguments: &[&str]) -> Watch {
         let mut child = niteru
             .command(arguments)
             .stdout(Stdio::piped())
@@ -37,7 +37,7 @@ impl Watch {
     }
 
     /// The next event of that name.
-    fn event(&self, name: &str) -> Value {
+    pub(crate) fn event(&self, name: &str) -> Value {
         loop {
             let line = self.lines.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|error| panic!("no {name}: {error}"));
@@ -48,14 +48,14 @@ impl Watch {
         }
     }
 
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let pid = libc::pid_t::try_from(self.child.id()).unwrap();
         // SAFETY: kill has no preconditions; the process is a child that was not waited for yet.
         assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
     }
 
     /// Waits for the end. Returns the exit code and stderr.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let mut stderr = String::new();
         let mut pipe = self.child.stderr.take().unwrap();
         pipe.read_to_string(&mut stderr).unwrap();

@@ -8,6 +8,7 @@ mod replay;
 mod run;
 mod trace;
 mod train;
+mod watch;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub(super) fn run(context: &Context, command: &InspectCommand) -> Result<Outcome
     match command {
         InspectCommand::Train(args) => train::run(context, args),
         InspectCommand::Run(args) => run::run(context, args),
+        InspectCommand::Watch(args) => watch::run(context, args),
         InspectCommand::Eval(args) => eval::run(context, args),
         InspectCommand::Compare(args) => compare::run(context, args),
         InspectCommand::List => history::inspectors(context),

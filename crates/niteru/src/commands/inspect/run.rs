@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use niteru_encoder::with_causes;
 use niteru_imaging::Limits;
 use niteru_inspect::Inspector;
-use niteru_store::{InspectError, InspectedFile, NewInspection, inspect_file};
+use niteru_store::{InspectError, InspectedFile, NewInspection, ToldInspection, inspect_file};
 use rayon::prelude::*;
 
 use self::origin::Origin;
@@ -108,23 +108,28 @@ fn tell(
     inspected: &InspectedFile,
     heatmap: Option<PathBuf>,
 ) -> Result<()> {
-    let found = &inspected.inspection;
-    if context.output.is_json() {
-        let heatmap = heatmap.as_deref().map(shown);
-        let told = inspected.told(id, path.to_path_buf(), heatmap);
-        return Ok(context.output.json(&told)?);
+    let heatmap = heatmap.as_deref().map(shown);
+    let told = inspected.told(id, path.to_path_buf(), heatmap);
+    match context.output.is_json() {
+        true => Ok(context.output.json(&told)?),
+        false => tell_found(context, &told),
     }
+}
+
+/// Tells people of an inspection, in a line.
+pub(super) fn tell_found(context: &Context, found: &ToldInspection) -> Result<()> {
     let place = found.regions.first().map_or_else(String::new, |worst| {
         let (x, y) = (worst.x + worst.w / 2, worst.y + worst.h / 2);
         format!("  worst at {x}, {y} ({} × {})", worst.w, worst.h)
     });
     Ok(context.output.text(format!(
-        "{:<6}  {:>7.3} / {:.3}  p {:.3}  #{id}  {}{place}",
+        "{:<6}  {:>7.3} / {:.3}  p {:.3}  #{}  {}{place}",
         found.verdict.name(),
         found.score,
         found.threshold,
         found.p_value,
-        path.display(),
+        found.id,
+        found.path.display(),
     ))?)
 }
 

@@ -27,6 +27,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("inspect-use", "#/inspect/tile/use"),
     ("inspect-decision", "#/inspect/tile/use/1"),
     ("inspect-live", "#/inspect/tile/live"),
+    ("inspect-live-folder", "#/inspect/tile/live/folder"),
     ("compare", "#/compare"),
     ("causes", "#/causes/tile"),
     ("map", "#/map/samples"),

@@ -1,0 +1,121 @@
+//! Watching a folder: each photo that comes into it is judged once. It goes on until it is stopped, also after the server
+//! has ended and started again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use niteru_store::below::encoder::with_causes;
+use niteru_store::{HistoryQuery, Metadata, NotJudged, PhotoEvent, PhotoWatch, rfc3339};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::handle::{Handle, JobError};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::problem::{Kind, Problem};
+use crate::watched::{Kept, RunningWatch, SkippedPhoto, is_inside, known};
+
+pub(crate) const KIND: &str = "watch";
+
+/// The stages of a watch.
+const WATCHING: &str = "watching";
+const UNREACHABLE: &str = "unreachable";
+
+/// Which folder is watched, with which inspector.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct WatchParameters {
+    /// The inspector.
+    pub(crate) name: String,
+    /// The folder's name when the watch was started.
+    pub(crate) folder: String,
+    /// Where it is. It is watched only as long as it is offered.
+    pub(crate) path: String,
+    /// Where the parts come from.
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+pub(super) fn run(
+    app: &Arc<App>,
+    handle: &Handle<'_>,
+    parameters: Value,
+) -> Result<Value, JobError> {
+    let watch: WatchParameters = serde_json::from_value(parameters)?;
+    let folder = known(&app.home, &app.settings.folders, &watch.path);
+    let folder = folder.ok_or_else(|| no_folder(&watch.folder))?;
+    let path = Path::new(&folder.path);
+    let job = app.home.job(handle.id())?;
+    let last = app.home.inspections(&HistoryQuery {
+        inspector: Some(watch.name.clone()),
+        path: Some(path.to_path_buf()),
+        limit: 1,
+        ..HistoryQuery::default()
+    })?;
+    let kept = app.watches.keep(RunningWatch {
+        job: job.id,
+        inspector: watch.name.clone(),
+        folder: folder.name.clone(),
+        by: job.owner.clone(),
+        since: rfc3339(job.created),
+        judged: 0,
+        skipped: 0,
+        last_skipped: Vec::new(),
+        unreachable: None,
+        last: last.first().map(|last| last.id),
+        found: None,
+        recent: Vec::new(),
+    });
+    handle.tell_now(WATCHING, 0);
+    let metadata: Metadata = watch.metadata.into_iter().collect();
+    let stop = || handle.cancel().load(Ordering::Relaxed);
+    let of_folder = PhotoWatch {
+        inspector: &watch.name,
+        folder: path,
+        linked: !is_inside(&app.home, path),
+        limits: app.settings.uploads.image,
+        stop: &stop,
+    };
+    app.home.watch_photos::<ApiError>(
+        &of_folder,
+        &mut |path, bytes| {
+            let ready = app.inspector(&watch.name, None);
+            let ready = ready.map_err(NotJudged::Watch)?;
+            ready.judge_arrived(path, bytes, &job.owner, metadata.clone())
+        },
+        &mut |event| take(handle, &kept, event),
+    )?;
+    // It ends by itself only when it is told to.
+    Err(JobError::Stopped)
+}
+
+/// There is no folder of this name to watch.
+pub(crate) fn no_folder(name: &str) -> ApiError {
+    ApiError::not_found(format!("no folder {name:?} may be watched"))
+        .help("GET /api/watched-folders lists those that may; niteru serve --folder DIR offers one")
+        .because(Problem::from(Kind::NoFolder).with("folder", name))
+}
+
+fn take(handle: &Handle<'_>, kept: &Kept<'_>, event: PhotoEvent) {
+    let (mut done, mut stage) = (0, WATCHING);
+    kept.change(|watch| {
+        match event {
+            PhotoEvent::Judged(found) => watch.judged(found),
+            PhotoEvent::Skipped { path, error } => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                watch.skip(SkippedPhoto {
+                    name: name.to_string_lossy().into_owned(),
+                    reason: with_causes(error.reason()),
+                    exactly: Problem::of(&error),
+                });
+            }
+            PhotoEvent::Unreachable { reason } => watch.unreachable = Some(reason),
+            PhotoEvent::Reachable => watch.unreachable = None,
+        }
+        done = watch.judged + watch.skipped;
+        if watch.unreachable.is_some() {
+            stage = UNREACHABLE;
+        }
+    });
+    handle.tell_now(stage, done);
+}

@@ -1,0 +1,15 @@
+// A verdict that is heard.
+
+/** One high tone for OK, two low ones for NG, three for what is unlike. */
+export function tone(verdict) {
+  const [count, height] = { OK: [1, 880], NG: [2, 220], UNLIKE: [3, 440] }[verdict];
+  const audio = new AudioContext();
+  for (let at = 0; at < count; at += 1) {
+    const source = new OscillatorNode(audio, { frequency: height });
+    const quiet = new GainNode(audio, { gain: 0.2 });
+    source.connect(quiet).connect(audio.destination);
+    source.start(audio.currentTime + at * 0.25);
+    source.stop(audio.currentTime + at * 0.25 + 0.15);
+    if (at === count - 1) source.onended = () => audio.close();
+  }
+}

@@ -1,0 +1,144 @@
+//! `niteru inspect watch`: each photo that comes into a folder is judged once, until stopped.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result};
+use niteru_encoder::with_causes;
+use niteru_imaging::Limits;
+use niteru_inspect::Inspector;
+use niteru_store::{
+    Home, InspectError, JudgedPhoto, NotJudged, PhotoEvent, PhotoWatch, inspect_bytes,
+};
+use serde_json::json;
+
+use super::{open, run::tell_found};
+use crate::args::InspectWatchArgs;
+use crate::commands::watch::stopped_by_signals;
+use crate::commands::{Context, shown};
+use crate::output::Outcome;
+
+/// How often it is looked whether the inspector was trained again.
+const VERSIONS: Duration = Duration::from_secs(2);
+
+pub(super) fn run(context: &Context, args: &InspectWatchArgs) -> Result<Outcome> {
+    let home = context.home()?;
+    let stop = stopped_by_signals()?;
+    home.begin_watching(&args.name, &args.folder, args.existing)?;
+    let output = context.output;
+    if output.is_json() {
+        let folder = shown(&args.folder);
+        output.json(&json!({ "event": "watching", "inspector": args.name, "folder": folder }))?;
+    }
+    output.note("watching; Ctrl-C stops");
+    let mut counts = Counts::default();
+    while !stop.load(Ordering::Relaxed) {
+        watch_with_newest(context, &home, args, &stop, &mut counts)?;
+    }
+    let Counts { judged, skipped } = counts;
+    if output.is_json() {
+        output.json(&json!({ "event": "stopped", "judged": judged, "skipped": skipped }))?;
+    }
+    output.note(format!("stopped; {judged} judged, {skipped} skipped"));
+    Ok(Outcome::Done)
+}
+
+/// What was dealt with.
+#[derive(Default)]
+struct Counts {
+    judged: u64,
+    skipped: u64,
+}
+
+/// Watches with the inspector's newest version, until told to stop or there is a newer one.
+fn watch_with_newest(
+    context: &Context,
+    home: &Home,
+    args: &InspectWatchArgs,
+    stop: &AtomicBool,
+    counts: &mut Counts,
+) -> Result<()> {
+    let (file, encoder) = open(context, home, (&args.name, None), None)?;
+    let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
+    let looked = Cell::new(Instant::now());
+    let is_newest = || {
+        if looked.get().elapsed() < VERSIONS {
+            return true;
+        }
+        looked.set(Instant::now());
+        // What is wrong with the home is told when a photo comes.
+        home.newest_version(&args.name)
+            .is_ok_and(|newest| newest == file.inspector.version)
+    };
+    // A result that cannot be printed ends the watch.
+    let failure = Cell::new(None);
+    let failed = Cell::new(false);
+    let watch = PhotoWatch {
+        inspector: &args.name,
+        folder: &args.folder,
+        linked: true,
+        limits: Limits::default(),
+        stop: &|| stop.load(Ordering::Relaxed) || failed.get() || !is_newest(),
+    };
+    let operator = args.operator.as_deref();
+    let mut judge = |path: &Path, bytes: Vec<u8>| {
+        let inspected = inspect_bytes(&inspector, path, &bytes, &watch.limits);
+        let inspected = inspected.map_err(|error| match error {
+            InspectError::Decode(error) => NotJudged::Photo(error),
+            error => NotJudged::Watch(Error::new(error).context(path.display().to_string())),
+        })?;
+        let metadata = args.field.iter().cloned().collect();
+        let kernels = encoder.kernels().name();
+        Ok(JudgedPhoto {
+            inspector: file.inspector.id,
+            record: inspected.record(path, operator, kernels, metadata),
+            inspected,
+        })
+    };
+    home.watch_photos::<Error>(&watch, &mut judge, &mut |event| {
+        match event {
+            PhotoEvent::Judged(_) => counts.judged += 1,
+            PhotoEvent::Skipped { .. } => counts.skipped += 1,
+            _ => {}
+        }
+        if let Err(error) = tell(context, event) {
+            failed.set(true);
+            failure.set(Some(error));
+        }
+    })?;
+    match failure.take() {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+fn tell(context: &Context, event: PhotoEvent) -> Result<()> {
+    let output = context.output;
+    let line = match event {
+        PhotoEvent::Judged(found) if output.is_json() => {
+            let mut line = serde_json::to_value(&found)?;
+            line["event"] = "judged".into();
+            line
+        }
+        PhotoEvent::Judged(found) => return tell_found(context, &found),
+        PhotoEvent::Skipped { path, error } => {
+            let reason = with_causes(error.reason());
+            output.warn(format!("skipped: {}: {reason}", path.display()));
+            json!({ "event": "skipped", "path": shown(&path), "reason": reason })
+        }
+        PhotoEvent::Unreachable { reason } => {
+            output.warn(format!("the folder cannot be reached: {reason}"));
+            json!({ "event": "unreachable", "reason": reason })
+        }
+        PhotoEvent::Reachable => {
+            output.warn("the folder is back");
+            json!({ "event": "reachable" })
+        }
+    };
+    match output.is_json() {
+        true => Ok(output.json(&line)?),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,224 @@
+//! Live with a watched folder: photos are written into it as a camera writes them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Browser;
+use super::inspection::tiles;
+use crate::serve::start;
+use crate::support::Niteru;
+
+#[test]
+fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
+    let (Some(niteru), Some(good), Some(bad)) = (
+        Niteru::with_model(),
+        tiles("good", 30),
+        tiles("blowhole", 8),
+    ) else {
+        return;
+    };
+    let copy = |photo: &PathBuf, to: PathBuf| std::fs::copy(photo, to).unwrap();
+    for photo in &good[..24] {
+        copy(
+            photo,
+            niteru
+                .file("good/x")
+                .with_file_name(photo.file_name().unwrap()),
+        );
+    }
+    for photo in &bad[..3] {
+        copy(
+            photo,
+            niteru
+                .file("bad/x")
+                .with_file_name(photo.file_name().unwrap()),
+        );
+    }
+    let (of_good, of_bad) = (niteru.file("good"), niteru.file("bad"));
+    let (of_good, of_bad) = (of_good.to_str().unwrap(), of_bad.to_str().unwrap());
+    niteru.json([
+        "inspect",
+        "train",
+        "Tile 7",
+        "--good",
+        of_good,
+        "--bad",
+        of_bad,
+    ]);
+    let camera = niteru.file("camera 2/x");
+    let camera = camera.parent().unwrap();
+    let (serving, said) = start(&niteru, &["--folder", camera.to_str().unwrap()]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    copy(&good[24], camera.join("before.jpg"));
+    let seen = |what: &str, expression: &str| browser.until(what, expression);
+    let shown = |verdict: &str| {
+        format!(
+            "document.querySelector('.answer .verdict.{verdict}') && document.querySelectorAll('.beside img').length === 2"
+        )
+    };
+
+    // Both sources, and the folders that the server offers.
+    browser.goto("#/inspect/Tile%207/live");
+    browser.click("nav.tabs a[href$='/folder']");
+    seen(
+        "the folders",
+        "document.querySelectorAll('select[name=folder] option').length === 2",
+    );
+    assert_eq!(
+        browser.text("select[name=folder]").trim(),
+        "watched\ncamera 2"
+    );
+    browser.shown();
+    browser.picture("live-folder-start.en.desktop");
+    browser.script(
+        "const list = document.querySelector('select[name=folder]'); list.value = 'camera 2'; \
+         list.dispatchEvent(new Event('change'));",
+    );
+    assert!(
+        browser.text("p.path").contains("camera 2"),
+        "{}",
+        browser.text("p.path")
+    );
+    browser.click("form.watching button.main");
+    seen(
+        "the watch",
+        "document.querySelector('.watched button.stop')",
+    );
+    assert!(
+        browser
+            .text(".answer")
+            .contains("Waiting for the first photo")
+    );
+    browser.click(".watched label.check");
+
+    // A good part, and a bad one, which waits for a person.
+    copy(&good[25], camera.join("1.jpg"));
+    seen("OK", &shown("OK"));
+    assert_eq!(browser.count("li.waits"), 0);
+    copy(&bad[4], camera.join("2.jpg"));
+    seen("NG", &shown("NG"));
+    seen(
+        "the queue",
+        "document.querySelectorAll('li.waits').length === 1",
+    );
+    assert!(browser.text("li.waits").contains("2.jpg"));
+    let size = browser.script(
+        "return parseFloat(getComputedStyle(document.querySelector('.answer .verdict strong')).fontSize);",
+    );
+    assert!(size.as_f64().unwrap() >= 96.0, "{size}");
+    seen(
+        "today",
+        "document.querySelector('.counted').innerText.replace(/\\s+/g, ' ').includes('NG 1')",
+    );
+    browser.shown();
+    browser.script("scrollTo(0, 0);");
+    browser.picture("live-folder.en.desktop");
+
+    // It is found again, in the other language, also on a phone; a file that is no photo is told.
+    std::fs::write(camera.join("notes.png"), "no photo").unwrap();
+    browser.language("ja");
+    browser.goto("#/inspect/Tile%207/live");
+    seen(
+        "the watch",
+        "document.querySelector('.watched button.stop')",
+    );
+    seen("the verdict", &shown("NG"));
+    seen(
+        "the file",
+        "document.querySelector('.skipped')?.textContent.includes('notes.png')",
+    );
+    browser.shown();
+    browser.picture("live-folder.ja.desktop");
+    browser.size(390, 844, true);
+    browser.goto("#/inspect/Tile%207/live");
+    seen("the verdict", &shown("NG"));
+    browser.shown();
+    browser.picture("live-folder.ja.phone");
+    let wide = browser.script("return document.documentElement.scrollWidth;");
+    assert_eq!(wide, json!(390));
+    browser.size(1280, 900, false);
+
+    // The folder goes, and comes back with one more photo. Several at once: what is bad is not hidden.
+    let away = camera.with_file_name("away");
+    std::fs::rename(camera, &away).unwrap();
+    seen("the trouble", "document.querySelector('.unreachable')");
+    browser.shown();
+    browser.picture("live-folder-gone.ja.desktop");
+    for (at, photo) in [&good[26], &bad[5], &good[27], &good[28]]
+        .into_iter()
+        .enumerate()
+    {
+        copy(photo, away.join(format!("{}.jpg", 3 + at)));
+    }
+    std::fs::rename(&away, camera).unwrap();
+    seen("the end of it", "!document.querySelector('.unreachable')");
+    seen(
+        "two wait",
+        "document.querySelectorAll('li.waits').length === 2",
+    );
+    // A person says what it was, right there.
+    browser.click("li.waits:first-child button.was-ok");
+    seen(
+        "one waits",
+        "document.querySelectorAll('li.waits').length === 1",
+    );
+
+    // The server starts again: it goes on by itself, and nothing is judged twice.
+    assert_eq!(browser.complaints(), [""; 0]);
+    drop(browser);
+    drop(serving);
+    let (_serving, said) = start(&niteru, &["--folder", camera.to_str().unwrap()]);
+    let history = || {
+        let lines = niteru
+            .run(["--json", "inspect", "history", "Tile 7"])
+            .lines();
+        let path = |one: &serde_json::Value| PathBuf::from(one["path"].as_str().unwrap());
+        let mut names: Vec<String> = lines
+            .iter()
+            .map(|one| {
+                path(one)
+                    .file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    copy(&good[29], camera.join("7.jpg"));
+    for _ in 0..600 {
+        if history().contains(&"7.jpg".to_owned()) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let expected: Vec<String> = (1..=7).map(|number| format!("{number}.jpg")).collect();
+    assert_eq!(history(), expected);
+
+    // Its screen, and its end.
+    let browser = Browser::open(said["url"].as_str().unwrap()).unwrap();
+    browser.goto("#/inspect/Tile%207/live");
+    browser.until(
+        "the watch",
+        "document.querySelector('.watched button.stop')",
+    );
+    browser.until("the verdict", "document.querySelector('.answer .verdict')");
+    browser.click(".watched button.stop");
+    browser.until(
+        "the way to begin",
+        "document.querySelector('form.watching')",
+    );
+    browser.goto("#/settings/jobs");
+    browser.until(
+        "the job",
+        "document.querySelector('article.job[data-state=cancelled]')",
+    );
+    browser.picture("live-folder-job.en.desktop");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
