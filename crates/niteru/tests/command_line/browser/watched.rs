@@ -12,11 +12,9 @@ use crate::support::Niteru;
 
 #[test]
 fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
-    let (Some(niteru), Some(good), Some(bad)) = (
-        Niteru::with_model(),
-        tiles("good", 30),
-        tiles("blowhole", 8),
-    ) else {
+    let (Some(niteru), Some(good), Some(bad)) =
+        (Niteru::with_model(), tiles("good", 30), tiles("break", 9))
+    else {
         return;
     };
     let copy = |photo: &PathBuf, to: PathBuf| std::fs::copy(photo, to).unwrap();
@@ -39,13 +37,7 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
     let (of_good, of_bad) = (niteru.file("good"), niteru.file("bad"));
     let (of_good, of_bad) = (of_good.to_str().unwrap(), of_bad.to_str().unwrap());
     niteru.json([
-        "inspect",
-        "train",
-        "Tile 7",
-        "--good",
-        of_good,
-        "--bad",
-        of_bad,
+        "inspect", "train", "Tile 7", "--good", of_good, "--bad", of_bad,
     ]);
     let camera = niteru.file("camera 2/x");
     let camera = camera.parent().unwrap();
@@ -99,7 +91,7 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
     copy(&good[25], camera.join("1.jpg"));
     seen("OK", &shown("OK"));
     assert_eq!(browser.count("li.waits"), 0);
-    copy(&bad[4], camera.join("2.jpg"));
+    copy(&bad[3], camera.join("2.jpg"));
     seen("NG", &shown("NG"));
     seen(
         "the queue",
@@ -148,7 +140,7 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
     seen("the trouble", "document.querySelector('.unreachable')");
     browser.shown();
     browser.picture("live-folder-gone.ja.desktop");
-    for (at, photo) in [&good[26], &bad[5], &good[27], &good[28]]
+    for (at, photo) in [&good[26], &bad[8], &good[27], &good[28]]
         .into_iter()
         .enumerate()
     {

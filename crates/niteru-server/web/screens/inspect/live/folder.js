@@ -22,7 +22,7 @@ const NEW = "new";
 export async function show(place, name, job) {
   const top = h("div");
   const wrong = h("div");
-  const answer = h("div.answer", { "aria-live": "assertive" });
+  const answer = h("div.answer");
   const counted = h("dl.facts.counted", { "aria-label": t("inspect.folder.today") });
   const sound = h("input", { type: "checkbox" });
   const trouble = h("div");
