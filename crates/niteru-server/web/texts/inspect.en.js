@@ -221,7 +221,7 @@ export default {
   "inspect.folder.stop": "Stop watching",
   "inspect.folder.nobody": "This inspector watches no folder now. Somebody with the operator role can start it.",
   "inspect.folder.watching": "Watching {folder}",
-  "inspect.folder.since": "since {time}, started by {who}",
+  "inspect.folder.since": "Watching since {time}, started by {who}.",
   "inspect.folder.today": "Today",
   "inspect.folder.first": "Waiting for the first photo.",
   "inspect.folder.show": "Show {folder}",

@@ -221,7 +221,7 @@ export default {
   "inspect.folder.stop": "監視を止める",
   "inspect.folder.nobody": "この検査器で監視しているフォルダーはありません。「作業者」以上の権限を持つ人が始められます。",
   "inspect.folder.watching": "{folder} を監視中",
-  "inspect.folder.since": "{time} から、開始した人 {who}",
+  "inspect.folder.since": "{time} から監視しています（開始した人：{who}）。",
   "inspect.folder.today": "今日の検査数",
   "inspect.folder.first": "最初の写真を待っています。",
   "inspect.folder.show": "{folder} を表示",

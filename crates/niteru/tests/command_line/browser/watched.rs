@@ -109,6 +109,10 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
     browser.shown();
     browser.script("scrollTo(0, 0);");
     browser.picture("live-folder.en.desktop");
+    browser.script("document.querySelector('.beside').scrollIntoView();");
+    browser.picture("live-folder-heat.en.desktop");
+    browser.script("document.querySelector('li.waits').scrollIntoView({ block: 'center' });");
+    browser.picture("live-folder-queue.en.desktop");
 
     // It is found again, in the other language, also on a phone; a file that is no photo is told.
     std::fs::write(camera.join("notes.png"), "no photo").unwrap();

@@ -26,6 +26,8 @@ export async function show(place, name, job) {
   const counted = h("dl.facts.counted", { "aria-label": t("inspect.folder.today") });
   const sound = h("input", { type: "checkbox" });
   const trouble = h("div");
+  const below = h("div");
+  const refused = h("div");
   const waiting = queue(name, () => count());
   let left = false;
   /** Which watches there were, and which of them is shown, when that was drawn. */
@@ -48,7 +50,8 @@ export async function show(place, name, job) {
       await draw(current, own);
     }
     if (!current) return;
-    fill(trouble, unreachable(current), skipped(current));
+    fill(trouble, unreachable(current));
+    fill(refused, skipped(current));
     if (current.last === null || current.last === seen) return;
     // Photos may come faster than they are shown: what is wrong is not hidden by what came after it.
     const news = seen === null ? [] : current.recent.filter((one) => one.id > seen);
@@ -64,10 +67,11 @@ export async function show(place, name, job) {
   const draw = async (current, own) => {
     seen = null;
     fill(trouble);
+    fill(refused);
     fill(answer, current && h("p.empty.first", t("inspect.folder.first")));
-    fill(top, others(name, own, current),
-      current ? running(current, { sound, counted, stop: () => tried(() => post(`/api/jobs/${current.job}/cancel`)) })
-        : may("operator") ? await starting(name, started) : h("p.empty", t("inspect.folder.nobody")));
+    fill(below, current && h("p.small", t("inspect.folder.since", { time: time(current.since), who: current.by })), others(name, own, current));
+    fill(top, current ? running(current, { sound, counted, stop: () => tried(() => post(`/api/jobs/${current.job}/cancel`)) })
+      : may("operator") ? await starting(name, started) : h("p.empty", t("inspect.folder.nobody")));
     await Promise.all([waiting.draw(), count()]);
   };
   const started = ({ id }) => {
@@ -82,7 +86,8 @@ export async function show(place, name, job) {
     }
   };
 
-  place.append(top, trouble, wrong, answer, waiting.element);
+  // Little stands above the verdict: it is to be seen from afar.
+  place.append(top, trouble, wrong, answer, waiting.element, refused, below);
   await look();
   // Each change of a job asks once more; changes that come meanwhile ask together.
   let busy = false;
@@ -105,13 +110,13 @@ export async function show(place, name, job) {
   };
 }
 
-/** What is watched, and how that went today. */
+/** What is watched, and how that went today, in a line. */
 function running(current, { sound, counted, stop }) {
   return h("div.card.watched",
-    h("p", h("strong", t("inspect.folder.watching", { folder: current.folder })), " ",
-      h("span.small", t("inspect.folder.since", { time: time(current.since), who: current.by }))),
-    h("p.small", t("inspect.folder.today")), counted,
-    h("p.buttons", h("label.check", sound, t("inspect.live.sound")), may("operator") && h("button.stop", { onclick: stop }, t("inspect.folder.stop"))));
+    h("strong.name", t("inspect.folder.watching", { folder: current.folder })),
+    h("span.small", t("inspect.folder.today")), counted,
+    h("label.check", sound, t("inspect.live.sound")),
+    may("operator") && h("button.stop", { onclick: stop }, t("inspect.folder.stop")));
 }
 
 /** The way to the other watches of this inspector, and to one more. */
@@ -127,7 +132,7 @@ function unreachable({ unreachable, folder }) {
     h("strong", t("inspect.folder.unreachable", { folder })), h("p", t("inspect.folder.unreachable.more")), h("p.small", unreachable));
 }
 
-/** The files that cannot be used; what is open stays open. */
+/** The files that cannot be used. */
 function skipped({ skipped, last_skipped: last }) {
   return skipped > 0 && h("section.skipped", h("p", t("inspect.folder.skipped", { n: number(skipped) })),
     h("ul", last.map((file) => h("li", h("span.name", file.name), ": ", showRefused(file)))));
