@@ -42,6 +42,6 @@ pub use trace::{
 };
 pub use training::{TrainReport, Training, TrainingError};
 pub use verdict::ReviewVerdict;
-pub use watched::{JudgedPhoto, NotJudged, PhotoEvent, PhotoWatch};
+pub use watched::{JudgePhoto, JudgedPhoto, NotJudged, PhotoEvent, PhotoWatch};
 
 pub(crate) use check::check_inspections;

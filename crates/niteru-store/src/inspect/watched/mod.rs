@@ -67,6 +67,9 @@ pub enum NotJudged<E> {
     Watch(E),
 }
 
+/// Judges a photo, given its path and what is in it.
+pub type JudgePhoto<'a, E> = dyn FnMut(&Path, Vec<u8>) -> Result<JudgedPhoto, NotJudged<E>> + 'a;
+
 /// What happened while watching.
 #[derive(Debug)]
 pub enum PhotoEvent {
@@ -129,7 +132,7 @@ impl Home {
     pub fn watch_photos<E: From<StoreError>>(
         &self,
         watch: &PhotoWatch<'_>,
-        judge: &mut dyn FnMut(&Path, Vec<u8>) -> Result<JudgedPhoto, NotJudged<E>>,
+        judge: &mut JudgePhoto<'_, E>,
         on_event: &mut dyn FnMut(PhotoEvent),
     ) -> Result<(), E> {
         let path = absolute(watch.folder)?;
@@ -177,7 +180,7 @@ impl Home {
         watch: &PhotoWatch<'_>,
         folder: &mut Folder,
         photo: Arrived,
-        judge: &mut dyn FnMut(&Path, Vec<u8>) -> Result<JudgedPhoto, NotJudged<E>>,
+        judge: &mut JudgePhoto<'_, E>,
         on_event: &mut dyn FnMut(PhotoEvent),
     ) -> Result<(), E> {
         let (limits, name) = (watch.limits, watch.inspector);
