@@ -1,3 +1,5 @@
+//! How often each verdict was decided, for the screen beside a line.
+
 use rusqlite::params;
 use serde::Serialize;
 use utoipa::ToSchema;
