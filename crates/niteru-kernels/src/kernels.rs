@@ -3,11 +3,11 @@
 use crate::attention::{Attention, AttentionScratch};
 use crate::depthwise::{Depthwise, DepthwiseConv};
 use crate::matmul::{Epilogue, Matmul};
-use crate::narrow::{Micro, Narrow, NarrowProduct};
+use crate::narrow::{Destination, Micro, Narrow, NarrowProduct, Source};
 use crate::packed::PackedMatrix;
 use crate::portable::Portable;
 use crate::precision::Precision;
-use crate::rowwise::{LayerNorm, MeanRows, Softmax};
+use crate::rowwise::{LayerNorm, MeanRows, Norm, Softmax};
 use crate::simd::{Op, Simd};
 use crate::vectors::{Dot, Dots, Normalize};
 use crate::views::{Image, Rows, RowsMut};
@@ -347,21 +347,9 @@ impl Kernels {
     /// When the shapes of `x`, `gamma`, `beta` and `out` do not agree.
     #[track_caller]
     pub fn layer_norm(self, x: Rows, gamma: &[f32], beta: &[f32], eps: f32, out: RowsMut) {
-        let cols = x.cols();
-        assert!(
-            gamma.len() == cols && beta.len() == cols,
-            "layer norm of {cols} columns with {} gammas and {} betas",
-            gamma.len(),
-            beta.len()
-        );
-        same_shape("layer norm", (x.rows(), cols), &out);
-        self.run(LayerNorm {
-            x,
-            gamma,
-            beta,
-            eps,
-            out,
-        });
+        let norm = Norm::new(x, gamma, beta, eps);
+        same_shape("layer norm", (x.rows(), x.cols()), &out);
+        self.run(LayerNorm { x, norm, out });
     }
 
     /// Each row becomes `e^x / Σ e^x`, computed after subtracting its maximum.
@@ -392,27 +380,8 @@ impl Kernels {
 
     #[track_caller]
     fn product(self, a: Rows, b: &PackedMatrix, epilogue: Epilogue, out: RowsMut, parallel: bool) {
-        assert!(
-            self == b.kernels(),
-            "matrix packed for {} kernels used with {}",
-            b.kernels().name(),
-            self.name()
-        );
-        assert!(
-            a.cols() == b.k(),
-            "product of {} columns with {} rows",
-            a.cols(),
-            b.k()
-        );
+        check_product(self, a.cols(), b, epilogue);
         same_shape("product", (a.rows(), b.n()), &out);
-        if let Some(bias) = epilogue.bias {
-            assert!(
-                bias.len() == b.n(),
-                "{} biases for {} columns",
-                bias.len(),
-                b.n()
-            );
-        }
         match self.micro(b.precision()) {
             None => self.run(Matmul {
                 a,
@@ -423,10 +392,10 @@ impl Kernels {
             }),
             Some(micro) => self.run(NarrowProduct {
                 micro,
-                a,
+                a: Source::Rows(a),
                 b,
                 epilogue,
-                out,
+                out: Destination::Rows(out),
                 parallel,
             }),
         }
@@ -572,8 +541,32 @@ impl Kernels {
     }
 }
 
+/// Whether these kernels can multiply rows of so many columns with `b`.
 #[track_caller]
-fn same_shape(what: &str, (rows, cols): (usize, usize), out: &RowsMut) {
+pub(crate) fn check_product(kernels: Kernels, cols: usize, b: &PackedMatrix, epilogue: Epilogue) {
+    assert!(
+        kernels == b.kernels(),
+        "matrix packed for {} kernels used with {}",
+        b.kernels().name(),
+        kernels.name()
+    );
+    assert!(
+        cols == b.k(),
+        "product of {cols} columns with {} rows",
+        b.k()
+    );
+    if let Some(bias) = epilogue.bias {
+        assert!(
+            bias.len() == b.n(),
+            "{} biases for {} columns",
+            bias.len(),
+            b.n()
+        );
+    }
+}
+
+#[track_caller]
+pub(crate) fn same_shape(what: &str, (rows, cols): (usize, usize), out: &RowsMut) {
     assert!(
         (rows, cols) == (out.rows(), out.cols()),
         "{what} of {rows}×{cols} into {}×{}",

@@ -20,6 +20,7 @@ mod narrow;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod packed;
+mod packed_rows;
 mod portable;
 mod precision;
 mod random;
@@ -41,6 +42,7 @@ pub use kernels::{KERNELS_VARIABLE, Kernels, KernelsError};
 pub use math::Activation;
 pub use matmul::Epilogue;
 pub use packed::{Layout, PACKED_LAYOUT_VERSION, PackedMatrix};
+pub use packed_rows::PackedRows;
 pub use precision::{Precision, PrecisionError};
 pub use random::SplitMix64;
 pub use storage::SharedBytes;

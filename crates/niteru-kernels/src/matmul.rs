@@ -139,18 +139,19 @@ impl Op for Matmul<'_> {
             panels,
         };
         let sizes = [rows, b.n(), b.k()];
-        spread(sizes, panels, parallel, |rows, panels| {
+        spread(sizes, (rows, panels), parallel, |rows, panels| {
             s.run(part(rows, panels))
         });
     }
 }
 
-/// Calls `run` with ranges of rows and panels that make up a product of `[rows, columns, depth]`: once
-/// with all, or where it is worth it once on each thread of the current rayon pool.
+/// Calls `run` with ranges that make up a product of `[rows, columns, depth]` whose rows lie in so many
+/// pieces and whose columns in so many panels: once with all, or where it is worth it once on each
+/// thread of the current rayon pool.
 #[inline(always)]
 pub(crate) fn spread(
     [rows, columns, depth]: [usize; 3],
-    panels: usize,
+    (pieces, panels): (usize, usize),
     parallel: bool,
     run: impl Fn(Range<usize>, Range<usize>) + Send + Sync,
 ) {
@@ -159,12 +160,12 @@ pub(crate) fn spread(
         false => 1,
     };
     if threads == 1 {
-        run(0..rows, 0..panels);
+        run(0..pieces, 0..panels);
     } else if rows > columns || panels < threads {
         // Each thread reads the whole of the matrix that is not split, so split the larger one.
-        split(rows, threads).for_each(|rows| run(rows, 0..panels));
+        split(pieces, threads).for_each(|pieces| run(pieces, 0..panels));
     } else {
-        split(panels, threads).for_each(|panels| run(0..rows, panels));
+        split(panels, threads).for_each(|panels| run(0..pieces, panels));
     }
 }
 

@@ -4,11 +4,55 @@ use crate::math::exp;
 use crate::simd::{Op, Simd, load_at, load_at_or, store_at};
 use crate::views::{Rows, RowsMut};
 
-pub(crate) struct LayerNorm<'a> {
-    pub(crate) x: Rows<'a>,
+/// What a layer normalisation does to each row.
+#[derive(Clone, Copy)]
+pub(crate) struct Norm<'a> {
     pub(crate) gamma: &'a [f32],
     pub(crate) beta: &'a [f32],
     pub(crate) eps: f32,
+}
+
+impl<'a> Norm<'a> {
+    /// For the rows of `x`.
+    ///
+    /// # Panics
+    /// When there is not one of `gamma` and `beta` for each column.
+    #[track_caller]
+    pub(crate) fn new(x: Rows, gamma: &'a [f32], beta: &'a [f32], eps: f32) -> Self {
+        let cols = x.cols();
+        assert!(
+            gamma.len() == cols && beta.len() == cols,
+            "layer norm of {cols} columns with {} gammas and {} betas",
+            gamma.len(),
+            beta.len()
+        );
+        Self { gamma, beta, eps }
+    }
+
+    /// Writes `row`, normalised, to `to`; all of one length.
+    #[inline(always)]
+    pub(crate) fn row<S: Simd>(self, s: S, row: &[f32], to: &mut [f32]) {
+        let cols = row.len();
+        let mean = sum_of(s, row, s.splat(0.0), |v| v) / cols as f32;
+        let centre = s.splat(mean);
+        let variance = sum_of(s, row, centre, |v| {
+            let d = s.sub(v, centre);
+            s.mul(d, d)
+        });
+        let inverse = s.splat(1.0 / (variance / cols as f32 + self.eps).sqrt());
+        let mut j = 0;
+        while j < cols {
+            let d = s.mul(s.sub(load_at(s, row, j), centre), inverse);
+            let v = s.fma(d, load_at(s, self.gamma, j), load_at(s, self.beta, j));
+            store_at(s, to, j, v);
+            j += S::LANES;
+        }
+    }
+}
+
+pub(crate) struct LayerNorm<'a> {
+    pub(crate) x: Rows<'a>,
+    pub(crate) norm: Norm<'a>,
     pub(crate) out: RowsMut<'a>,
 }
 
@@ -17,24 +61,8 @@ impl Op for LayerNorm<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let mut out = self.out;
-        let cols = self.x.cols();
         for i in 0..self.x.rows() {
-            let row = self.x.row(i);
-            let mean = sum_of(s, row, s.splat(0.0), |v| v) / cols as f32;
-            let centre = s.splat(mean);
-            let variance = sum_of(s, row, centre, |v| {
-                let d = s.sub(v, centre);
-                s.mul(d, d)
-            });
-            let inverse = s.splat(1.0 / (variance / cols as f32 + self.eps).sqrt());
-            let to = out.row(i);
-            let mut j = 0;
-            while j < cols {
-                let d = s.mul(s.sub(load_at(s, row, j), centre), inverse);
-                let v = s.fma(d, load_at(s, self.gamma, j), load_at(s, self.beta, j));
-                store_at(s, to, j, v);
-                j += S::LANES;
-            }
+            self.norm.row(s, self.x.row(i), out.row(i));
         }
     }
 }

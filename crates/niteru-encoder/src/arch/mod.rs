@@ -6,8 +6,8 @@ mod parts;
 mod transformer;
 
 use niteru_kernels::{
-    Activation, AttentionScratch, DepthwiseConv, Epilogue, Image, Kernels, PackedMatrix, Rows,
-    RowsMut,
+    Activation, AttentionScratch, DepthwiseConv, Epilogue, Image, Kernels, PackedMatrix,
+    PackedRows, Precision, Rows, RowsMut,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -100,6 +100,10 @@ impl Compute {
         }
     }
 
+    fn parallel(self) -> bool {
+        self.threading == Threading::All
+    }
+
     /// Self-attention over one sequence, as [`Kernels::attention`].
     fn attention(
         self,
@@ -142,6 +146,44 @@ impl Linear {
         self.run(compute, x, Activation::None, true, out);
     }
 
+    /// [`forward`](Self::forward) of rows that are packed in [`precision`](Self::precision).
+    fn forward_packed(&self, compute: Compute, x: &PackedRows, out: &mut [f32]) {
+        self.run_packed(compute, x, false, out);
+    }
+
+    /// [`add`](Self::add) of rows that are packed in [`precision`](Self::precision).
+    fn add_packed(&self, compute: Compute, x: &PackedRows, out: &mut [f32]) {
+        self.run_packed(compute, x, true, out);
+    }
+
+    /// `out = activation(x · Wᵀ + b)`, packed for a layer of the same precision.
+    fn chain(
+        &self,
+        compute: Compute,
+        x: &PackedRows,
+        activation: Activation,
+        out: &mut PackedRows,
+    ) {
+        let epilogue = self.epilogue(activation, false);
+        let parallel = compute.parallel();
+        compute
+            .kernels
+            .matmul_chained(x, &self.weight, epilogue, parallel, out);
+    }
+
+    /// What the left side of this layer is rounded to.
+    fn precision(&self) -> Precision {
+        self.weight.precision()
+    }
+
+    fn epilogue(&self, activation: Activation, accumulate: bool) -> Epilogue<'_> {
+        Epilogue {
+            bias: self.bias.as_deref(),
+            activation,
+            accumulate,
+        }
+    }
+
     fn run(
         &self,
         compute: Compute,
@@ -152,17 +194,21 @@ impl Linear {
     ) {
         let (inputs, outputs) = (self.weight.k(), self.weight.n());
         let rows = x.len() / inputs;
-        let epilogue = Epilogue {
-            bias: self.bias.as_deref(),
-            activation,
-            accumulate,
-        };
         compute.matmul(
             Rows::new(x, rows, inputs),
             &self.weight,
-            epilogue,
+            self.epilogue(activation, accumulate),
             RowsMut::new(out, rows, outputs),
         );
+    }
+
+    fn run_packed(&self, compute: Compute, x: &PackedRows, accumulate: bool, out: &mut [f32]) {
+        let epilogue = self.epilogue(Activation::None, accumulate);
+        let out = RowsMut::new(out, x.rows(), self.weight.n());
+        let parallel = compute.parallel();
+        compute
+            .kernels
+            .matmul_packed(x, &self.weight, epilogue, parallel, out);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use niteru_kernels::{Activation, AttentionScratch, Kernels, Rows, RowsMut};
+use niteru_kernels::{Activation, AttentionScratch, Kernels, PackedRows, Precision, Rows, RowsMut};
 
 use super::{Care, Compute, Linear, PartError, Parts, sized};
 
@@ -43,16 +43,20 @@ impl Norm {
     }
 
     pub(super) fn forward(&self, kernels: Kernels, x: &[f32], out: &mut [f32]) {
+        let x = self.rows(x);
+        let out = RowsMut::new(out, x.rows(), x.cols());
+        kernels.layer_norm(x, &self.gamma, &self.beta, self.eps, out);
+    }
+
+    /// [`forward`](Self::forward) for a layer that reads its rows packed.
+    fn pack(&self, kernels: Kernels, x: &[f32], precision: Precision, out: &mut PackedRows) {
+        let norm = (&*self.gamma, &*self.beta, self.eps);
+        kernels.layer_norm_packed(self.rows(x), norm, precision, out);
+    }
+
+    fn rows<'a>(&self, x: &'a [f32]) -> Rows<'a> {
         let cols = self.gamma.len();
-        let rows = x.len() / cols;
-        let out = RowsMut::new(out, rows, cols);
-        kernels.layer_norm(
-            Rows::new(x, rows, cols),
-            &self.gamma,
-            &self.beta,
-            self.eps,
-            out,
-        );
+        Rows::new(x, x.len() / cols, cols)
     }
 }
 
@@ -68,20 +72,20 @@ struct Layer {
 
 /// Buffers of a pass; kept between passes.
 pub(super) struct TransformerScratch {
-    normed: Vec<f32>,
+    normed: PackedRows,
     qkv: Vec<f32>,
     attended: Vec<f32>,
-    intermediate: Vec<f32>,
+    intermediate: PackedRows,
     attention: AttentionScratch,
 }
 
 impl TransformerScratch {
     pub(super) fn new(kernels: Kernels) -> TransformerScratch {
         TransformerScratch {
-            normed: Vec::new(),
+            normed: PackedRows::new(kernels),
             qkv: Vec::new(),
             attended: Vec::new(),
-            intermediate: Vec::new(),
+            intermediate: PackedRows::new(kernels),
             attention: AttentionScratch::new(kernels),
         }
     }
@@ -270,10 +274,11 @@ impl Layer {
     ) {
         let hidden = shape.hidden;
         let rows = x.len() / hidden;
-        let normed = sized(&mut scratch.normed, x.len());
-        self.norm1.forward(compute.kernels, x, normed);
+        let normed = &mut scratch.normed;
+        self.norm1
+            .pack(compute.kernels, x, self.qkv.precision(), normed);
         let qkv = sized(&mut scratch.qkv, rows * 3 * hidden);
-        self.qkv.forward(compute, normed, Activation::None, qkv);
+        self.qkv.forward_packed(compute, normed, qkv);
         let mut attended = sized(&mut scratch.attended, x.len());
         let mut qkv = &*qkv;
         for &tokens in lengths {
@@ -297,13 +302,12 @@ impl Layer {
         x: &mut [f32],
         scratch: &mut TransformerScratch,
     ) {
-        let rows = x.len() / shape.hidden;
-        let normed = sized(&mut scratch.normed, x.len());
-        self.norm2.forward(compute.kernels, x, normed);
-        let intermediate = sized(&mut scratch.intermediate, rows * shape.intermediate);
+        let (normed, intermediate) = (&mut scratch.normed, &mut scratch.intermediate);
+        self.norm2
+            .pack(compute.kernels, x, self.fc1.precision(), normed);
         self.fc1
-            .forward(compute, normed, shape.activation, intermediate);
-        self.fc2.add(compute, intermediate, x);
+            .chain(compute, normed, shape.activation, intermediate);
+        self.fc2.add_packed(compute, intermediate, x);
     }
 }
 

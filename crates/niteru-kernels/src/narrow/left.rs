@@ -1,17 +1,22 @@
-//! The left side of a narrow product: rounded and laid out anew for each block of rows.
+//! The left side of a narrow product: rounded and laid out, for one block of rows at a time or once
+//! for several products.
 
 use super::right::{scale_of, to_bf16};
 use super::{Form, Left};
+use crate::precision::Precision;
+use crate::rowwise::Norm;
 use crate::simd::{Op, Simd};
-use crate::storage::{Lines, words, words_mut};
+use crate::storage::{Lines, floats_mut, words, words_mut};
 use crate::views::Rows;
 use std::ops::Range;
 
 /// A block of rows, and what it takes to read them. Kept from call to call: nothing is allocated
 /// once it has grown.
-#[derive(Default)]
-pub(super) struct LeftBlock {
+#[derive(Clone, Default)]
+pub(crate) struct LeftBlock {
     strips: Lines,
+    /// One row before it is rounded, where it is made here.
+    exact: Lines,
     /// One row's words in order.
     row: Lines,
     /// The worth of one unit of each row; NaN for a row that holds NaN or an infinity, so that all
@@ -48,6 +53,11 @@ impl Heights {
         self.strips
     }
 
+    /// The rows of all strips.
+    pub(super) fn total(&self) -> usize {
+        self.strips * self.low + self.high
+    }
+
     /// The rows of strip `i`.
     pub(super) fn rows(&self, i: usize) -> Range<usize> {
         let first = i * self.low + i.min(self.high);
@@ -69,38 +79,81 @@ impl LeftBlock {
         words(self.strips.bytes())[first * self.row_words..].as_ptr()
     }
 
+    /// Gets room for `rows` rows of `k` numbers, whatever they are.
+    fn begin(&mut self, form: &Form, rows: usize, k: usize) {
+        self.row_words = Self::words(form, k);
+        self.heights = Heights::of(rows, form.rows);
+        self.strips.grow(4 * self.row_words * rows);
+        self.scales.clear();
+    }
+
+    /// Gets room for `rows` rows of `k` numbers that a product writes there, where the form holds
+    /// bfloat16.
+    pub(super) fn for_results(&mut self, form: &Form, rows: usize, k: usize) -> Strips {
+        self.begin(form, rows, k);
+        self.scales.resize(rows, 1.0);
+        let bytes = 4 * self.row_words * rows;
+        let strips = &mut self.strips.bytes_mut()[..bytes];
+        if !k.is_multiple_of(form.together()) {
+            // What fills a row up.
+            strips.fill(0);
+        }
+        Strips {
+            start: strips.as_mut_ptr(),
+            heights: self.heights,
+            row_bytes: 4 * self.row_words,
+        }
+    }
+
     /// Words of one row of a block: what decides how many rows stay in the cache.
     pub(super) fn words(form: &Form, k: usize) -> usize {
         form.groups(k) * form.group * form.left.words()
     }
 }
 
-/// Fills a block with rows.
-pub(super) struct PackLeft<'a> {
-    pub(super) form: &'a Form,
-    pub(super) rows: Rows<'a>,
-    pub(super) block: &'a mut LeftBlock,
+/// Fills a block with rows, as they are or normalised.
+pub(crate) struct PackLeft<'a> {
+    pub(crate) form: &'a Form,
+    pub(crate) rows: Rows<'a>,
+    pub(crate) norm: Option<Norm<'a>>,
+    pub(crate) block: &'a mut LeftBlock,
 }
 
 impl Op for PackLeft<'_> {
     type Output = ();
-    // Compiled for the instruction set although no register is named: the plain loops below are
+    // Compiled for the instruction set although few registers are named: the plain loops below are
     // vectorised with what it offers.
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        let Self { form, rows, block } = self;
+    fn run<S: Simd>(self, s: S) {
+        let Self {
+            form,
+            rows,
+            norm,
+            block,
+        } = self;
         let k = rows.cols();
-        block.row_words = LeftBlock::words(form, k);
-        block.heights = Heights::of(rows.rows(), form.rows);
-        block.strips.grow(4 * block.row_words * rows.rows());
+        if form.left.precision() == Precision::Bf16 {
+            let strips = block.for_results(form, rows.rows(), k);
+            block.exact.grow(4 * k);
+            for i in 0..block.heights.strips() {
+                for (within, row) in block.heights.rows(i).enumerate() {
+                    let row = normed(s, norm, rows.row(row), block.exact.bytes_mut());
+                    // SAFETY: the block is ours and has room for such rows.
+                    unsafe { strips.put(form, (i, within), 0, row) };
+                }
+            }
+            return;
+        }
+        block.begin(form, rows.rows(), k);
+        block.exact.grow(4 * k);
         // Beyond k the row keeps the zeros that it is given here.
         block.row.reset(4 * block.row_words);
-        block.scales.clear();
         for i in 0..block.heights.strips() {
             let range = block.heights.rows(i);
             let start = range.start * block.row_words;
             for (within, row) in range.clone().enumerate() {
-                let scale = round_row(form.left, rows.row(row), block.row.bytes_mut());
+                let row = normed(s, norm, rows.row(row), block.exact.bytes_mut());
+                let scale = quantise(form.left, row, block.row.bytes_mut());
                 block.scales.push(scale);
                 let strip = &mut words_mut(block.strips.bytes_mut())[start..];
                 let row = &words(block.row.bytes())[..block.row_words];
@@ -110,23 +163,98 @@ impl Op for PackLeft<'_> {
     }
 }
 
-/// Writes a row's words, in order, to `to`; returns the worth of one unit.
+/// The row, or what the norm makes of it.
 #[inline(always)]
-fn round_row(left: Left, row: &[f32], to: &mut [u8]) -> f32 {
-    match left {
-        Left::Bf16 => {
-            for (to, x) in to.chunks_exact_mut(2).zip(row) {
-                to.copy_from_slice(&to_bf16(*x).to_le_bytes());
-            }
-            1.0
+fn normed<'a, S: Simd>(
+    s: S,
+    norm: Option<Norm<'_>>,
+    row: &'a [f32],
+    room: &'a mut [u8],
+) -> &'a [f32] {
+    let Some(norm) = norm else {
+        return row;
+    };
+    let exact = &mut floats_mut(room)[..row.len()];
+    norm.row(s, row, exact);
+    exact
+}
+
+/// Strips of bfloat16 that several threads may write, each its own columns.
+#[derive(Clone, Copy)]
+pub(super) struct Strips {
+    start: *mut u8,
+    heights: Heights,
+    row_bytes: usize,
+}
+
+// SAFETY: the parts of one product write different columns through it, and the block that it was
+// made from is borrowed until all of them are done.
+unsafe impl Send for Strips {}
+// SAFETY: as above.
+unsafe impl Sync for Strips {}
+
+impl Strips {
+    /// Rounds `values`, the columns `first..` of a row, to their places.
+    ///
+    /// # Safety
+    /// The block that this was made from lives, has this row of this strip and these columns, and
+    /// nobody else touches them meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn put(
+        self,
+        form: &Form,
+        (strip, within): (usize, usize),
+        first: usize,
+        values: &[f32],
+    ) {
+        let rows = self.heights.rows(strip);
+        let (together, size) = (form.together(), form.number_bytes());
+        debug_assert!(rows.len() > within && (first + values.len()) * size <= self.row_bytes);
+        let start = self.start.wrapping_add(rows.start * self.row_bytes);
+        let (mut column, mut values) = (first, values);
+        while !values.is_empty() {
+            let offset = column % together;
+            let count = values.len().min(together - offset);
+            let place = (column / together * rows.len() + within) * together + offset;
+            // SAFETY: numbers that lie together, within the row as the caller says.
+            let to =
+                unsafe { std::slice::from_raw_parts_mut(start.add(place * size), count * size) };
+            round(form.left, &values[..count], to);
+            values = &values[count..];
+            column += count;
         }
+    }
+}
+
+/// Rounds numbers to bfloat16, in the width that the form has for them.
+#[inline(always)]
+fn round(left: Left, values: &[f32], to: &mut [u8]) {
+    /// Numbers of a cache line: a length that is known makes the loop a few instructions.
+    const MANY: usize = 32;
+    match left {
         Left::WideBf16 => {
-            for (to, x) in to.chunks_exact_mut(4).zip(row) {
+            for (to, x) in to.chunks_exact_mut(4).zip(values) {
                 let wide = u32::from(to_bf16(*x)) << 16;
                 to.copy_from_slice(&wide.to_le_bytes());
             }
-            1.0
         }
+        _ if values.len() == MANY => round_narrow(&values[..MANY], &mut to[..2 * MANY]),
+        _ => round_narrow(values, to),
+    }
+}
+
+#[inline(always)]
+fn round_narrow(values: &[f32], to: &mut [u8]) {
+    for (to, x) in to.chunks_exact_mut(2).zip(values) {
+        to.copy_from_slice(&to_bf16(*x).to_le_bytes());
+    }
+}
+
+/// Writes a row's words as integers, in order, to `to`; returns the worth of one unit.
+#[inline(always)]
+fn quantise(left: Left, row: &[f32], to: &mut [u8]) -> f32 {
+    match left {
+        Left::Bf16 | Left::WideBf16 => unreachable!("rounded to its place"),
         // What fills a row up meets zeros on the right, whatever it is.
         Left::Unsigned8 => quantise_row(row, to, 128),
         Left::Signed8 => quantise_row(row, to, 0),

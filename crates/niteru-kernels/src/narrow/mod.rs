@@ -20,7 +20,8 @@ mod product;
 mod right;
 
 pub(crate) use choice::Narrow;
-pub(crate) use product::NarrowProduct;
+pub(crate) use left::{LeftBlock, PackLeft};
+pub(crate) use product::{Destination, NarrowProduct, Source};
 pub(crate) use right::{MAX_INT8_DEPTH, bytes, pack};
 
 use crate::precision::Precision;
@@ -99,7 +100,17 @@ pub(crate) struct Form {
 impl Form {
     /// Groups that `k` numbers take, the last one filled up with zeros.
     pub(crate) const fn groups(&self, k: usize) -> usize {
-        k.div_ceil(self.left.depth() * self.group)
+        k.div_ceil(self.together())
+    }
+
+    /// Numbers of a row of the left side that lie together.
+    const fn together(&self) -> usize {
+        self.left.depth() * self.group
+    }
+
+    /// Bytes of a number of the left side.
+    const fn number_bytes(&self) -> usize {
+        4 * self.left.words() / self.left.depth()
     }
 
     /// Columns of a whole panel.

@@ -3,7 +3,7 @@
 //! A row of the result depends on its row of A alone, bit for bit: it is rounded by itself, and its
 //! sums run over the whole of k in one order.
 
-use super::left::{LeftBlock, PackLeft};
+use super::left::{LeftBlock, PackLeft, Strips};
 use super::{Ahead, Call, LINE, MAX_COLUMNS, MAX_ROWS, Micro, right};
 use crate::math::{Activation, activate};
 use crate::matmul::{Epilogue, Target, spread};
@@ -18,22 +18,56 @@ thread_local! {
     static LEFT: RefCell<LeftBlock> = RefCell::default();
 }
 
+/// The left side of a product.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// To be rounded and laid out on the way, by each thread for itself.
+    Rows(Rows<'a>),
+    /// Laid out already, in the form of the product's [`Micro`].
+    Packed(&'a LeftBlock),
+}
+
+impl Source<'_> {
+    fn rows(&self) -> usize {
+        match self {
+            Source::Rows(rows) => rows.rows(),
+            Source::Packed(block) => block.heights().total(),
+        }
+    }
+}
+
+/// Where a product goes.
+pub(crate) enum Destination<'a> {
+    Rows(RowsMut<'a>),
+    /// The left side of another product in the same form, which holds bfloat16. Nothing is
+    /// accumulated there, and the source is packed: so strips here are strips there.
+    Packed(&'a mut LeftBlock),
+}
+
+/// The same, as each thread holds it.
+#[derive(Clone, Copy)]
+enum Goal {
+    Rows(Target),
+    Packed(Strips),
+}
+
 pub(crate) struct NarrowProduct<'a> {
     pub(crate) micro: Micro,
-    pub(crate) a: Rows<'a>,
+    pub(crate) a: Source<'a>,
     pub(crate) b: &'a PackedMatrix,
     pub(crate) epilogue: Epilogue<'a>,
-    pub(crate) out: RowsMut<'a>,
+    pub(crate) out: Destination<'a>,
     pub(crate) parallel: bool,
 }
 
 /// The part of a product that one thread computes.
 struct Part<'a> {
     micro: Micro,
-    a: Rows<'a>,
+    a: Source<'a>,
     b: &'a PackedMatrix,
     epilogue: Epilogue<'a>,
-    out: Target,
+    out: Goal,
+    /// Rows of the source, or strips where it is packed.
     rows: Range<usize>,
     panels: Range<usize>,
 }
@@ -47,11 +81,14 @@ impl Op for NarrowProduct<'_> {
             a,
             b,
             epilogue,
-            mut out,
+            out,
             parallel,
         } = self;
         let (rows, panels) = (a.rows(), micro.form.panels(b.n()));
-        let out = Target::of(&mut out);
+        let out = match out {
+            Destination::Rows(mut out) => Goal::Rows(Target::of(&mut out)),
+            Destination::Packed(block) => Goal::Packed(block.for_results(&micro.form, rows, b.n())),
+        };
         let part = |rows, panels| Part {
             micro,
             a,
@@ -62,7 +99,11 @@ impl Op for NarrowProduct<'_> {
             panels,
         };
         let sizes = [rows, b.n(), b.k()];
-        spread(sizes, panels, parallel, |rows, panels| {
+        let cut = match a {
+            Source::Rows(rows) => rows.rows(),
+            Source::Packed(block) => block.heights().strips(),
+        };
+        spread(sizes, (cut, panels), parallel, |rows, panels| {
             s.run(part(rows, panels))
         });
     }
@@ -74,66 +115,96 @@ impl Op for Part<'_> {
     fn run<S: Simd>(self, s: S) {
         let form = self.micro.form;
         let row_bytes = 4 * LeftBlock::words(&form, self.b.k()).max(1);
-        let most = (self.micro.block_bytes / row_bytes)
-            .max(form.rows)
-            .next_multiple_of(form.rows);
-        let blocks = self.rows.len().div_ceil(most).max(1);
-        LEFT.with_borrow_mut(|block| {
-            // Whole strips, as many as there are: those of a block should be of one height.
-            let strips = self.rows.len().div_ceil(form.rows);
-            let at = |i| {
-                self.rows
-                    .end
-                    .min(self.rows.start + strips * i / blocks * form.rows)
-            };
-            for i in 0..blocks {
-                let rows = at(i)..at(i + 1);
-                s.run(PackLeft {
-                    form: &form,
-                    rows: self.a.slice(rows.clone()),
-                    block,
-                });
-                s.run(Block {
-                    part: &self,
-                    left: block,
-                    first: rows.start,
-                });
+        let strips = (self.micro.block_bytes / row_bytes)
+            .div_ceil(form.rows)
+            .max(1);
+        match self.a {
+            Source::Packed(left) => {
+                for strips in cut(self.rows.clone(), strips) {
+                    s.run(Block {
+                        part: &self,
+                        left,
+                        first: 0,
+                        strips,
+                    });
+                }
             }
-        });
+            Source::Rows(rows) => LEFT.with_borrow_mut(|block| {
+                // Whole strips, as many as there are: those of a block should be of one height.
+                for strips in cut(0..self.rows.len().div_ceil(form.rows), strips) {
+                    let row = |strip| self.rows.end.min(self.rows.start + strip * form.rows);
+                    let range = row(strips.start)..row(strips.end);
+                    s.run(PackLeft {
+                        form: &form,
+                        rows: rows.slice(range.clone()),
+                        norm: None,
+                        block,
+                    });
+                    s.run(Block {
+                        part: &self,
+                        left: block,
+                        first: range.start,
+                        strips: 0..strips.len(),
+                    });
+                }
+            }),
+        }
         (self.micro.finish)();
     }
+}
+
+/// Cuts a range into as few parts of at most `most` as there can be, of nearly equal length.
+fn cut(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let (len, parts) = (range.len(), range.len().div_ceil(most));
+    let at = move |i| range.start + len * i / parts;
+    (0..parts).map(move |i| at(i)..at(i + 1))
 }
 
 /// A block of packed rows against the part's panels.
 struct Block<'a> {
     part: &'a Part<'a>,
     left: &'a LeftBlock,
-    /// The block's first row.
+    /// The result's row that the left side begins with.
     first: usize,
+    /// Of the left side.
+    strips: Range<usize>,
 }
 
 /// Raw sums of a strip and a panel.
 #[repr(align(64))]
 struct Sums([u32; MAX_ROWS * MAX_COLUMNS]);
 
+impl Sums {
+    /// Row after row, where the sums were replaced by floats.
+    fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        // SAFETY: words are as large and as aligned as floats, and any word is one.
+        let floats: &[f32; MAX_ROWS * MAX_COLUMNS] = unsafe { &*self.0.as_ptr().cast() };
+        floats.chunks_exact(MAX_COLUMNS)
+    }
+}
+
 impl Op for Block<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { part, left, .. } = self;
+        let Self {
+            part,
+            left,
+            first,
+            strips,
+        } = self;
         let Micro {
             form, run, fetches, ..
         } = part.micro;
         let (k, n, bytes) = (part.b.k(), part.b.n(), part.b.bytes());
         let columns = right::columns(&form, bytes, k, n);
         let mut sums = Sums([0; MAX_ROWS * MAX_COLUMNS]);
-        let strips = left.heights().strips();
         for panel in part.panels.clone() {
             let right = right::panel(&form, bytes, k, n, panel);
             let mut ahead = part
                 .following(panel)
-                .chunks(right.len().div_ceil(strips.max(1)).max(1));
-            for strip in 0..strips {
+                .chunks(right.len().div_ceil(strips.len().max(1)).max(1));
+            for strip in strips.clone() {
                 let ahead = ahead.next().unwrap_or_default();
                 if fetches == 0 {
                     fetch(s, ahead);
@@ -154,8 +225,9 @@ impl Op for Block<'_> {
                 s.run(Finish {
                     part,
                     scales: &left.scales()[rows.clone()],
-                    sums: &sums,
-                    first: self.first + rows.start,
+                    sums: &mut sums,
+                    strip,
+                    first: first + rows.start,
                     panel,
                     columns,
                 });
@@ -188,8 +260,9 @@ struct Finish<'a> {
     part: &'a Part<'a>,
     /// What a unit of each row of the strip is worth.
     scales: &'a [f32],
-    sums: &'a Sums,
-    /// The strip's first row.
+    sums: &'a mut Sums,
+    strip: usize,
+    /// The strip's first row in the result.
     first: usize,
     panel: usize,
     /// Scales and corrections of all columns.
@@ -239,9 +312,9 @@ impl Finish<'_> {
             let rows = self
                 .scales
                 .iter()
-                .zip(self.sums.0.chunks_exact(MAX_COLUMNS));
+                .zip(self.sums.0.chunks_exact_mut(MAX_COLUMNS));
             for (i, (&unit, sums)) in rows.enumerate() {
-                let sums = sums[j..][..S::LANES].as_ptr();
+                let sums = sums[j..][..S::LANES].as_mut_ptr();
                 let v = if integers {
                     // SAFETY: both slices were checked to hold a register.
                     let sum = unsafe { s.difference(sums.cast(), correction.as_ptr()) };
@@ -251,12 +324,26 @@ impl Finish<'_> {
                     s.add(unsafe { s.load(sums.cast()) }, bias)
                 };
                 let mut v = activate(s, activation, v);
-                // SAFETY: `count` columns of a row of the result, which this part alone writes.
-                let out = unsafe { part.out.row(self.first + i, first + j, count) };
-                if accumulate {
-                    v = s.add(v, load_count(s, out, count));
+                match part.out {
+                    Goal::Rows(out) => {
+                        // SAFETY: `count` columns of a row of the result, which this part alone
+                        // writes.
+                        let out = unsafe { out.row(self.first + i, first + j, count) };
+                        if accumulate {
+                            v = s.add(v, load_count(s, out, count));
+                        }
+                        store_count(s, out, count, v);
+                    }
+                    // SAFETY: the slice was checked to hold a register.
+                    Goal::Packed(_) => unsafe { s.store(sums.cast(), v) },
                 }
-                store_count(s, out, count, v);
+            }
+        }
+        if let Goal::Packed(strips) = part.out {
+            let rows = self.sums.rows().take(self.scales.len());
+            for (within, row) in rows.enumerate() {
+                // SAFETY: columns of a row of the result, which this part alone writes.
+                unsafe { strips.put(&form, (self.strip, within), first, &row[..columns]) };
             }
         }
     }

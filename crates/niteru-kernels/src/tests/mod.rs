@@ -6,6 +6,7 @@ mod depthwise;
 mod math;
 mod matmul;
 mod narrow;
+mod packed_rows;
 mod rowwise;
 mod vectors;
 
