@@ -26,47 +26,42 @@ pub(crate) async fn dispatch(app: Arc<App>, route: Arc<Route>, request: Request)
     let about = About::default();
 
     let admitted = admit(&app, &route, &parts).await;
-    let caller = admitted.as_ref().ok().cloned().flatten();
-    let answer = match admitted {
-        Ok(caller) => {
-            let incoming = Incoming {
-                app: Arc::clone(&app),
-                parts,
-                body: Some(body),
-                limit: route.body,
-                caller,
-                about: about.clone(),
-            };
-            run(&route, incoming).await
-        }
-        // Who was refused may still be somebody: the audit log is to say who tried.
-        Err((caller, error)) => {
-            audit(
-                &app,
-                &route,
-                caller.as_ref(),
-                &address,
-                &path,
-                error.status(),
-                &about,
-            )
-            .await;
-            return refused(&app, &route, error);
-        }
+    // Who was refused may still be somebody: the audit log is to say who tried.
+    let (caller, admitted) = match admitted {
+        Ok(caller) => (caller.clone(), Ok(caller)),
+        Err((caller, error)) => (caller, Err(error)),
     };
-    let status = answer
-        .as_ref()
-        .map_or_else(ApiError::status, Response::status);
-    audit(
-        &app,
-        &route,
-        caller.as_ref(),
-        &address,
-        &path,
-        status,
-        &about,
-    )
-    .await;
+    let (of, by) = (Arc::clone(&app), Arc::clone(&route));
+    let all = async move {
+        let answer = match admitted {
+            Ok(caller) => {
+                let incoming = Incoming {
+                    app: Arc::clone(&of),
+                    parts,
+                    body: Some(body),
+                    limit: by.body,
+                    caller,
+                    about: about.clone(),
+                };
+                run(&by, incoming).await
+            }
+            Err(error) => Err(error),
+        };
+        let status = answer
+            .as_ref()
+            .map_or_else(ApiError::status, Response::status);
+        let caller = caller.as_ref();
+        audit(&of, &by, caller, &address, &path, status, &about).await;
+        answer
+    };
+    let answer = match route.effect {
+        Effect::Reads | Effect::Works => all.await,
+        // What changes something is done to its end and written down, also when the client hangs up: this
+        // function is dropped then.
+        Effect::Changes(_) | Effect::Gives(_) => tokio::spawn(all)
+            .await
+            .unwrap_or_else(|error| Err(ApiError::internal(format!("a request ended: {error}")))),
+    };
     answer.unwrap_or_else(|error| refused(&app, &route, error))
 }
 

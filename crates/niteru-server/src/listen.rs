@@ -1,8 +1,11 @@
 //! Connections: so many at a time, with limits of time and size, ended cleanly.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,9 +14,10 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
@@ -23,7 +27,7 @@ use crate::route::Peer;
 const CONNECTIONS: usize = 1024;
 const CONNECTIONS_OF_ONE: usize = 256;
 
-/// Longest that a client takes to agree on TLS, or to send a request's headers.
+/// Longest that a client takes to agree on TLS, to say anything, or to send a request's headers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest that requests which run when the server is stopped are waited for.
@@ -50,7 +54,7 @@ pub(crate) async fn serve(
         let Some((stream, address, permit)) = accepted else {
             continue;
         };
-        let Some(client) = clients.enter(address.0.ip()) else {
+        let Some(client) = clients.enter(network(address.0.ip())) else {
             continue;
         };
         let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
@@ -113,12 +117,79 @@ async fn connection(
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(PATIENCE);
     let service = TowerToHyperService::new(service);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let stream = TokioIo::new(Greeted::new(stream));
+    let connection = builder.serve_connection(stream, service);
     // A client that goes away is no failure of ours.
     let _ = watcher.watch(connection).await;
 }
 
-/// How many connections each client has.
+/// A connection that fails when nothing comes from its client for long at first: the limit for headers begins
+/// with the first of their bytes.
+struct Greeted<S> {
+    stream: S,
+    /// Until something has come.
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Greeted<S> {
+    fn new(stream: S) -> Greeted<S> {
+        let patience = tokio::time::sleep(PATIENCE);
+        Greeted {
+            stream,
+            patience: Some(Box::pin(patience)),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if read.is_ready() {
+            self.patience = None;
+        } else if let Some(patience) = &mut self.patience
+            && patience.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// How many connections each client has, by its network.
 #[derive(Clone, Default)]
 struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
@@ -153,6 +224,17 @@ impl Drop for Client {
                 clients.remove(&self.address);
             }
         }
+    }
+}
+
+/// What one client may have many addresses of: with IPv6, a network of 64 bits.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 => v4,
     }
 }
 

@@ -75,8 +75,8 @@ mod walk;
 mod watch;
 
 pub use access::{
-    ApiToken, AuditCheck, AuditEntry, AuditFormat, Credentials, NewApiToken, NewAuditEntry, Role,
-    User, UserChange,
+    ApiToken, AuditCheck, AuditEntry, AuditFormat, Credentials, LoginTry, NewApiToken,
+    NewAuditEntry, Role, User, UserChange,
 };
 pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport};
 pub use backup::{BackupError, BackupOptions, BackupReport};

@@ -214,33 +214,59 @@ impl Home {
     /// # Errors
     /// Those of the database.
     pub fn remove_unused_uploads(&self) -> Result<u64, StoreError> {
+        self.remove_uploads("SELECT sha256 FROM inspections", u64::MAX)
+    }
+
+    /// Makes room for new photos: removes uploads as [`remove_unused_uploads`](Self::remove_unused_uploads) does,
+    /// and those that only inspections refer to, all of which found the part good and nobody has reviewed. The
+    /// oldest go first, and no more than `bytes` ask for. The decisions stay in the history, without their photo.
+    /// Returns how many bytes that made free.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn make_room(&self, bytes: u64) -> Result<u64, StoreError> {
+        let wanted = "SELECT sha256 FROM inspections
+                          WHERE verdict <> 'OK' OR id IN (SELECT inspection FROM reviews)";
+        self.remove_uploads(wanted, bytes)
+    }
+
+    /// Removes uploads that nothing refers to but inspections, and of these none that `wanted` selects.
+    fn remove_uploads(&self, wanted: &str, enough: u64) -> Result<u64, StoreError> {
         // Until what was removed is no longer in the database, either.
         let Some(_alone) = self.without_leases()? else {
             return Ok(0);
         };
         self.write(|tx| {
-            let sql = "DELETE FROM uploads WHERE created < ?
-                           AND sha256 NOT IN (SELECT sha256 FROM images)
-                           AND sha256 NOT IN (SELECT sha256 FROM inspections)
-                           AND sha256 NOT IN (SELECT sha256 FROM inspector_photos)
-                           AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state IN ('queued', 'running')
-                               AND instr(j.parameters, lower(hex(uploads.sha256))) > 0)
-                       RETURNING lower(hex(sha256)), format, bytes";
-            let mut statement = tx.prepare(sql)?;
-            let rows = statement.query_map([time::now() - time::HOUR], |row| {
-                let bytes: i64 = row.get(2)?;
-                Ok((row.get(0)?, row.get(1)?, bytes.cast_unsigned()))
-            })?;
-            let unused: Vec<(String, String, u64)> = rows.collect::<Result<_, _>>()?;
+            let sql = format!(
+                "SELECT lower(hex(sha256)), format, bytes FROM uploads WHERE created < ?
+                     AND sha256 NOT IN (SELECT sha256 FROM images)
+                     AND sha256 NOT IN ({wanted})
+                     AND sha256 NOT IN (SELECT sha256 FROM inspector_photos)
+                     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state IN ('queued', 'running')
+                         AND instr(j.parameters, lower(hex(uploads.sha256))) > 0)
+                 ORDER BY created"
+            );
+            let mut statement = tx.prepare(&sql)?;
+            let mut rows = statement.query([time::now() - time::HOUR])?;
+            let mut unwanted: Vec<(String, String, u64)> = Vec::new();
             let mut bytes = 0;
+            while bytes < enough
+                && let Some(row) = rows.next()?
+            {
+                let length = row.get::<_, i64>(2)?.cast_unsigned();
+                bytes += length;
+                unwanted.push((row.get(0)?, row.get(1)?, length));
+            }
+            let mut free = 0;
             // While others wait: who hands the same contents in again finds the file gone, and writes it anew.
-            for (sha256, format, length) in unused {
+            for (sha256, format, length) in unwanted {
+                tx.execute("DELETE FROM uploads WHERE sha256 = ?", [from_hex(&sha256)])?;
                 // A file that stays has no row any more, and the next upload of its contents takes it over.
                 if std::fs::remove_file(self.upload_file(&sha256, &format)).is_ok() {
-                    bytes += length;
+                    free += length;
                 }
             }
-            Ok(bytes)
+            Ok(free)
         })
     }
 

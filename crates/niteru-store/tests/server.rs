@@ -5,7 +5,7 @@ mod support;
 
 use niteru_imaging::Picture;
 use niteru_store::{
-    BackupOptions, CheckOptions, Home, JobProgress, JobState, NewAuditEntry, NewUpload,
+    BackupOptions, CheckOptions, Home, JobProgress, JobState, LoginTry, NewAuditEntry, NewUpload,
     RestoreOptions, Role, Shows, StoreError, Upload, UploadError, UploadLimits, UserChange, check,
     restore,
 };
@@ -89,9 +89,17 @@ fn users_have_names_of_their_own() {
 fn a_lock_comes_after_so_many_wrong_passwords_and_goes() {
     let (_folder, home) = home();
     let user = home.add_user("user", "hash", Role::Viewer).unwrap().id;
-    assert_eq!(home.login_failed(user, 3, 60_000).unwrap(), None);
-    assert_eq!(home.login_failed(user, 3, 60_000).unwrap(), None);
-    assert!(home.login_failed(user, 3, 60_000).unwrap().is_some());
+    let attempt = || home.try_login(user, 3, 60_000).unwrap();
+    let allowed = LoginTry::Allowed { locked_after: None };
+    assert_eq!([attempt(), attempt()], [allowed; 2]);
+    // The third may still be right; after it nobody is asked.
+    let LoginTry::Allowed {
+        locked_after: Some(until),
+    } = attempt()
+    else {
+        panic!("locked after the third");
+    };
+    assert_eq!(attempt(), LoginTry::Locked { until });
     assert!(
         home.credentials("USER")
             .unwrap()
@@ -207,6 +215,50 @@ fn uploads_that_nothing_refers_to_go_after_an_hour() {
     assert!(home.remove_unused_uploads().unwrap() > 0);
     assert!(!path.exists() && home.upload(&unused).unwrap().is_none());
     assert!(home.upload(&wanted).unwrap().unwrap().is_file());
+}
+
+#[test]
+fn photos_of_good_parts_make_room_the_oldest_first() {
+    let (folder, home) = home();
+    let names: Vec<String> = (1..7)
+        .map(|grey| keep(&home, &picture(grey), "x").unwrap())
+        .collect();
+    let path = folder.path().join("home");
+    let database = database(&path);
+    let blank = "x'00'";
+    let inspected = |sha: &str, verdict: &str| {
+        format!(
+            "INSERT INTO inspections (inspector, path, sha256, time, score, threshold, p_value, verdict, regions,
+                 kernels) VALUES (1, {blank}, x'{sha}', 0, 0, 0, 1, '{verdict}', '[]', 'x');"
+        )
+    };
+    let verdicts = ["OK", "OK", "NG", "UNLIKE", "OK"];
+    let mut sql = "PRAGMA foreign_keys = OFF;".to_owned();
+    for (at, (sha, verdict)) in names.iter().zip(verdicts).enumerate() {
+        sql += &inspected(sha, verdict);
+        sql += &format!("UPDATE uploads SET created = {at} WHERE sha256 = x'{sha}';");
+    }
+    // The first is OK, but somebody looked at it; the last is new.
+    sql += "INSERT INTO reviews (inspection, verdict, note, time) VALUES (1, 'NG', '', 0);";
+    database.execute_batch(&sql).unwrap();
+
+    assert!(home.make_room(1).unwrap() > 0);
+    let there = |home: &Home| -> Vec<bool> {
+        let there = |sha: &String| home.upload(sha).unwrap().is_some_and(|path| path.is_file());
+        names.iter().map(there).collect()
+    };
+    assert_eq!(
+        there(&home),
+        [true, false, true, true, true, true],
+        "no more than is asked for"
+    );
+    assert!(home.make_room(u64::MAX).unwrap() > 0);
+    assert_eq!(there(&home), [true, false, true, true, false, true]);
+    assert_eq!(home.make_room(u64::MAX).unwrap(), 0);
+    let kept: i64 = database
+        .query_row("SELECT count(*) FROM inspections", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, 5, "decisions stay");
 }
 
 /// Another process removes what nothing refers to any more, while the backup is written.

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use utoipa::{IntoParams, ToSchema};
 
 use super::history::moment;
-use super::uploads::{keep_files, only_one};
+use super::uploads::{keep_inspected, only_one};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -193,7 +193,7 @@ async fn inspect(
     InPath(name): InPath<String>,
     parts: Parts,
 ) -> Result<Json<ToldInspection>, ApiError> {
-    let (query, upload) = only_one(keep_files::<InspectQuery>(&app, &caller, parts).await?)?;
+    let (query, upload) = only_one(keep_inspected::<InspectQuery>(&app, &caller, parts).await?)?;
     let query = query.unwrap_or_default();
     let metadata: Metadata = query.metadata.into_iter().collect();
     let time = query.time.as_deref().map(moment).transpose()?;

@@ -34,7 +34,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         read(
             "/api/jobs",
-            "The jobs, the newest first",
+            "The jobs, the newest first; long lists among their parameters are left out",
             Role::Viewer,
             list,
         ),
@@ -44,7 +44,7 @@ pub(super) fn routes() -> Vec<Route> {
             Role::Viewer,
             events,
         ),
-        read("/api/jobs/{id}", "A job", Role::Viewer, one),
+        read("/api/jobs/{id}", "A job, whole", Role::Viewer, one),
         read(
             "/api/jobs/{id}/events",
             "Changes of a job as they come; the first event, `snapshot`, has it as it is",
@@ -84,7 +84,8 @@ async fn list(app: Arc<App>, Query(page): Query<Page>) -> Result<Json<JobList>, 
 
 fn newest(app: &App, before: Option<u64>, limit: usize) -> Result<Vec<JobView>, ApiError> {
     let jobs = app.home.jobs(before, limit)?;
-    Ok(jobs.into_iter().map(|job| app.jobs.view(job)).collect())
+    let short = |job| app.jobs.view(job).in_short();
+    Ok(jobs.into_iter().map(short).collect())
 }
 
 async fn one(app: Arc<App>, InPath(id): InPath<u64>) -> Result<Json<JobView>, ApiError> {
@@ -179,7 +180,7 @@ impl Listener {
         let jobs = self
             .app
             .quick(move |app| match only {
-                Some(id) => Ok(vec![app.jobs.view(app.home.job(id)?)]),
+                Some(id) => Ok(vec![app.jobs.view(app.home.job(id)?).in_short()]),
                 None => newest(app, None, SHOWN),
             })
             .await?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use niteru_store::{Role, User, UserChange, rfc3339};
+use niteru_store::{LoginTry, Role, User, UserChange, rfc3339};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,18 +15,19 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::{Caller, Proof, SESSION_SECONDS, session_cookie};
+use crate::listen::network;
 use crate::problem::{Kind, Problem};
 use crate::route::{
     About, Access, Answer, Described, Done, Json, JsonBody, Peer, Route, change, read,
 };
 use crate::{password, secret};
 
-/// Wrong passwords for a user after which the user is locked out, and for how long, in milliseconds.
-const WRONG_OF_USER: u32 = 5;
+/// Tries at a user's password after which the user is locked out, and for how long, in milliseconds.
+const TRIES_OF_USER: u32 = 5;
 const LOCKED: i64 = 15 * 60 * 1000;
 
-/// Wrong passwords from an address in some time after which it has to wait.
-const WRONG_OF_ADDRESS: usize = 20;
+/// Tries at passwords from an address in some time, without a right one, after which it has to wait.
+const TRIES_OF_ADDRESS: usize = 20;
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 
 /// Addresses that are remembered at a time.
@@ -178,19 +179,22 @@ async fn login(
     JsonBody(request): JsonBody<LoginRequest>,
 ) -> Result<LoggedIn, ApiError> {
     let address = peer.map(|peer| peer.0.ip());
-    app.attempts.may_try(address)?;
+    app.attempts.begin(address)?;
     let LoginRequest { name, password } = request;
     about.say(&name);
-    let asked = name.clone();
-    let found = app
-        .quick(move |app| Ok(app.home.credentials(&asked)?))
+    let (found, attempt) = app
+        .quick(move |app| {
+            let found = app.home.credentials(&name)?;
+            let id = found.as_ref().map(|found| found.user.id);
+            let attempt = id.map(|id| app.home.try_login(id, TRIES_OF_USER, LOCKED));
+            Ok((found, attempt.transpose()?))
+        })
         .await?;
-    if let Some(until) = found.as_ref().and_then(|found| found.user.locked_until)
-        && until > now()
-    {
-        app.attempts.failed(address);
-        return Err(locked(until));
-    }
+    let locked_after = match attempt {
+        Some(LoginTry::Locked { until }) => return Err(locked(until)),
+        Some(LoginTry::Allowed { locked_after }) => locked_after,
+        None => None,
+    };
     let hash = found.as_ref().map(|found| found.hash.clone());
     let right = app
         .passwords(move || Ok(password::verify(&password, hash.as_deref())))
@@ -200,27 +204,15 @@ async fn login(
             app.attempts.succeeded(address);
             start_session(&app, found.user).await
         }
-        found => {
-            app.attempts.failed(address);
-            let known = found.filter(|_| !right).map(|found| found.user.id);
-            let until = match known {
-                Some(id) => {
-                    let fail =
-                        move |app: &App| Ok(app.home.login_failed(id, WRONG_OF_USER, LOCKED)?);
-                    app.quick(fail).await?
-                }
-                None => None,
-            };
-            match until.filter(|until| *until > now()) {
-                Some(until) => Err(locked(until)),
-                None => Err(ApiError::new(
-                    StatusCode::UNAUTHORIZED,
-                    Kind::WrongLogin,
-                    "name or password is wrong",
-                )
-                .help("an administrator can give you a new password")),
-            }
-        }
+        _ => Err(match locked_after {
+            Some(until) => locked(until),
+            None => ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                Kind::WrongLogin,
+                "name or password is wrong",
+            )
+            .help("an administrator can give you a new password"),
+        }),
     }
 }
 
@@ -256,20 +248,20 @@ async fn setup(
     JsonBody(request): JsonBody<SetupRequest>,
 ) -> Result<LoggedIn, ApiError> {
     let address = peer.map(|peer| peer.0.ip());
-    app.attempts.may_try(address)?;
+    app.attempts.begin(address)?;
     let code = app.setup_code.lock().clone();
     let Some(code) = code else {
         return Err(has_administrator());
     };
     let typed = request.code.trim().to_uppercase();
     if !secret::same(&typed, &code) {
-        app.attempts.failed(address);
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             Kind::WrongCode,
             "this is not the code that the server printed when it started",
         ));
     }
+    app.attempts.succeeded(address);
     about.say(&request.name);
     let SetupRequest { name, password, .. } = request;
     let hash = app.passwords(move || password::hash(&password)).await?;
@@ -297,11 +289,11 @@ async fn change_password(
     JsonBody(request): JsonBody<PasswordRequest>,
 ) -> Result<LoggedIn, ApiError> {
     let address = peer.map(|peer| peer.0.ip());
-    app.attempts.may_try(address)?;
     let Some(id) = caller.user else {
         let message = "only users that log in with a name have a password";
         return Err(ApiError::bad(message).because(Kind::NoPassword));
     };
+    app.attempts.begin(address)?;
     let found = app
         .quick(move |app| Ok(app.home.credentials(&caller.name)?))
         .await?;
@@ -314,13 +306,13 @@ async fn change_password(
         })
         .await?;
     let Some(hash) = hash else {
-        app.attempts.failed(address);
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             Kind::WrongPassword,
             "the old password is wrong",
         ));
     };
+    app.attempts.succeeded(address);
     let change = UserChange {
         hash: Some(hash),
         ..UserChange::default()
@@ -352,25 +344,29 @@ fn now() -> i64 {
     i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Wrong passwords and codes by the address that they came from.
+/// Tries at passwords and codes by the address that they came from, since the last that was right.
 #[derive(Default)]
 pub(crate) struct Attempts(Mutex<HashMap<IpAddr, Vec<Instant>>>);
 
 impl Attempts {
-    /// Refuses an address that has tried too often.
-    fn may_try(&self, address: Option<IpAddr>) -> Result<(), ApiError> {
-        let now = Instant::now();
-        let attempts = self.0.lock();
-        let recent = address.and_then(|address| attempts.get(&network(address)));
-        let recent = recent
-            .into_iter()
-            .flatten()
-            .filter(|at| now - **at < REMEMBERED);
-        let recent: Vec<&Instant> = recent.collect();
-        let Some(first) = recent.first().filter(|_| recent.len() >= WRONG_OF_ADDRESS) else {
+    /// Counts a try, before it is known whether it is right: tries that run beside each other are counted as
+    /// well. Refuses an address that has tried too often.
+    fn begin(&self, address: Option<IpAddr>) -> Result<(), ApiError> {
+        let Some(address) = address else {
             return Ok(());
         };
-        let wait = REMEMBERED.saturating_sub(now - **first);
+        let now = Instant::now();
+        let mut attempts = self.0.lock();
+        if attempts.len() >= ADDRESSES {
+            attempts.retain(|_, times| times.iter().any(|at| now - *at < REMEMBERED));
+        }
+        let times = attempts.entry(network(address)).or_default();
+        times.retain(|at| now - *at < REMEMBERED);
+        let Some(first) = times.first().filter(|_| times.len() >= TRIES_OF_ADDRESS) else {
+            times.push(now);
+            return Ok(());
+        };
+        let wait = REMEMBERED.saturating_sub(now - *first);
         Err(ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
             Kind::TooManyAttempts,
@@ -380,35 +376,10 @@ impl Attempts {
         .retry_after(wait.as_secs() + 1))
     }
 
-    fn failed(&self, address: Option<IpAddr>) {
-        let Some(address) = address else { return };
-        let now = Instant::now();
-        let mut attempts = self.0.lock();
-        if attempts.len() >= ADDRESSES {
-            attempts.retain(|_, times| times.iter().any(|at| now - *at < REMEMBERED));
-        }
-        let times = attempts.entry(network(address)).or_default();
-        times.retain(|at| now - *at < REMEMBERED);
-        if times.len() < WRONG_OF_ADDRESS {
-            times.push(now);
-        }
-    }
-
     fn succeeded(&self, address: Option<IpAddr>) {
         if let Some(address) = address {
             self.0.lock().remove(&network(address));
         }
-    }
-}
-
-/// What one client may have many addresses of: with IPv6, a network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        v4 => v4,
     }
 }
 
@@ -422,14 +393,13 @@ mod tests {
         let one = Some("2001:db8::1".parse().unwrap());
         let same = Some("2001:db8::ffff:2".parse().unwrap());
         let other = Some("192.0.2.1".parse().unwrap());
-        for _ in 0..WRONG_OF_ADDRESS {
-            attempts.may_try(one).unwrap();
-            attempts.failed(one);
+        for _ in 0..TRIES_OF_ADDRESS {
+            attempts.begin(one).unwrap();
         }
-        assert!(attempts.may_try(one).is_err());
-        assert!(attempts.may_try(same).is_err(), "of the same network");
-        assert!(attempts.may_try(other).is_ok());
+        assert!(attempts.begin(one).is_err());
+        assert!(attempts.begin(same).is_err(), "of the same network");
+        assert!(attempts.begin(other).is_ok());
         attempts.succeeded(one);
-        assert!(attempts.may_try(one).is_ok());
+        assert!(attempts.begin(one).is_ok());
     }
 }

@@ -124,7 +124,7 @@ fn find(
                 embeddings(&collection, &unlike)?,
             );
             let direction = rocchio(query.as_deref(), &good, &bad);
-            direction.map_err(|error| ApiError::bad(error.to_string()))?
+            direction.map_err(|error| ApiError::bad(error.to_string()).because_of(&error))?
         }
     };
     let query = Query {

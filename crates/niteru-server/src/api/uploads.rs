@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use niteru_store::{NewUpload, Upload, look_at_upload};
+use niteru_store::{NewUpload, StoreError, Upload, UploadError, look_at_upload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -82,11 +82,47 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
     caller: &Caller,
     parts: Parts,
 ) -> Result<Sent<Q>, ApiError> {
+    keep_with_room(app, caller, parts, |app, _| {
+        Ok(app.home.remove_unused_uploads()?)
+    })
+    .await
+}
+
+/// Keeps photos to be judged among the uploads. Where there is no room any more, the oldest photos of good
+/// parts make some: a line goes on for years.
+pub(super) async fn keep_inspected<Q: DeserializeOwned>(
+    app: &Arc<App>,
+    caller: &Caller,
+    parts: Parts,
+) -> Result<Sent<Q>, ApiError> {
+    keep_with_room(app, caller, parts, |app, bytes| {
+        // Some more than is needed, so that not each photo has to ask.
+        let bytes = bytes.max(app.settings.uploads.quota / 100);
+        Ok(app.home.make_room(bytes)?)
+    })
+    .await
+}
+
+/// `make_room` says how many bytes it made free, where so many did not fit.
+async fn keep_with_room<Q: DeserializeOwned>(
+    app: &Arc<App>,
+    caller: &Caller,
+    parts: Parts,
+    make_room: impl Fn(&App, u64) -> Result<u64, ApiError> + Send + Sync + 'static,
+) -> Result<Sent<Q>, ApiError> {
     let owner = caller.name.clone();
     let keep = move |app: &App, bytes: &[u8], name: &str| {
         let owner = &owner;
         let new = NewUpload { bytes, name, owner };
-        Ok(app.home.keep_upload(&new, &app.settings.uploads)?)
+        let kept = match app.home.keep_upload(&new, &app.settings.uploads) {
+            Err(UploadError::Store(StoreError::Quota { .. }))
+                if make_room(app, bytes.len() as u64)? > 0 =>
+            {
+                app.home.keep_upload(&new, &app.settings.uploads)
+            }
+            kept => kept,
+        };
+        Ok(kept?)
     };
     receive(app, parts, keep).await
 }

@@ -47,6 +47,9 @@ const BEHIND: usize = 256;
 /// Jobs that are kept once they are over.
 const KEPT: usize = 1000;
 
+/// Entries of a list among a job's parameters that are told with each change.
+const SHORT: usize = 64;
+
 /// Jobs that may wait.
 const WAITING: usize = 100;
 
@@ -69,6 +72,21 @@ impl From<Job> for JobView {
             seconds_left: seconds.filter(|_| running),
             job,
         }
+    }
+}
+
+impl JobView {
+    /// The same without long lists among its parameters: whoever hears of a job several times a second has
+    /// no use for the names of thousands of photos.
+    pub(crate) fn in_short(mut self) -> JobView {
+        fn shorten(value: &mut Value) {
+            if let Value::Object(fields) = value {
+                fields.retain(|_, field| !field.as_array().is_some_and(|list| list.len() > SHORT));
+                fields.values_mut().for_each(shorten);
+            }
+        }
+        shorten(&mut self.job.parameters);
+        self
     }
 }
 
@@ -121,7 +139,7 @@ impl Jobs {
     /// Tells a change to those who listen.
     fn tell(&self, view: JobView) {
         // Nobody may be listening.
-        let _ = self.changes.send(Arc::new(view));
+        let _ = self.changes.send(Arc::new(view.in_short()));
     }
 
     /// How often there may have been something to begin.

@@ -1,5 +1,7 @@
 //! The audit log.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::login::rusqlite;
@@ -59,6 +61,32 @@ async fn it_says_who_did_what_and_who_tried() {
         (&json!(5), &Value::Null)
     );
     assert_eq!(check["hash"], entries["entries"][0]["hash"]);
+}
+
+#[tokio::test]
+async fn who_hangs_up_is_written_down_too() {
+    let place = Place::strict();
+    let admin = place.administrator().await;
+    let user = json!({ "name": "hasty", "password": PASSWORD, "role": "viewer" });
+    // The password is hashed by then, which takes a while; nobody waits for the answer any more.
+    let asked = place.post(&admin, "/api/users", user);
+    let answer = tokio::time::timeout(Duration::from_millis(1), asked).await;
+    assert!(answer.is_err(), "answered at once");
+    let mut last = Value::Null;
+    for _ in 0..200 {
+        let entries = place.get(&admin, "/api/audit").await.json();
+        last = entries["entries"][0].clone();
+        if last["action"] == "user.add" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let told = [&last["action"], &last["target"], &last["status"]];
+    assert_eq!(
+        told,
+        [&json!("user.add"), &json!("hasty as viewer"), &json!(201)]
+    );
+    assert!(place.login("hasty", PASSWORD).await.is_ok());
 }
 
 #[tokio::test]

@@ -102,6 +102,25 @@ async fn wrong_passwords_lock_a_user_out() {
 }
 
 #[tokio::test]
+async fn tries_beside_each_other_are_counted_too() {
+    let place = Place::strict();
+    let admin = place.administrator().await;
+    place.user(&admin, "operator").await;
+    let guesses = (0..12).map(|_| place.login("operator", "wrong password"));
+    let answers = futures_util::future::join_all(guesses).await;
+    let looked_at = answers.iter().filter(|answer| {
+        let answer = answer.as_ref().err().unwrap();
+        answer.code() == "wrong_login"
+    });
+    assert_eq!(
+        looked_at.count(),
+        4,
+        "the fifth locks, the others are not looked at"
+    );
+    assert!(place.login("operator", PASSWORD).await.is_err());
+}
+
+#[tokio::test]
 async fn sessions_end() {
     let place = Place::strict();
     let admin = place.administrator().await;

@@ -12,7 +12,7 @@ mod users;
 pub use audit::{AuditCheck, AuditEntry, AuditFormat, NewAuditEntry};
 pub use role::Role;
 pub use tokens::{ApiToken, NewApiToken};
-pub use users::{Credentials, User, UserChange};
+pub use users::{Credentials, LoginTry, User, UserChange};
 
 pub(crate) use audit::audit_problem;
 

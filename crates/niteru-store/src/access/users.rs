@@ -155,19 +155,29 @@ impl Home {
         })
     }
 
-    /// Writes down a wrong password. After each `most` of them the user is locked out for so many
-    /// milliseconds; returns until when.
+    /// Counts a try at a password, before it is known whether it is right: tries that run beside each
+    /// other are counted as well. With each `most` of them the user is locked out for so many
+    /// milliseconds; the last of these may still be right. [`login_succeeded`](Self::login_succeeded) takes
+    /// it all back.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn login_failed(&self, id: u64, most: u32, lock: i64) -> Result<Option<i64>, StoreError> {
+    pub fn try_login(&self, id: u64, most: u32, lock: i64) -> Result<LoginTry, StoreError> {
         self.write(|tx| {
+            let now = time::now();
+            let sql = "SELECT locked_until FROM users WHERE id = ?1 AND locked_until > ?2";
+            let locked = tx.query_row(sql, params![sql_id(id), now], |row| row.get(0));
+            if let Some(until) = locked.optional()? {
+                return Ok(LoginTry::Locked { until });
+            }
             let sql = "UPDATE users SET failed = failed + 1,
-                           locked_until = iif((failed + 1) % ?2 = 0, ?3, locked_until)
+                           locked_until = iif((failed + 1) % ?2 = 0, ?3, NULL)
                        WHERE id = ?1 RETURNING locked_until";
-            let until = time::now().saturating_add(lock);
-            let found = tx.query_row(sql, params![sql_id(id), most, until], |row| row.get(0));
-            Ok(found.optional()?.flatten())
+            let until = now.saturating_add(lock);
+            let last = tx.query_row(sql, params![sql_id(id), most, until], |row| row.get(0));
+            Ok(LoginTry::Allowed {
+                locked_after: last.optional()?.flatten(),
+            })
         })
     }
 
@@ -183,6 +193,21 @@ impl Home {
             Ok(())
         })
     }
+}
+
+/// What became of a try at a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginTry {
+    /// It does not count: the user is locked out until then, in milliseconds since 1970.
+    Locked {
+        /// When it ends.
+        until: i64,
+    },
+    /// The password may be looked at.
+    Allowed {
+        /// Until when the user is locked out if it is wrong, where it was the last try.
+        locked_after: Option<i64>,
+    },
 }
 
 const SELECT_USER: &str =
