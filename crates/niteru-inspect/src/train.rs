@@ -17,10 +17,10 @@ use niteru_learn::{Calibration, FitError};
 use self::held_out::held_out;
 pub(crate) use self::held_out::promise;
 pub use self::options::{
-    MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
+    Duplicate, MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
     WithSuspicious,
 };
-use self::read::{Reader, look};
+use self::read::{Looked, Reader, look};
 use self::suspicious::{Found, only_kept};
 use crate::difference::Differences;
 use crate::features::Features;
@@ -37,10 +37,11 @@ const AREA_SIDE: u32 = 1024;
 
 /// Trains an inspector from files of good pictures.
 ///
-/// Scores are calibrated by cross-fitting: each picture is scored by a memory that was learnt without it.
+/// Scores are calibrated by cross-fitting: each picture is scored by a memory that was learnt without it. Of files
+/// with the same contents the first is used.
 ///
 /// # Errors
-/// When no picture can be read, an option is out of its range, suspicious pictures are to stop it or are too many
+/// When no picture can be read, one is good and bad, an option is out of its range, suspicious pictures are to stop it or are too many
 /// to be left out, or `on_step` stops it.
 pub fn train<'e>(
     encoder: &'e Encoder,
@@ -49,9 +50,15 @@ pub fn train<'e>(
     on_step: OnStep<'_>,
 ) -> Result<Trained<'e>, TrainError> {
     check(options)?;
-    let (mut view, mut skipped) = look(good, options)?;
+    let Looked {
+        mut view,
+        good,
+        bad,
+        mut skipped,
+        duplicates,
+    } = look(good, options)?;
     let reference = match options.align {
-        true => Reference::choose(good, &options.limits),
+        true => Reference::choose(&good, &options.limits),
         false => None,
     };
     if let Some(Reference { size, .. }) = reference {
@@ -66,9 +73,10 @@ pub fn train<'e>(
             .as_ref()
             .and_then(|r| Some((r.picture()?, r.size))),
         area: options.area.as_ref().map(|area| Arc::new(kept_area(area))),
+        bad,
         options,
     };
-    let fitting = reader.fitting(good, &skipped);
+    let fitting = reader.fitting(&good, &skipped);
     let not_needed = good.len().saturating_sub(skipped.len() + fitting.len());
     let (mut paths, mut features) = reader.read(&fitting, &mut skipped, on_step)?;
     mirror::add(&reader, &paths, &mut features);
@@ -117,6 +125,7 @@ pub fn train<'e>(
         suspicious: suspicious.pictures,
         left_out,
         not_needed,
+        duplicates,
         patches,
         memory_bytes,
     })
@@ -130,8 +139,8 @@ fn known_bad(
     known: &mut Calibrated,
     on_step: OnStep<'_>,
 ) -> Result<Option<KnownBad>, TrainError> {
-    let (options, detectors) = (reader.options, reader.detectors);
-    if options.bad.len() < known_bad::FEWEST || known.traits.len() < SOME {
+    let detectors = reader.detectors;
+    if reader.bad.len() < known_bad::FEWEST || known.traits.len() < SOME {
         return Ok(None);
     }
     let packed = memory.pack(reader.encoder.kernels());
@@ -139,7 +148,7 @@ fn known_bad(
         Traits::of(detectors, &features, &packed.measure(detectors, &features))
     };
     // Who judges the bad pictures afterwards is told which cannot be read.
-    let (_, bad) = reader.read_any(&options.bad, &mut Vec::new(), on_step, traits)?;
+    let (_, bad) = reader.read_any(&reader.bad, &mut Vec::new(), on_step, traits)?;
     let bad: Vec<Traits> = bad.into_iter().flatten().collect();
     let Some((learnt, adds)) = KnownBad::learn(&known.traits, &bad) else {
         return Ok(None);

@@ -89,6 +89,7 @@ export default {
   "inspect.train.may_leave": "You may close this page: learning goes on.",
   "inspect.train.done": "Version {version} has learnt from {n} good photos.",
   "inspect.train.not_needed": "{n} of the good photos were not needed: there are more than fit into memory.",
+  "inspect.train.duplicates": "{n} of the good photos are copies of others. Each photo counts once.",
   "inspect.train.suspicious": "{n} of the good photos look unlike the others. The next step shows them.",
   "inspect.train.next": "Next: look how it did",
   "inspect.chart.title": "How parts scored",

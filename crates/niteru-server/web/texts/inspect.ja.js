@@ -89,6 +89,7 @@ export default {
   "inspect.train.may_leave": "このページを閉じても学習は続きます。",
   "inspect.train.done": "バージョン {version} が良品の写真 {n} 枚から学習しました。",
   "inspect.train.not_needed": "良品の写真のうち {n} 枚は、メモリーに収まらないため使いませんでした。",
+  "inspect.train.duplicates": "良品の写真のうち {n} 枚は、ほかの写真と同じ内容のため使いませんでした。",
   "inspect.train.suspicious": "良品の写真のうち {n} 枚は、ほかと違って見えます。次の手順で確かめてください。",
   "inspect.train.next": "次へ：結果を確かめる",
   "inspect.chart.title": "スコアの分布",

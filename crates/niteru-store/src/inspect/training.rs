@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use niteru_encoder::Encoder;
 use niteru_imaging::Limits;
 use niteru_inspect::{
-    EvaluateError, Inspector, InspectorError, OnStep, Quality, Skipped, Suspicious, TrainError,
+    Duplicate, EvaluateError, Inspector, InspectorError, OnStep, Quality, Skipped, Suspicious, TrainError,
     TrainOptions, TrainStep, Trained, Trust, evaluate_bad, train,
 };
 use niteru_learn::Promise;
@@ -61,6 +61,8 @@ pub struct TrainReport {
     pub left_out: Vec<Suspicious>,
     /// Good photos that were not read: so many that all together do not fit into memory.
     pub not_needed: usize,
+    /// Good photos that are copies of others: each content was learnt from once.
+    pub duplicates: Vec<Duplicate>,
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     #[serde(skip)]
     pub good_scores: Vec<f64>,
@@ -144,6 +146,7 @@ impl Home {
             suspicious: trained.suspicious,
             left_out: trained.left_out,
             not_needed: trained.not_needed,
+            duplicates: trained.duplicates,
             bad_learnt: trained.inspector.known_bad(),
             bad: quality,
             skipped: trained.skipped,
@@ -177,6 +180,7 @@ impl Home {
             "memory_bytes": trained.memory_bytes,
             "suspicious": trained.suspicious.len(),
             "left_out": trained.left_out.len(),
+            "duplicates": trained.duplicates.len(),
             "bad_learnt": trained.inspector.known_bad(),
             "bad": photos.summary(),
             "photos": photos,

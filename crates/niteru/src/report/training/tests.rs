@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use niteru_inspect::{Judged, Quality, Rate, Skipped, Suspicious, Trust, Verdict};
+use niteru_inspect::{Duplicate, Judged, Quality, Rate, Skipped, Suspicious, Trust, Verdict};
 use niteru_learn::{Calibration, Promise, auroc, clopper_pearson, trade_off};
 
 use super::{training, trust, trust_level};
@@ -80,6 +80,10 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
         suspicious: suspicious.to_vec(),
         left_out: Vec::new(),
         not_needed: 0,
+        duplicates: vec![Duplicate {
+            path: "copied".into(),
+            of: EVIL.into(),
+        }],
         skipped: skipped.to_vec(),
     };
     read(|file| training(language, &of, file))
@@ -105,6 +109,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "between 0.63 % and 81 %",
             "and higher",
             "False alarms against misses",
+            "1 good photo is a copy of another",
         ],
         [
             "しきい値の信頼度: 高い",
@@ -116,6 +121,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "0.63 % ～ 81 %",
             "これ以上を含む",
             "過検出と見逃しの関係",
+            "ほかの画像と内容が同じです",
         ],
     ]) {
         let page = page(language, 39, true, &[suspect()]);

@@ -27,6 +27,7 @@ pub(super) struct Words {
     pub(super) trade_off_basis: &'static str,
     pub(super) no_trade_off: &'static str,
     pub(super) absent: &'static str,
+    pub(super) duplicates: &'static str,
     pub(super) skipped: &'static str,
 }
 
@@ -54,6 +55,7 @@ const ENGLISH: Words = Words {
                       the one in use: false alarms are shown rather too high than too low.",
     no_trade_off: "With one good photo there is nothing to set the misses against.",
     absent: "The photo cannot be opened.",
+    duplicates: "Copies among the good photos",
     skipped: "Files that could not be used",
 };
 
@@ -81,6 +83,7 @@ const JAPANESE: Words = Words {
                       この図より低くなる傾向があります。",
     no_trade_off: "良品が 1 枚だけなので、過検出との関係は示せません。",
     absent: "画像を開けません",
+    duplicates: "重複している良品画像",
     skipped: "使用できなかったファイル",
 };
 
@@ -199,6 +202,23 @@ pub(super) fn not_needed(language: Language, count: usize) -> String {
                 "メモリーに収まらないため、良品の画像のうち {photos}は使用していません（全体から均等に除いています）。"
             )
         }
+    }
+}
+
+/// That copies were not learnt from, and why.
+pub(super) fn duplicates(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Language::En, 1) => "1 good photo is a copy of another. Each content was learnt from once, as a copy says \
+                              nothing of how good parts vary."
+            .into(),
+        (Language::En, _) => format!(
+            "{count} good photos are copies of others. Each content was learnt from once, as a copy says nothing of \
+             how good parts vary."
+        ),
+        (Language::Ja, _) => format!(
+            "良品の画像のうち {count} 枚は、ほかの画像と内容が同じです。同じ画像からは良品のばらつきが分からないため、\
+             1 枚だけを学習に使用しました。"
+        ),
     }
 }
 

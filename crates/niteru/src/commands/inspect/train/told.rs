@@ -36,6 +36,17 @@ pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
             "\nnot read, as all together do not fit into memory: {not_needed}, spread evenly over all"
         );
     }
+    if let Some(duplicate) = report.duplicates.first() {
+        let copies = match report.duplicates.len() {
+            1 => "1 copy of another good photo".to_owned(),
+            many => format!("{many} copies of other good photos"),
+        };
+        text += &format!(
+            "\nnot learnt from: {copies}, the first {} of {}; each content counts once",
+            duplicate.path.display(),
+            duplicate.of.display()
+        );
+    }
     // Which, was said when they were found.
     if !report.left_out.is_empty() {
         let left_out = count(report.left_out.len(), "photo");
