@@ -418,7 +418,7 @@ fn reviews_sort_files_by_their_contents_whatever_their_names() {
     line.home
         .apply_reviews("bolt", &mut now_good, &mut now_bad)
         .unwrap();
-    assert_eq!(now_good, [good[0].clone(), called_good, changed]);
+    assert_eq!(now_good, [good[0].clone(), changed, called_good]);
     assert_eq!(now_bad, [bad[1].clone(), called_bad.clone()]);
 
     // What is there under another name is not added a second time.

@@ -85,8 +85,7 @@ impl Home {
 
     /// Sorts files by what people have said of their contents in inspections of an inspector: what was called
     /// good joins `good` and leaves `bad`, and the other way round, whatever its name. Files that have changed
-    /// since are left as they are. All paths are absolute; where there are reviews, both lists end up sorted, each
-    /// file once.
+    /// since are left as they are. All paths are absolute; what joins a list comes last.
     ///
     /// # Errors
     /// Those of the database. That there is no such inspector yet is none.
@@ -122,10 +121,10 @@ impl Home {
                 !have.contains(&*image.sha256)
                     && contents(&image.path).is_some_and(|sha256| sha256 == image.sha256)
             });
-            let more: Vec<PathBuf> = more.map(|image| image.path.clone()).collect();
+            let mut more: Vec<PathBuf> = more.map(|image| image.path.clone()).collect();
+            more.sort();
+            // Photos that follow each other may be of one part: the order stays.
             files.extend(kept.into_iter().map(|(_, path)| path).chain(more));
-            files.sort();
-            files.dedup();
         }
         Ok(())
     }
