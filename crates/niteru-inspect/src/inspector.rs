@@ -17,7 +17,7 @@ use crate::known_bad::{KnownBad, Traits};
 use crate::memory::{Measured, Memory, PackedMemory};
 use crate::recipe::{Detector, placing};
 use crate::reference::{Reference, as_it_lay, framed};
-use crate::regions::{Region, meets, regions};
+use crate::regions::{Region, hottest, meets, regions};
 use crate::train::{TrainOptions, promise};
 use crate::view::View;
 
@@ -119,7 +119,8 @@ pub struct Inspection {
     pub nearest_good: Option<NearestGood>,
     /// How far each place is from the good pictures, in robust standard deviations of patches.
     pub heat: HeatMap,
-    /// Unit vector of how the worst region differs; `None` without regions.
+    /// Unit vector of how the worst region differs, without regions of how the hottest place does; `None` where
+    /// nothing differs.
     pub defect: Option<Vec<f32>>,
     /// How the picture lies relative to the good one that all are aligned with; `None` of an inspector that does not
     /// align. Regions and heat are of the picture as it lies. Where it is not certain, the picture was
@@ -248,7 +249,11 @@ impl<'e> Inspector<'e> {
                 region.difference = self.difference(differences, &features, &measured, region);
             }
         }
-        let worst = regions.first().map(Region::rect);
+        // Of what is OK, too: a person may say that it is not, and its cause is looked for then.
+        let worst = match regions.first() {
+            Some(worst) => Some(worst.rect()),
+            None => hottest(&heat).map(|place| place.on(&heat, picture)),
+        };
         let mut inspection = Inspection {
             verdict,
             score,

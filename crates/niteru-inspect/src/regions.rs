@@ -14,8 +14,8 @@ use crate::reference::as_it_lay;
 /// Regions that are told at most.
 const MOST_REGIONS: usize = 10;
 
-/// Where a picture is NG and nothing of it is above the threshold of regions, its worst place down to
-/// this share of the peak is told.
+/// Where nothing of a picture is above the threshold of regions, its worst place goes down to this share of the
+/// peak; it is told of a picture that is NG.
 const WORST: f32 = 0.8;
 
 /// A place of a picture that differs, in pixels.
@@ -103,9 +103,7 @@ pub(crate) fn regions(
 ) -> Vec<Region> {
     let mut found = niteru_imaging::regions(heat, learnt.region_threshold);
     if found.is_empty() && verdict == Verdict::Ng {
-        let peak = heat.data().iter().copied().fold(0.0, f32::max);
-        found = niteru_imaging::regions(heat, WORST * peak);
-        found.truncate(1);
+        found.extend(hottest(heat));
     }
     found.truncate(MOST_REGIONS);
     let pixels = f64::from(picture.width()) * f64::from(picture.height())
@@ -127,6 +125,12 @@ pub(crate) fn regions(
         }
     };
     found.iter().map(region).collect()
+}
+
+/// The hottest place of a heat map, down to [`WORST`] of its peak; `None` where nothing has heat.
+pub(crate) fn hottest(heat: &HeatMap) -> Option<HeatRegion> {
+    let peak = heat.data().iter().copied().fold(0.0, f32::max);
+    niteru_imaging::regions(heat, WORST * peak).into_iter().next()
 }
 
 /// Where the good patch lies that is nearest to the worst patch of a region: of the last detector that
