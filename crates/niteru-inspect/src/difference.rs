@@ -18,8 +18,9 @@ const TELLING: usize = 4;
 const LEAST_COLOUR: f32 = 1.0;
 const LEAST_LOGARITHM: f32 = 0.05;
 
-/// Robust standard deviations from which on a place is not as in good pictures.
-const UNUSUAL: f64 = 3.0;
+/// Robust standard deviations of good places from which on a place is not as in good pictures, for whoever shows a
+/// [`Difference`].
+pub const UNUSUAL: f64 = 3.0;
 
 /// Robust standard deviations beyond this say no more.
 const MOST: f64 = 1e6;
@@ -53,9 +54,11 @@ pub struct Difference {
     /// not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<f64>,
-    /// What it differs in most: the largest of the first three, or the position where more than half of what
-    /// is unusual there would be good in another place.
-    pub most: Group,
+    /// What it differs in most: the largest that is [`UNUSUAL`], or the position where that is and more than half
+    /// of what is unusual there would be good in another place. `None` where all are as usual: the network sees
+    /// what colour, texture and edges do not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most: Option<Group>,
 }
 
 impl Difference {
@@ -174,16 +177,59 @@ impl Differences {
             texture: group(1),
             shape: group(2),
             position: far.map(|(far, elsewhere)| far - elsewhere),
-            most: Group::Colour,
+            most: None,
         };
-        let seen = told.groups().filter(|(group, _)| *group != Group::Position);
-        if let Some((most, _)) = seen.max_by(|a, b| a.1.total_cmp(&b.1)) {
-            told.most = most;
-        }
         // Most of what is unusual would not be elsewhere: the looks there are then those of good parts.
-        if far.is_some_and(|(far, elsewhere)| far > UNUSUAL && elsewhere < far / 2.0) {
-            told.most = Group::Position;
-        }
+        let elsewhere = far.is_some_and(|(far, elsewhere)| elsewhere < far / 2.0);
+        let unusual = told.groups().filter(|(_, value)| *value >= UNUSUAL);
+        let most = unusual.max_by(|a, b| {
+            let placed = |group: Group| elsewhere && group == Group::Position;
+            let (first, second) = (placed(a.0), placed(b.0));
+            first.cmp(&second).then(a.1.total_cmp(&b.1))
+        });
+        told.most = most.map(|(group, _)| group);
         Some(told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beside a good patch that is all 0.
+    fn cell(colour: f32, place: Option<(f32, f32)>) -> Beside {
+        let mut look = [0.0; LOOKS];
+        look[0] = colour;
+        Beside {
+            look,
+            good: [0.0; LOOKS],
+            place,
+        }
+    }
+
+    #[test]
+    fn what_is_as_usual_differs_mostly_in_nothing() {
+        let usual = |at: u32| (at % 11) as f32 - 5.0;
+        let near = |at: u32| Some((10.0 + (at % 7) as f32, 9.0));
+        let good: Vec<Beside> = (0..99).map(|at| cell(usual(at), near(at))).collect();
+        let differences = Differences::of(&good).unwrap();
+        let told = |cell: Beside| differences.tell(vec![(1.0, cell); 4]).unwrap();
+        // colour, distances to the same place and to any, what it differs in most
+        let table = [
+            (3.0, (12.0, 9.0), None),
+            (200.0, (12.0, 9.0), Some(Group::Colour)),
+            (3.0, (90.0, 9.0), Some(Group::Position)),
+            // What is in the wrong place may look somewhat unusual, too.
+            (60.0, (90.0, 9.0), Some(Group::Position)),
+            // What is as far from all good patches is not in the wrong place.
+            (3.0, (90.0, 90.0), None),
+        ];
+        for (colour, place, most) in table {
+            let found = told(cell(colour, Some(place)));
+            assert_eq!(found.most, most, "{colour} {place:?}: {found:?}");
+            let largest = found.groups().map(|(_, value)| value);
+            let largest = largest.fold(f64::NEG_INFINITY, f64::max);
+            assert_eq!(largest >= UNUSUAL, most.is_some(), "{found:?}");
+        }
     }
 }

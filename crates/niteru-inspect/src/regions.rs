@@ -40,6 +40,9 @@ pub struct Region {
     /// inspectors of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
+    /// Whether it is only the hottest place of a picture that is NG and in which no place stands out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub weak: bool,
 }
 
 /// A place of a good picture, in pixels.
@@ -102,7 +105,8 @@ pub(crate) fn regions(
     verdict: Verdict,
 ) -> Vec<Region> {
     let mut found = niteru_imaging::regions(heat, learnt.region_threshold);
-    if found.is_empty() && verdict == Verdict::Ng {
+    let weak = found.is_empty() && verdict == Verdict::Ng;
+    if weak {
         found.extend(hottest(heat));
     }
     found.truncate(MOST_REGIONS);
@@ -121,6 +125,7 @@ pub(crate) fn regions(
             score: found.peak,
             area: area.min(u64::from(w) * u64::from(h)),
             difference: None,
+            weak,
             good: good_place(learnt, measured, (picture.width(), picture.height()), rect),
         }
     };

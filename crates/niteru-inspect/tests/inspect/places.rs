@@ -21,7 +21,7 @@ fn told(inspection: &Inspection, place: Rect) -> Option<Group> {
         .regions
         .iter()
         .find(|region| meets(region, place))?;
-    Some(region.difference?.most)
+    region.difference?.most
 }
 
 #[test]

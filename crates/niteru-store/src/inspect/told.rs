@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use niteru_inspect::{NearestGood, Region, ScoreParts, Verdict};
+use niteru_inspect::{NearestGood, Region, ScorePart, ScoreParts, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +30,8 @@ pub struct ToldInspection {
     pub p_value: f64,
     /// What the score is made of.
     pub parts: ScoreParts,
+    /// The part that adds most to the score.
+    pub mostly: ScorePart,
     /// Places that differ, the worst first.
     pub regions: Vec<Region>,
     /// The good photo that is most like it.
@@ -53,6 +55,7 @@ impl InspectedFile {
             threshold: found.threshold,
             p_value: found.p_value,
             parts: found.parts,
+            mostly: found.parts.most(),
             regions: found.regions.clone(),
             nearest_good: found.nearest_good.clone(),
             heatmap,

@@ -47,8 +47,9 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
             texture: 12.25,
             shape: 3.0,
             position: None,
-            most: Group::Texture,
+            most: Some(Group::Texture),
         }),
+        weak: false,
     };
     Inspection {
         verdict,
@@ -244,4 +245,37 @@ fn photos_that_changed_as_a_whole_come_first() {
             .iter()
             .all(|&language| told_of_drift(language, &none).is_none())
     );
+}
+
+#[test]
+fn bars_that_are_all_as_usual_are_not_called_mostly_something() {
+    let lost = PathBuf::from("no/good.png");
+    for (language, [usual, weak, mostly, texture]) in LANGUAGES.into_iter().zip([
+        [
+            "Colour, texture and edges are as usual here",
+            "No single place stands out; the photo as a whole differs",
+            "What made it NG: mostly small areas",
+            "Mostly its texture",
+        ],
+        [
+            "色・模様・輪郭は良品と同じ範囲ですが",
+            "特に目立つ箇所はなく、画像全体として",
+            "NG の主な理由: 良品にない局所的な特徴",
+            "主に表面の模様",
+        ],
+    ]) {
+        let mut found = inspection(Verdict::Ng, 9.0, &lost);
+        let page = |found: &Inspection| page(language, "tile", &[("a.png", found.clone())]);
+        let told = page(&found);
+        assert!(told.contains(texture) && told.contains(mostly));
+        assert!(!told.contains(usual) && !told.contains(weak));
+        found.regions[0].difference.as_mut().unwrap().most = None;
+        let told = page(&found);
+        assert!(told.contains(usual) && !told.contains(texture));
+        found.regions[0].weak = true;
+        let told = page(&found);
+        assert!(told.contains(weak) && !told.contains(usual));
+        // What is OK is not asked why.
+        assert!(!page(&inspection(Verdict::Ok, 0.5, &lost)).contains(mostly));
+    }
 }

@@ -1,6 +1,6 @@
 //! What a report on inspected pictures says, in each language.
 
-use niteru_inspect::{Group, Verdict};
+use niteru_inspect::{Group, ScorePart, Verdict};
 use niteru_learn::Promise;
 
 use crate::args::Language;
@@ -267,8 +267,56 @@ pub(super) fn scale(language: Language, visible: f32, high: f32) -> String {
     }
 }
 
-/// What a place differs in most, in a sentence.
-pub(super) fn most(language: Language, group: Group) -> &'static str {
+/// What made a picture NG, in a sentence.
+pub(super) fn mostly(language: Language, part: ScorePart) -> &'static str {
+    match (language, part) {
+        (Language::En, ScorePart::Patches) => {
+            "What made it NG: mostly small areas that good parts do not have."
+        }
+        (Language::En, ScorePart::Whole) => "What made it NG: mostly the picture as a whole.",
+        (Language::En, ScorePart::Texture) => {
+            "What made it NG: mostly a texture that good parts do not have."
+        }
+        (Language::En, ScorePart::Grain) => {
+            "What made it NG: mostly the grain of the whole picture, rougher or smoother than usual."
+        }
+        (Language::En, ScorePart::Place) => {
+            "What made it NG: mostly that something is missing, or lies where it should not."
+        }
+        (Language::En, ScorePart::KnownBad) => {
+            "What made it NG: mostly that it resembles bad photos that were shown."
+        }
+        (Language::Ja, ScorePart::Patches) => "NG の主な理由: 良品にない局所的な特徴があります。",
+        (Language::Ja, ScorePart::Whole) => "NG の主な理由: 画像全体の特徴が良品と異なります。",
+        (Language::Ja, ScorePart::Texture) => "NG の主な理由: 良品にない表面の模様があります。",
+        (Language::Ja, ScorePart::Grain) => {
+            "NG の主な理由: 画像全体のきめの粗さが良品と異なります。"
+        }
+        (Language::Ja, ScorePart::Place) => {
+            "NG の主な理由: あるべきものがない、または別の場所にあります。"
+        }
+        (Language::Ja, ScorePart::KnownBad) => "NG の主な理由: 登録済みの不良品に似ています。",
+    }
+}
+
+/// What a place differs in most, in a sentence. `weak`: it does not stand out.
+pub(super) fn most(language: Language, group: Option<Group>, weak: bool) -> &'static str {
+    let Some(group) = group.filter(|_| !weak) else {
+        return match (language, weak) {
+            (Language::En, true) => {
+                "No single place stands out; the photo as a whole differs. This is its hottest place."
+            }
+            (Language::En, false) => {
+                "Colour, texture and edges are as usual here; the network sees a difference."
+            }
+            (Language::Ja, true) => {
+                "特に目立つ箇所はなく、画像全体として良品と異なります（ここは最も反応の強い箇所です）。"
+            }
+            (Language::Ja, false) => {
+                "色・模様・輪郭は良品と同じ範囲ですが、ニューラルネットワークは違いを検出しています。"
+            }
+        };
+    };
     match (language, group) {
         (Language::En, Group::Colour) => "Mostly its colour or brightness.",
         (Language::En, Group::Texture) => "Mostly its texture: rougher, smoother or another one.",
