@@ -6,9 +6,11 @@ use niteru_imaging::{HeatMap, HeatRegion, Picture, Rect};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::bank::Nearest;
 use crate::difference::Difference;
 use crate::inspector::{Learnt, Verdict};
 use crate::memory::Measured;
+use crate::recipe::{Detector, placing};
 use crate::reference::as_it_lay;
 
 /// Regions that are told at most.
@@ -138,25 +140,36 @@ pub(crate) fn hottest(heat: &HeatMap) -> Option<HeatRegion> {
     niteru_imaging::regions(heat, WORST * peak).into_iter().next()
 }
 
-/// Where the good patch lies that is nearest to the worst patch of a region: of the last detector that
-/// decides, whose features say most about what a thing is.
+/// Where the good patch lies that is nearest to the worst patch of a region: of the detector by whose patches its
+/// difference is told, so that what is shown is what is compared; of inspectors that know no looks, of the last
+/// detector that decides.
 fn good_place(
     learnt: &Learnt,
     measured: &Measured,
     size: (u32, u32),
     region: Rect,
 ) -> Option<GoodPlace> {
-    let detector = learnt
-        .detectors
-        .iter()
-        .rposition(|detector| detector.decides)?;
+    let decides = |detector: &Detector| detector.decides;
+    let telling = learnt.differences.as_ref();
+    let telling = telling.and_then(|_| placing(&learnt.detectors));
+    let detector = telling.or_else(|| learnt.detectors.iter().rposition(decides))?;
     let grid = measured.grids[detector];
-    let inside = |&(at, _): &(usize, &crate::bank::Nearest)| meets(region, at, grid, size);
     let cells = measured.cells[detector].iter().enumerate();
-    let (_, nearest) = cells
-        .filter_map(|(at, cell)| cell.as_ref().map(|nearest| (at, nearest)))
-        .filter(inside)
-        .max_by(|a, b| a.1.distance.total_cmp(&b.1.distance))?;
+    let cells = cells.filter_map(|(at, cell)| Some((at, cell.as_ref()?)));
+    let inside = cells.filter(|&(at, _)| meets(region, at, grid, size));
+    // As `PackedMemory::beside` has them.
+    let near = measured.near.as_ref().filter(|_| telling.is_some());
+    let distance = |at: usize, nearest: &Nearest| {
+        let placed = near.and_then(|near| near[at]);
+        placed.unwrap_or(nearest.distance)
+    };
+    // Of equal ones the first, as the difference is told by it.
+    let (_, nearest) = inside.reduce(|worst, next| {
+        match distance(next.0, next.1) > distance(worst.0, worst.1) {
+            true => next,
+            false => worst,
+        }
+    })?;
     let origin = learnt.memory.banks[detector].origin(nearest.patch)?;
     let good = learnt.good.get(origin.picture as usize)?;
     // Cells are as many pixels in every picture, up to rounding.
