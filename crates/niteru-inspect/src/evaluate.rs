@@ -67,7 +67,7 @@ pub struct Quality {
     pub auroc_interval: Option<Interval>,
     /// Area under the precision-recall curve (average precision).
     pub aupr: Option<f64>,
-    /// At the threshold, with bad as what is to be found.
+    /// Of the verdicts, with bad as what is to be found: what is UNLIKE is found, too.
     pub f1: Option<f64>,
     /// Share of good pictures that were stopped.
     pub false_alarm: Rate,
@@ -274,10 +274,22 @@ fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
     let bad = scores(false);
     // By verdicts: what is unlike all good pictures is stopped, whatever its score.
     let stopped = of_kind(true).filter(|judged| judged.verdict != Verdict::Ok);
-    let false_alarm = rate(stopped.count(), of_kind(true).count());
+    let stopped = stopped.count();
+    let false_alarm = rate(stopped, of_kind(true).count());
     let passed = of_kind(false).filter(|judged| judged.verdict == Verdict::Ok);
-    let miss = rate(passed.count(), bad.len());
-    let confusion = Confusion::at(threshold, &good, &bad);
+    let passed = passed.count();
+    let miss = rate(passed, bad.len());
+    let false_alarms = match held_out {
+        None => stopped,
+        // Of good pictures that were held out only scores are known.
+        Some(scores) => scores.iter().filter(|score| **score > threshold).count(),
+    };
+    let confusion = Confusion {
+        true_alarm: bad.len() - passed,
+        missed: passed,
+        false_alarm: false_alarms,
+        passed: good.len() - false_alarms,
+    };
     let pixels = all.pixels.finish();
     let mut times = all.milliseconds;
     times.sort_unstable_by(f64::total_cmp);
@@ -311,5 +323,44 @@ fn rate(count: usize, of: usize) -> Rate {
     Rate {
         value: (of > 0).then(|| count as f64 / of as f64),
         interval: clopper_pearson(count as u64, of as u64, 0.95),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(good: bool, verdict: Verdict, score: f64) -> Judged {
+        Judged {
+            path: PathBuf::from("photo.png"),
+            good,
+            verdict,
+            score,
+        }
+    }
+
+    #[test]
+    fn what_is_unlike_is_found_whatever_its_score() {
+        let all = |judged: &[Judged]| All {
+            judged: judged.to_vec(),
+            ..All::default()
+        };
+        let bad = [
+            judged(false, Verdict::Ng, 5.0),
+            judged(false, Verdict::Unlike, 0.5),
+            judged(false, Verdict::Ok, 0.5),
+        ];
+        let good = [
+            judged(true, Verdict::Ok, 0.0),
+            judged(true, Verdict::Unlike, 0.0),
+        ];
+        let told = quality(1.0, all(&[&bad[..], &good].concat()), None);
+        assert_eq!(told.miss.value, Some(1.0 / 3.0));
+        assert_eq!(told.false_alarm.value, Some(0.5));
+        // Two of three are found, and one good one is stopped.
+        assert_eq!(told.f1, Some(4.0 / 6.0));
+        // Beside held-out scores, of which one is above the threshold.
+        let told = quality(1.0, all(&bad), Some(&[0.0, 0.5, 2.0]));
+        assert_eq!((told.false_alarm.value, told.f1), (None, Some(4.0 / 6.0)));
     }
 }
