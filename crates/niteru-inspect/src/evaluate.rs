@@ -1,17 +1,19 @@
 //! How well an inspector tells good from bad, and where.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use niteru_imaging::{HeatError, Limits, Mask, Picture};
+use niteru_imaging::{DecodeError, HeatError, Limits, Mask, Picture};
 use niteru_learn::{
     Confusion, Interval, MapError, PixelScores, TradeOff, auroc, auroc_interval, average_precision,
     clopper_pearson, trade_off,
 };
 use rayon::prelude::*;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::inspector::{Inspection, Inspector, Verdict};
@@ -59,6 +61,9 @@ pub struct Quality {
     pub good: usize,
     /// Bad pictures.
     pub bad: usize,
+    /// Good pictures with the contents of one that the inspector was trained with, as far as the files of those
+    /// are there: with them, the figures are brighter than the line will be.
+    pub learnt: usize,
     /// The threshold that verdicts were made with.
     pub threshold: f64,
     /// Area under the ROC curve of pictures' scores; `None` without good or without bad pictures.
@@ -113,6 +118,7 @@ pub enum EvaluateError {
 /// A judged picture with what is only needed until its mask was looked at.
 struct Done {
     judged: Judged,
+    learnt: bool,
     milliseconds: f64,
     inspection: Inspection,
 }
@@ -167,6 +173,7 @@ pub fn evaluate_bad(
 #[derive(Default)]
 struct All {
     judged: Vec<Judged>,
+    learnt: usize,
     milliseconds: Vec<f64>,
     pixels: PixelScores,
     skipped: Vec<Skipped>,
@@ -179,6 +186,10 @@ fn judge_all(
     each: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<All, EvaluateError> {
     let mut all = All::default();
+    let learnt = match known.iter().any(|known| known.good) {
+        true => learnt(inspector, limits),
+        false => HashSet::new(),
+    };
     let stopped = AtomicBool::new(false);
     // In parts, so that no more heat maps are held than needed.
     for part in known.chunks(64) {
@@ -188,7 +199,7 @@ fn judge_all(
                 if stopped.load(Ordering::Relaxed) {
                     return Err(Failed::Other(EvaluateError::Stopped));
                 }
-                let done = judge(inspector, known, limits);
+                let done = judge(inspector, &learnt, known, limits);
                 if each().is_break() {
                     stopped.store(true, Ordering::Relaxed);
                 }
@@ -207,6 +218,7 @@ fn judge_all(
                         Err(Failed::Other(error)) => return Err(error),
                     }
                     all.judged.push(done.judged);
+                    all.learnt += usize::from(done.learnt);
                     all.milliseconds.push(done.milliseconds);
                 }
                 Err(Failed::File(file)) => all.skipped.push(file),
@@ -226,14 +238,36 @@ fn open(path: &Path, limits: &Limits) -> Result<Picture, Failed> {
     Picture::open(path, limits).map_err(|error| Failed::File(Skipped::new(path, &error)))
 }
 
-fn judge(inspector: &Inspector<'_>, known: &Known, limits: &Limits) -> Result<Done, Failed> {
+/// sha256 of the contents of a file.
+type Contents = [u8; 32];
+
+/// The contents of the good pictures that an inspector was trained with, of those that are there.
+fn learnt(inspector: &Inspector<'_>, limits: &Limits) -> HashSet<Contents> {
+    let good = inspector.good().par_iter();
+    good.filter_map(|good| Picture::read(&good.path, limits).ok())
+        .map(|bytes| Sha256::digest(&bytes).into())
+        .collect()
+}
+
+fn judge(
+    inspector: &Inspector<'_>,
+    learnt: &HashSet<Contents>,
+    known: &Known,
+    limits: &Limits,
+) -> Result<Done, Failed> {
+    let unusable = |error: DecodeError| Failed::File(Skipped::new(&known.path, &error));
     let began = Instant::now();
-    let picture = open(&known.path, limits)?;
+    let bytes = Picture::read(&known.path, limits).map_err(unusable)?;
+    let picture = Picture::decode(&bytes, limits)
+        .map_err(|error| unusable(error.in_file(&known.path)))?;
     let inspection = inspector
         .inspect_unseen(&picture)
         .map_err(|error| Failed::Other(error.into()))?;
+    let milliseconds = began.elapsed().as_secs_f64() * 1e3;
+    let contents = || -> Contents { Sha256::digest(&bytes).into() };
     Ok(Done {
-        milliseconds: began.elapsed().as_secs_f64() * 1e3,
+        milliseconds,
+        learnt: known.good && !learnt.is_empty() && learnt.contains(&contents()),
         judged: Judged {
             path: known.path.clone(),
             good: known.good,
@@ -300,6 +334,7 @@ fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
     Quality {
         good: good.len(),
         bad: bad.len(),
+        learnt: all.learnt,
         threshold,
         auroc: auroc(&good, &bad),
         auroc_interval: auroc_interval(&good, &bad, 0.95),

@@ -12,7 +12,7 @@ use niteru_store::Evaluation;
 
 use super::{open, photos};
 use crate::args::InspectEvalArgs;
-use crate::commands::Context;
+use crate::commands::{Context, count};
 use crate::commands::add::described;
 use crate::output::Outcome;
 
@@ -58,6 +58,14 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
         context
             .output
             .warn(format!("skipped: {}", described(skipped)));
+    }
+    if quality.learnt > 0 {
+        context.output.warn(format!(
+            "{} of the {} were trained with: the figures are brighter than the line will be; use photos of \
+             other good parts",
+            quality.learnt,
+            count(quality.good, "good photo")
+        ));
     }
     if let Some(report) = &args.html {
         let lang = args.report.language();

@@ -32,6 +32,7 @@ fn quality(mistakes: Vec<Judged>) -> Quality {
     Quality {
         good: 4,
         bad: 4,
+        learnt: 3,
         threshold: 2.5,
         auroc: Some(0.9375),
         auroc_interval: Some(Interval {
@@ -74,6 +75,7 @@ fn figures_curve_and_mistakes_in_both_languages() {
             "false alarm: known as good",
             "miss: known as bad",
             "threshold (25 %, 0 %)",
+            "3 of the 4 good photos are photos that the inspector was trained with",
         ],
         [
             "過検出率",
@@ -84,6 +86,7 @@ fn figures_curve_and_mistakes_in_both_languages() {
             "過検出（正解は良品）",
             "見逃し（正解は不良）",
             "現在のしきい値 (25 %, 0 %)",
+            "良品 4 枚のうち 3 枚は、この検査器の学習に使った画像です",
         ],
     ]) {
         let page = page(language, &quality);

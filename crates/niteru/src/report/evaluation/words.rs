@@ -169,6 +169,20 @@ pub(super) fn basis(language: Language, good: usize, bad: usize, threshold: f64)
     }
 }
 
+/// That good photos were known from the training.
+pub(super) fn learnt(language: Language, learnt: usize, good: usize) -> String {
+    match language {
+        Language::En => format!(
+            "{learnt} of the {good} good photos are photos that the inspector was trained with: it knows them too \
+             well, and these figures are brighter than the line will be. Use photos of other good parts."
+        ),
+        Language::Ja => format!(
+            "良品 {good} 枚のうち {learnt} 枚は、この検査器の学習に使った画像です。実際のラインより良い結果に見えるため、\
+             学習に使っていない良品の画像で評価してください。"
+        ),
+    }
+}
+
 /// How many of the mistakes are shown.
 pub(super) fn shown(language: Language, shown: usize, all: usize) -> String {
     match (language, all) {

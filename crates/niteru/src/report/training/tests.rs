@@ -30,6 +30,7 @@ fn quality(good: &[f64], threshold: f64) -> Quality {
     Quality {
         good: good.len(),
         bad: 4,
+        learnt: 0,
         threshold,
         auroc: auroc(good, &bad),
         auroc_interval: None,
