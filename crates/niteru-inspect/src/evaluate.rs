@@ -16,6 +16,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use crate::features::other_shape;
 use crate::inspector::{Inspection, Inspector, Verdict};
 use crate::train::Skipped;
 
@@ -82,6 +83,12 @@ pub struct Quality {
     pub pixel_auroc: Option<f64>,
     /// Per-region overlap up to a false-positive rate of 0.3.
     pub pro: Option<f64>,
+    /// Bad pictures that were compared with a mask.
+    pub masks: usize,
+    /// Masks of another shape than their pictures: they were stretched, and may lie beside the defects.
+    #[serde(serialize_with = "crate::paths::serialize_paths")]
+    #[schema(value_type = Vec<String>)]
+    pub stretched: Vec<PathBuf>,
     /// From file to verdict, median; beside others, where there are several threads.
     pub milliseconds_per_image: Option<f64>,
     /// False-alarm and miss rate at every threshold that changes one.
@@ -119,6 +126,8 @@ pub enum EvaluateError {
 struct Done {
     judged: Judged,
     learnt: bool,
+    /// Width and height of the picture, in pixels.
+    size: (u32, u32),
     milliseconds: f64,
     inspection: Inspection,
 }
@@ -174,6 +183,8 @@ pub fn evaluate_bad(
 struct All {
     judged: Vec<Judged>,
     learnt: usize,
+    masks: usize,
+    stretched: Vec<PathBuf>,
     milliseconds: Vec<f64>,
     pixels: PixelScores,
     skipped: Vec<Skipped>,
@@ -212,7 +223,7 @@ fn judge_all(
         for (known, done) in part.iter().zip(done) {
             match done {
                 Ok(done) => {
-                    match add_pixels(&mut all.pixels, &done, known, limits) {
+                    match add_pixels(&mut all, &done, known, limits) {
                         Ok(()) => {}
                         Err(Failed::File(mask)) => all.skipped.push(mask),
                         Err(Failed::Other(error)) => return Err(error),
@@ -267,6 +278,7 @@ fn judge(
     let contents = || -> Contents { Sha256::digest(&bytes).into() };
     Ok(Done {
         milliseconds,
+        size: (picture.width(), picture.height()),
         learnt: known.good && !learnt.is_empty() && learnt.contains(&contents()),
         judged: Judged {
             path: known.path.clone(),
@@ -280,7 +292,7 @@ fn judge(
 
 /// Compares the heat map with the mask, in the mask's pixels.
 fn add_pixels(
-    pixels: &mut PixelScores,
+    all: &mut All,
     done: &Done,
     known: &Known,
     limits: &Limits,
@@ -290,8 +302,12 @@ fn add_pixels(
     };
     let mask = Mask::from_picture(&open(path, limits)?);
     let heat = done.inspection.heat.resized(mask.width(), mask.height());
+    if other_shape((mask.width(), mask.height()), done.size) {
+        all.stretched.push(path.clone());
+    }
+    all.masks += 1;
     let (width, height) = (mask.width() as usize, mask.height() as usize);
-    pixels
+    all.pixels
         .add(heat.data(), Some(mask.cells()), width, height)
         .map_err(|error| Failed::Other(error.into()))
 }
@@ -344,6 +360,8 @@ fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
         miss,
         pixel_auroc: pixels.auroc,
         pro: pixels.pro,
+        masks: all.masks,
+        stretched: all.stretched,
         milliseconds_per_image: times.get(times.len() / 2).copied(),
         trade_off: trade_off(&good, &bad),
         good_scores: good,

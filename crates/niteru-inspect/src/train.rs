@@ -56,6 +56,7 @@ pub fn train<'e>(
         bad,
         mut skipped,
         duplicates,
+        stretched,
     } = look(good, options)?;
     let reference = match options.align {
         true => Reference::choose(&good, &options.limits),
@@ -126,6 +127,7 @@ pub fn train<'e>(
         left_out,
         not_needed,
         duplicates,
+        stretched,
         patches,
         memory_bytes,
     })

@@ -166,6 +166,8 @@ pub struct Trained<'e> {
     pub not_needed: usize,
     /// Good pictures that are copies of others: each content was learnt from once.
     pub duplicates: Vec<Duplicate>,
+    /// Good pictures of another shape than the area: it was stretched, and may lie beside what it was drawn for.
+    pub stretched: usize,
     /// Patches in all memory banks.
     pub patches: usize,
     /// Bytes of the stored inspector's banks and distributions, about.

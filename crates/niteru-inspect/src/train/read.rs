@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::options::{Duplicate, OnStep, Skipped, TrainError, TrainOptions, TrainStep};
 use super::step;
-use crate::features::Features;
+use crate::features::{Features, other_shape};
 use crate::recipe::Detector;
 use crate::reference::{Framed, framed};
 use crate::view::View;
@@ -32,6 +32,8 @@ pub(super) struct Looked {
     pub(super) skipped: Vec<Skipped>,
     /// Good files that are copies of others.
     pub(super) duplicates: Vec<Duplicate>,
+    /// How many pictures the area must be stretched for.
+    pub(super) stretched: usize,
 }
 
 /// sha256 of a file's contents.
@@ -41,23 +43,25 @@ type Contents = [u8; 32];
 /// are copies of others: a copy is no other part, and would speak for the picture that it is a copy of when that is
 /// held out. Where a picture is larger than what single pixels are looked at in, `None` tiles become more than one.
 pub(super) fn look(good: &[PathBuf], options: &TrainOptions) -> Result<Looked, TrainError> {
-    let told: Vec<Result<(u32, Contents), DecodeError>> = good
+    let told: Vec<Result<((u32, u32), Contents), DecodeError>> = good
         .par_iter()
         .map(|path| {
             let bytes = Picture::read(path, &options.limits)?;
             let size = Picture::size_in_file(&bytes, &options.limits);
-            let (width, height) = size.map_err(|error| error.in_file(path))?;
-            Ok((width.min(height), Sha256::digest(&bytes).into()))
+            let size = size.map_err(|error| error.in_file(path))?;
+            Ok((size, Sha256::digest(&bytes).into()))
         })
         .collect();
     let mut sides = Vec::new();
+    let mut stretched = 0;
+    let area = options.area.as_ref();
     let mut skipped = Vec::new();
     let mut duplicates = Vec::new();
     let mut kept = Vec::new();
     let mut first: HashMap<Contents, &PathBuf> = HashMap::new();
     for (path, told) in good.iter().zip(told) {
         match told {
-            Ok((side, contents)) => match first.entry(contents) {
+            Ok((size, contents)) => match first.entry(contents) {
                 Entry::Occupied(first) => {
                     duplicates.push(Duplicate {
                         path: path.clone(),
@@ -67,7 +71,9 @@ pub(super) fn look(good: &[PathBuf], options: &TrainOptions) -> Result<Looked, T
                 }
                 Entry::Vacant(place) => {
                     place.insert(path);
-                    sides.push(side);
+                    sides.push(size.0.min(size.1));
+                    let other = |area: &Mask| other_shape((area.width(), area.height()), size);
+                    stretched += usize::from(area.is_some_and(other));
                 }
             },
             Err(error) => skipped.push(Skipped::new(path, &error)),
@@ -91,6 +97,7 @@ pub(super) fn look(good: &[PathBuf], options: &TrainOptions) -> Result<Looked, T
         bad,
         skipped,
         duplicates,
+        stretched,
     })
 }
 

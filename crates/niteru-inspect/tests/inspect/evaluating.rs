@@ -236,3 +236,32 @@ fn good_pictures_that_were_learnt_from_are_counted_by_their_contents() {
     .unwrap();
     assert_eq!((quality.learnt, quality.good), (2, 3));
 }
+
+#[test]
+fn a_mask_of_another_shape_is_told() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let photo = write(
+        folder.path(),
+        "bad.png",
+        &plates::bad(FRESH + 80, Defect::Blob),
+    );
+    let masked = |name: &str, mask: &Picture| Known {
+        path: photo.clone(),
+        good: false,
+        mask: Some(write(folder.path(), name, mask)),
+    };
+    // Half as large, and another cut.
+    let known = [
+        masked("as-it-is.png", &mask(Defect::Blob)),
+        masked("small.png", &plates::painted(101, 80, |x, _| x > 50)),
+        masked("square.png", &plates::painted(160, 160, |x, _| x > 50)),
+    ];
+    let inspector = &shared.trained.inspector;
+    let quality = evaluate(inspector, &known, &Limits::default(), &|| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(quality.masks, 3);
+    assert_eq!(quality.stretched, [folder.path().join("square.png")]);
+}

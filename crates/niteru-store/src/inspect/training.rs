@@ -63,6 +63,8 @@ pub struct TrainReport {
     pub not_needed: usize,
     /// Good photos that are copies of others: each content was learnt from once.
     pub duplicates: Vec<Duplicate>,
+    /// Good photos of another shape than the area, so that it was stretched over them.
+    pub stretched: usize,
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     #[serde(skip)]
     pub good_scores: Vec<f64>,
@@ -147,6 +149,7 @@ impl Home {
             left_out: trained.left_out,
             not_needed: trained.not_needed,
             duplicates: trained.duplicates,
+            stretched: trained.stretched,
             bad_learnt: trained.inspector.known_bad(),
             bad: quality,
             skipped: trained.skipped,

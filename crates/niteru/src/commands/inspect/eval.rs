@@ -59,6 +59,12 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
             .output
             .warn(format!("skipped: {}", described(skipped)));
     }
+    for mask in &quality.stretched {
+        context.output.warn(format!(
+            "{} has another shape than its photo and was stretched: pixel AUROC and PRO may be wrong",
+            mask.display()
+        ));
+    }
     if quality.learnt > 0 {
         context.output.warn(format!(
             "{} of the {} were trained with: the figures are brighter than the line will be; use photos of \

@@ -183,6 +183,21 @@ pub(super) fn learnt(language: Language, learnt: usize, good: usize) -> String {
     }
 }
 
+/// That masks have another shape than their photos.
+pub(super) fn stretched(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Language::En, 1) => "1 mask has another shape than its photo and was stretched: pixel AUROC and PRO may be \
+                              wrong."
+            .into(),
+        (Language::En, _) => format!(
+            "{count} masks have another shape than their photos and were stretched: pixel AUROC and PRO may be wrong."
+        ),
+        (Language::Ja, _) => format!(
+            "マスク {count} 枚は、縦横比が写真と異なるため引き伸ばしました。ピクセル AUROC と PRO が正しくない可能性があります。"
+        ),
+    }
+}
+
 /// How many of the mistakes are shown.
 pub(super) fn shown(language: Language, shown: usize, all: usize) -> String {
     match (language, all) {

@@ -46,6 +46,8 @@ fn quality(good: &[f64], threshold: f64) -> Quality {
         },
         pixel_auroc: None,
         pro: None,
+        masks: 0,
+        stretched: Vec::new(),
         milliseconds_per_image: None,
         trade_off: trade_off(good, &bad),
         good_scores: good.to_vec(),
@@ -85,6 +87,7 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
             path: "copied".into(),
             of: EVIL.into(),
         }],
+        stretched: 2,
         skipped: skipped.to_vec(),
     };
     read(|file| training(language, &of, file))
@@ -110,6 +113,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "between 0.63 % and 81 %",
             "and higher",
             "False alarms against misses",
+            "another shape than 2 good photos",
             "1 good photo is a copy of another",
         ],
         [
@@ -122,6 +126,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "0.63 % ～ 81 %",
             "これ以上を含む",
             "過検出と見逃しの関係",
+            "縦横比が良品の画像 2 枚と異なる",
             "ほかの画像と内容が同じです",
         ],
     ]) {

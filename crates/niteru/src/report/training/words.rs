@@ -205,6 +205,20 @@ pub(super) fn not_needed(language: Language, count: usize) -> String {
     }
 }
 
+/// That the area has another shape than photos.
+pub(crate) fn stretched(language: Language, count: usize) -> String {
+    let photos = counted(language, count, "good photo");
+    match language {
+        Language::En => format!(
+            "The area has another shape than {photos} and was stretched over them: it may lie beside what it was \
+             drawn for."
+        ),
+        Language::Ja => format!(
+            "検査範囲の縦横比が良品の画像 {photos}と異なるため、引き伸ばして適用しました。検査範囲がずれている可能性があります。"
+        ),
+    }
+}
+
 /// That copies were not learnt from, and why.
 pub(super) fn duplicates(language: Language, count: usize) -> String {
     match (language, count) {
