@@ -310,7 +310,7 @@ pub(crate) struct InspectEvalArgs {
     #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
     pub(crate) bad: Vec<PathBuf>,
 
-    /// A folder of masks with the names of the photos
+    /// A folder of masks with the names of the bad photos: NAME.png or NAME_mask.png
     #[arg(long, value_name = "DIR")]
     pub(crate) masks: Option<PathBuf>,
 
