@@ -185,9 +185,8 @@ impl<'p> Named<'p> {
             pairs.extend(self.photos.iter().filter(beside).map(|photo| (*photo, *mask)));
         }
         let photos: HashSet<&PathBuf> = pairs.iter().map(|(photo, _)| *photo).collect();
-        let masks: HashSet<&PathBuf> = pairs.iter().map(|(_, mask)| *mask).collect();
         match (&self.photos[..], &self.masks[..]) {
-            ([photo, ..], [mask, ..]) if photos.len() < pairs.len() || masks.len() < self.masks.len() => {
+            ([photo, ..], [mask, ..]) if pairs.is_empty() || photos.len() < pairs.len() => {
                 let (photos, masks) = (self.photos.len(), self.masks.len());
                 bail!(
                     "{} and {} have one name, and it is not clear what belongs together: {}, {}; give them names \
