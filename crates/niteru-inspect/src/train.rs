@@ -29,7 +29,8 @@ use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
 use crate::known_bad::{self, KnownBad, Traits};
 use crate::memory::Memory;
 use crate::paths;
-use crate::recipe::{SOME, detectors};
+use crate::place::of_one_shape;
+use crate::recipe::{SOME, detectors, placing};
 use crate::reference::Reference;
 
 /// Cells of an area that are kept along a side at most: a mask of a camera's full size says no more.
@@ -102,6 +103,8 @@ pub fn train<'e>(
         },
     )?;
 
+    let placed = placing(&detectors).filter(|_| memory.place.is_some());
+    let placed = placed.map_or(0, |at| of_one_shape(&numbered, at).len());
     let patches = memory.banks.iter().map(crate::bank::Bank::len).sum();
     let memory_bytes = memory.bytes();
     let learnt = Learnt {
@@ -128,6 +131,7 @@ pub fn train<'e>(
         not_needed,
         duplicates,
         stretched,
+        placed,
         patches,
         memory_bytes,
     })

@@ -168,6 +168,9 @@ pub struct Trained<'e> {
     pub duplicates: Vec<Duplicate>,
     /// Good pictures of another shape than the area: it was stretched, and may lie beside what it was drawn for.
     pub stretched: usize,
+    /// Good pictures that it learnt from what belongs where: those of the shape that most have. 0 where that is not
+    /// known, as they are few or of many shapes.
+    pub placed: usize,
     /// Patches in all memory banks.
     pub patches: usize,
     /// Bytes of the stored inspector's banks and distributions, about.

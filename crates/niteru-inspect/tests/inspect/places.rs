@@ -199,3 +199,29 @@ fn what_is_not_aligned_has_no_alignment_and_what_cannot_be_is_said_to_be_uncerta
     assert_sound(&found, "flat");
     assert!(!found.alignment.unwrap().certain);
 }
+
+#[test]
+fn one_photo_of_another_shape_leaves_the_places_of_the_others_known() {
+    let plates = (0..14).map(|seed| match seed {
+        5 => plates::plate(seed, &[], WIDTH, HEIGHT / 2),
+        _ => plates::good(seed),
+    });
+    let good = folder(plates);
+    let options = TrainOptions {
+        false_alarm: 0.1,
+        ..TrainOptions::default()
+    };
+    let Some(trained) = learn(&good.files, &options) else {
+        return;
+    };
+    let trained = trained.unwrap();
+    assert_eq!((trained.placed, trained.inspector.good().len()), (13, 14));
+    let found = trained
+        .inspector
+        .inspect(&plates::bad(FRESH, Defect::Missing))
+        .unwrap();
+    assert_eq!(found.verdict, Verdict::Ng);
+    assert!(found.parts.place > 3.0, "{:?}", found.parts);
+    let group = told(&found, Defect::Missing.place());
+    assert_eq!(group, Some(Group::Position), "{:?}", found.regions);
+}

@@ -65,6 +65,9 @@ pub struct TrainReport {
     pub duplicates: Vec<Duplicate>,
     /// Good photos of another shape than the area, so that it was stretched over them.
     pub stretched: usize,
+    /// Good photos that it learnt from what belongs where: those of the shape that most have; 0 where that is not
+    /// known.
+    pub placed: usize,
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     #[serde(skip)]
     pub good_scores: Vec<f64>,
@@ -150,6 +153,7 @@ impl Home {
             not_needed: trained.not_needed,
             duplicates: trained.duplicates,
             stretched: trained.stretched,
+            placed: trained.placed,
             bad_learnt: trained.inspector.known_bad(),
             bad: quality,
             skipped: trained.skipped,

@@ -6,6 +6,9 @@ use niteru_learn::Interval;
 use crate::args::Language;
 use crate::report::marks::percent;
 
+/// Of fewer good photos no places are learnt.
+const FEW: usize = 4;
+
 /// The labels of one language.
 pub(super) struct Words {
     pub(super) trust: &'static str,
@@ -203,6 +206,30 @@ pub(super) fn not_needed(language: Language, count: usize) -> String {
             )
         }
     }
+}
+
+/// From how many photos is known what belongs where, unless from all; nothing of few photos, of which other words
+/// tell.
+pub(crate) fn placed(language: Language, placed: usize, good: usize) -> Option<String> {
+    if placed == good || good < FEW {
+        return None;
+    }
+    Some(match (language, placed) {
+        (Language::En, 0) => "What belongs where is not known, as the good photos have many shapes: what is missing or \
+                              lies wrong is found less well. Photos of one shape would help."
+            .into(),
+        (Language::En, _) => format!(
+            "What belongs where was learnt from {placed} of the {good} good photos, which have one shape; in photos of \
+             other shapes, what is missing or lies wrong is found less well."
+        ),
+        (Language::Ja, 0) => "良品の画像の縦横比がそろっていないため、部品の位置は学習していません。欠品や位置ずれを検出しにくく\
+                              なります。縦横比の同じ画像で学習することをお勧めします。"
+            .into(),
+        (Language::Ja, _) => format!(
+            "部品の位置は、良品 {good} 枚のうち縦横比の同じ {placed} 枚から学習しました。縦横比の異なる画像では、欠品や位置ずれを\
+             検出しにくくなります。"
+        ),
+    })
 }
 
 /// That the area has another shape than photos.
