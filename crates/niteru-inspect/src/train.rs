@@ -105,6 +105,11 @@ pub fn train<'e>(
 
     let placed = placing(&detectors).filter(|_| memory.place.is_some());
     let placed = placed.map_or(0, |at| of_one_shape(&numbered, at).len());
+    let lies_as_it_lay = |features: &&Features| features.lay.is_none();
+    let unaligned = match reference {
+        Some(_) => features.iter().filter(lies_as_it_lay).count(),
+        None => 0,
+    };
     let patches = memory.banks.iter().map(crate::bank::Bank::len).sum();
     let memory_bytes = memory.bytes();
     let learnt = Learnt {
@@ -132,6 +137,7 @@ pub fn train<'e>(
         duplicates,
         stretched,
         placed,
+        unaligned,
         patches,
         memory_bytes,
     })

@@ -171,6 +171,9 @@ pub struct Trained<'e> {
     /// Good pictures that it learnt from what belongs where: those of the shape that most have. 0 where that is not
     /// known, as they are few or of many shapes.
     pub placed: usize,
+    /// Good pictures of which it is not certain how they lie, where they were to be aligned: they were learnt as they
+    /// lie, and then others that lie as wrongly pass.
+    pub unaligned: usize,
     /// Patches in all memory banks.
     pub patches: usize,
     /// Bytes of the stored inspector's banks and distributions, about.

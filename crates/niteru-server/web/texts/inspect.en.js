@@ -155,6 +155,7 @@ export default {
   "inspect.result.most.texture": "Mostly rougher, smoother or of another pattern.",
   "inspect.result.most.shape": "Mostly edges that are not there in good parts, or that are missing.",
   "inspect.result.most.position": "Something that is good elsewhere, in the wrong place.",
+  "inspect.result.unaligned": "It is not certain how this part lies: it was compared as it lies. A part that lies askew may then be NG.",
   "inspect.result.most.none": "Colour, texture and edges are as usual here; the network sees a difference.",
   "inspect.result.most.weak": "No single place stands out; the photo as a whole differs. This is where it differs most.",
   "inspect.result.why.patches": "What made it NG: mostly small areas that good parts do not have.",

@@ -155,6 +155,7 @@ export default {
   "inspect.result.most.texture": "主に表面の粗さや模様が違います。",
   "inspect.result.most.shape": "主に、良品にない輪郭があるか、あるはずの輪郭がありません。",
   "inspect.result.most.position": "ほかの場所なら問題ないものが、違う位置にあります。",
+  "inspect.result.unaligned": "位置合わせが確実でないため、そのままの位置で比較しました。傾きや位置ずれがあると、NG になることがあります。",
   "inspect.result.most.none": "色・模様・輪郭は良品と同じ範囲ですが、ニューラルネットワークは違いを検出しています。",
   "inspect.result.most.weak": "特に目立つ箇所はなく、写真全体として良品と異なります（最も反応の強い箇所を示しています）。",
   "inspect.result.why.patches": "NG の主な理由: 良品にない局所的な特徴があります。",

@@ -4,6 +4,7 @@ use niteru_inspect::{NearestGood, Region, ScorePart, ScoreParts, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::compared::PhotoAlignment;
 use super::run::InspectedFile;
 use crate::paths;
 
@@ -36,6 +37,10 @@ pub struct ToldInspection {
     pub regions: Vec<Region>,
     /// The good photo that is most like it.
     pub nearest_good: Option<NearestGood>,
+    /// How it lies relative to the good photo that all are aligned with; only of inspectors that align. Where that is
+    /// not certain, it was compared as it lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<PhotoAlignment>,
     /// Where its heat map is; only where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heatmap: Option<String>,
@@ -58,6 +63,7 @@ impl InspectedFile {
             mostly: found.parts.most(),
             regions: found.regions.clone(),
             nearest_good: found.nearest_good.clone(),
+            alignment: found.alignment.map(PhotoAlignment::from),
             heatmap,
         }
     }

@@ -68,6 +68,8 @@ pub struct TrainReport {
     /// Good photos that it learnt from what belongs where: those of the shape that most have; 0 where that is not
     /// known.
     pub placed: usize,
+    /// Good photos that were to be aligned and of which it is not certain how they lie: they were learnt as they lie.
+    pub unaligned: usize,
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     #[serde(skip)]
     pub good_scores: Vec<f64>,
@@ -154,6 +156,7 @@ impl Home {
             duplicates: trained.duplicates,
             stretched: trained.stretched,
             placed: trained.placed,
+            unaligned: trained.unaligned,
             bad_learnt: trained.inspector.known_bad(),
             bad: quality,
             skipped: trained.skipped,

@@ -13,7 +13,7 @@ use niteru_inspect::{Duplicate, Judged, Quality, Skipped, Suspicious};
 use niteru_store::TrainReport;
 
 use self::words::Words;
-pub(crate) use self::words::{placed, stretched, trust, trust_level};
+pub(crate) use self::words::{placed, stretched, unaligned, trust, trust_level};
 use super::evaluation::{self, curve};
 use super::inspection;
 use super::marks::{Jpeg, badge, file_name, percent, shot};
@@ -60,6 +60,7 @@ fn trust_panel(language: Language, words: &Words, of: &TrainReport) -> Markup {
             h3 { (words.promise) }
             p { (inspection::promise(language, &of.promise)) }
             @if let Some(told) = words::placed(language, of.placed, of.good) { p { (told) } }
+            @if of.unaligned > 0 { p { (words::unaligned(language, of.unaligned)) } }
             @if of.stretched > 0 { p { (words::stretched(language, of.stretched)) } }
             @if of.not_needed > 0 { p { (words::not_needed(language, of.not_needed)) } }
         }

@@ -28,6 +28,7 @@ export function result(found, { reviews = [], said = () => {} } = {}) {
       photo(found, path),
       h("figure", h("div.shown", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone })),
         h("figcaption", t("inspect.result.good")))),
+    found.alignment?.certain === false && h("p", t("inspect.result.unaligned")),
     found.verdict === "NG" && found.mostly && h("p.why", t(`inspect.result.why.${found.mostly}`)),
     found.verdict === "UNLIKE" ? h("p", t("inspect.result.unlike")) : differences(found.regions),
     reviewing(found, reviews, said));

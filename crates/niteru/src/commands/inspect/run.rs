@@ -123,13 +123,17 @@ pub(super) fn tell_found(context: &Context, found: &ToldInspection) -> Result<()
         format!("  worst at {x}, {y} ({} × {})", worst.w, worst.h)
     });
     Ok(context.output.text(format!(
-        "{:<6}  {:>7.3} / {:.3}  p {:.3}  #{}  {}{place}",
+        "{:<6}  {:>7.3} / {:.3}  p {:.3}  #{}  {}{place}{}",
         found.verdict.name(),
         found.score,
         found.threshold,
         found.p_value,
         found.id,
         found.path.display(),
+        match found.alignment {
+            Some(alignment) if !alignment.certain => "  (compared as it lies: how it lies is not certain)",
+            _ => "",
+        }
     ))?)
 }
 

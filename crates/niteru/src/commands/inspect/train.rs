@@ -18,7 +18,7 @@ use crate::args::{self, InspectTrainArgs, Language};
 use crate::commands::Context;
 use crate::commands::add::described;
 use crate::output::Outcome;
-use crate::report::training::{stretched, training as write_report, trust};
+use crate::report::training::{stretched, training as write_report, trust, unaligned};
 
 pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome> {
     let home = context.home()?;
@@ -40,6 +40,9 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
         context
             .output
             .warn(format!("skipped: {}", described(skipped)));
+    }
+    if report.unaligned > 0 {
+        context.output.warn(unaligned(Language::En, report.unaligned));
     }
     if report.stretched > 0 {
         context.output.warn(stretched(Language::En, report.stretched));

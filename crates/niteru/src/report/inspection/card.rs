@@ -24,6 +24,8 @@ pub(super) struct Card {
     p_value: f64,
     regions: Vec<Region>,
     nearest: Option<NearestGood>,
+    /// Whether it was to be aligned, and it is not certain how it lies.
+    unaligned: bool,
     pictures: Pictures,
 }
 
@@ -39,6 +41,7 @@ impl Card {
             p_value: inspection.p_value,
             regions: inspection.regions.clone(),
             nearest: inspection.nearest_good.clone(),
+            unaligned: inspection.alignment.is_some_and(|found| !found.certain),
             pictures,
         }
     }
@@ -71,6 +74,7 @@ impl Card {
                         (words.gap) (words::mostly(language, self.parts.most()))
                     }
                 }
+                @if self.unaligned { p { (words.unaligned) } }
                 // Good parts are many, and nobody asks why they are good.
                 @if self.verdict == Verdict::Ok { details { summary { (words.details) } (more) } }
                 @else { (more) }

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use niteru_imaging::{HeatMap, HeatScale, Picture};
+use niteru_imaging::{Alignment, HeatMap, HeatScale, Picture};
 use niteru_inspect::{
     Difference, GoodPlace, Group, Inspection, NearestGood, Region, ScoreParts, Verdict,
 };
@@ -277,5 +277,25 @@ fn bars_that_are_all_as_usual_are_not_called_mostly_something() {
         assert!(told.contains(weak) && !told.contains(usual));
         // What is OK is not asked why.
         assert!(!page(&inspection(Verdict::Ok, 0.5, &lost)).contains(mostly));
+    }
+}
+
+#[test]
+fn that_it_is_not_certain_how_a_part_lies_is_told() {
+    let lost = PathBuf::from("no/good.png");
+    for language in LANGUAGES {
+        let told = words::words(language).unaligned;
+        for (certain, expected) in [(None, false), (Some(true), false), (Some(false), true)] {
+            let mut found = inspection(Verdict::Ng, 9.0, &lost);
+            found.alignment = certain.map(|certain| Alignment {
+                certain,
+                dx: 1.0,
+                dy: 0.0,
+                rotation: 2.0,
+                correlation: 0.5,
+            });
+            let page = page(language, "tile", &[("a.png", found)]);
+            assert_eq!(page.contains(told), expected, "{language:?} {certain:?}");
+        }
     }
 }

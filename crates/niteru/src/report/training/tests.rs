@@ -88,6 +88,7 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
             of: EVIL.into(),
         }],
         stretched: 2,
+        unaligned: 1,
         placed: photos.saturating_sub(1),
         skipped: skipped.to_vec(),
     };
@@ -115,6 +116,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "and higher",
             "False alarms against misses",
             "learnt from 38 of the 39 good photos",
+            "how 1 good photo lies",
             "another shape than 2 good photos",
             "1 good photo is a copy of another",
         ],
@@ -129,6 +131,7 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "これ以上を含む",
             "過検出と見逃しの関係",
             "良品 39 枚のうち縦横比の同じ 38 枚",
+            "1 枚は、位置合わせが確実でない",
             "縦横比が良品の画像 2 枚と異なる",
             "ほかの画像と内容が同じです",
         ],

@@ -208,6 +208,23 @@ pub(super) fn not_needed(language: Language, count: usize) -> String {
     }
 }
 
+/// That it is not certain how photos lie.
+pub(crate) fn unaligned(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Language::En, 1) => "It is not certain how 1 good photo lies: it was learnt as it lies. Look whether \
+                              aligning is right for these parts."
+            .into(),
+        (Language::En, _) => format!(
+            "It is not certain how {count} good photos lie: they were learnt as they lie. Look whether aligning is \
+             right for these parts."
+        ),
+        (Language::Ja, _) => format!(
+            "良品の画像のうち {count} 枚は、位置合わせが確実でないため、そのままの位置で学習しました。この部品に\
+             位置合わせが適しているか、確認してください。"
+        ),
+    }
+}
+
 /// From how many photos is known what belongs where, unless from all; nothing of few photos, of which other words
 /// tell.
 pub(crate) fn placed(language: Language, placed: usize, good: usize) -> Option<String> {
