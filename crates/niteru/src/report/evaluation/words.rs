@@ -153,7 +153,7 @@ pub(in crate::report) fn words(language: Language) -> &'static Words {
 pub(super) fn title(language: Language, inspector: &str) -> String {
     match language {
         Language::En => format!("Quality of the inspector {inspector}"),
-        Language::Ja => format!("検査モデル「{inspector}」の性能評価"),
+        Language::Ja => format!("検査器「{inspector}」の性能評価"),
     }
 }
 

@@ -114,7 +114,7 @@ const JAPANESE: Words = Words {
     ],
     threshold_means: "しきい値の保証範囲",
     heat_scale: "ヒートマップの目盛り",
-    heat_scale_help: "この検査モデルのすべての画像に同じ目盛りを使っているので、画像どうしを比べられます。\
+    heat_scale_help: "この検査器のすべての画像に同じ目盛りを使っているので、画像どうしを比べられます。\
                       色が付いていない部分は、良品と同じ範囲です。",
     as_good: "良品並み",
     strongest: "異常が強い",

@@ -100,7 +100,7 @@ pub(super) fn words(language: Language) -> &'static Words {
 pub(super) fn title(language: Language, inspector: &str, version: u32) -> String {
     match language {
         Language::En => format!("Training of the inspector {inspector} (version {version})"),
-        Language::Ja => format!("検査モデル「{inspector}」（バージョン {version}）の学習結果"),
+        Language::Ja => format!("検査器「{inspector}」（バージョン {version}）の学習結果"),
     }
 }
 
