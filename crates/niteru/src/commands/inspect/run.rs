@@ -2,7 +2,6 @@
 
 mod origin;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -13,7 +12,8 @@ use niteru_store::{InspectError, InspectedFile, NewInspection, ToldInspection, i
 use rayon::prelude::*;
 
 use self::origin::Origin;
-use super::{drift, make_folder, open, photos, write_heat};
+use super::heat_maps::HeatMaps;
+use super::{drift, open, photos};
 use crate::args::{InspectRunArgs, Language};
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
@@ -30,15 +30,12 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
     if files.is_empty() && !any_skipped {
         bail!("no photos there");
     }
-    if let Some(folder) = &args.heatmaps {
-        make_folder(folder)?;
-    }
+    let mut heatmaps = args.heatmaps.as_deref().map(HeatMaps::in_folder).transpose()?;
     let scale = inspector.heat_scale()?;
     let origin = Origin::of(context, args, &files)?;
     any_skipped |= origin.any_skipped();
     let bar = context.output.steps_bar();
     bar.set_length(files.len() as u64);
-    let mut names = Names::default();
     let mut report = args.html.as_ref().map(|_| {
         let lang = args.report.language();
         let (name, version) = (&file.inspector.name, Some(file.inspector.version));
@@ -74,12 +71,9 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
             .collect();
         let ids = home.record_inspections(file.inspector.id, &records)?;
         for (id, (path, inspected)) in ids.into_iter().zip(&done) {
-            let heatmap = match &args.heatmaps {
-                Some(folder) => {
-                    let heat = &inspected.inspection.heat;
-                    let name = names.of(path);
-                    Some(write_heat(folder, &name, heat, &inspected.picture, scale)?)
-                }
+            let heat = &inspected.inspection.heat;
+            let heatmap = match &mut heatmaps {
+                Some(folder) => Some(folder.write(path, heat, &inspected.picture, scale)?),
                 None => None,
             };
             if let Some(report) = &mut report {
@@ -135,20 +129,4 @@ pub(super) fn tell_found(context: &Context, found: &ToldInspection) -> Result<()
             _ => "",
         }
     ))?)
-}
-
-/// Names of heat maps: those of the photos, numbered where that name was given already.
-#[derive(Default)]
-struct Names(HashSet<String>);
-
-impl Names {
-    fn of(&mut self, path: &Path) -> String {
-        let stem = path.file_stem().unwrap_or(path.as_os_str());
-        let stem = stem.to_string_lossy().into_owned();
-        let numbered = (2..).map(|number: u32| format!("{stem}-{number}"));
-        let mut names = std::iter::once(stem.clone()).chain(numbered);
-        // There are more numbers than photos.
-        let free = names.find(|name| self.0.insert(name.clone()));
-        free.unwrap_or(stem)
-    }
 }
