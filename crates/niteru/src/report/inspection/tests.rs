@@ -299,3 +299,38 @@ fn that_it_is_not_certain_how_a_part_lies_is_told() {
         }
     }
 }
+
+#[test]
+fn of_many_images_the_highest_scores_are_shown_and_all_are_counted() {
+    let lost = PathBuf::from("no/good.png");
+    let scored = |verdict: Verdict, at: usize| {
+        // Not in the order of their scores.
+        let score = (at * 7 % 11) as f64 + at as f64 / 1e4;
+        (score, inspection(verdict, score, &lost))
+    };
+    let mut ok: Vec<(f64, Inspection)> = (0..super::MOST_OK + 30)
+        .map(|at| scored(Verdict::Ok, at))
+        .collect();
+    let all = ok.iter().cloned().chain([scored(Verdict::Ng, 3)]);
+    let images: Vec<(String, Inspection)> = all
+        .map(|(score, found)| (format!("{}-{score}.png", found.verdict.name()), found))
+        .collect();
+    let images: Vec<(&str, Inspection)> = images
+        .iter()
+        .map(|(name, found)| (name.as_str(), found.clone()))
+        .collect();
+    for (language, told, counted) in [
+        (Language::En, "30 OK with lower scores", "230 images"),
+        (Language::Ja, "スコアの低いOK の画像 30 枚", "230 枚"),
+    ] {
+        let page = page(language, "tile", &images);
+        assert_sound(&page);
+        assert!(page.contains(told) && page.contains(counted), "{language:?}");
+        ok.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (at, (score, _)) in ok.iter().enumerate() {
+            let shown = page.contains(&format!("<h2>OK-{score}.png</h2>"));
+            assert_eq!(shown, at < super::MOST_OK, "{at}: {score}");
+        }
+        assert!(page.contains("<h2>NG-"));
+    }
+}

@@ -183,6 +183,29 @@ pub(super) fn images(language: Language, count: usize) -> String {
     }
 }
 
+/// That not all images are shown; `None` where they are.
+pub(super) fn left_out(language: Language, bad: usize, ok: usize) -> Option<String> {
+    let told = match (language, bad, ok) {
+        (_, 0, 0) => return None,
+        (Language::En, 0, ok) => format!("{ok} OK"),
+        (Language::En, bad, 0) => format!("{bad} NG or UNLIKE"),
+        (Language::En, bad, ok) => format!("{bad} NG or UNLIKE and {ok} OK"),
+        (Language::Ja, 0, ok) => format!("OK の画像 {ok} 枚"),
+        (Language::Ja, bad, 0) => format!("NG・UNLIKE の画像 {bad} 枚"),
+        (Language::Ja, bad, ok) => format!("NG・UNLIKE の画像 {bad} 枚と OK の画像 {ok} 枚"),
+    };
+    Some(match language {
+        Language::En => format!(
+            "Shown are the images with the highest scores. {told} with lower scores are counted above, but not shown; \
+             the history has all."
+        ),
+        Language::Ja => format!(
+            "スコアの高い画像を表示しています。スコアの低い{told}は、上の枚数には含まれますが表示していません（検査履歴には\
+             すべて残っています）。"
+        ),
+    })
+}
+
 /// What the threshold holds for good parts.
 pub(in crate::report) fn promise(language: Language, promise: &Promise) -> String {
     let (images, average) = (promise.images, percent_at_most(promise.expected));
