@@ -77,21 +77,19 @@ fn learn(
     encoder: &Encoder,
     training: &Training,
 ) -> Result<TrainReport> {
-    let bar = context.output.images_bar();
-    let on_bar = context.output.on_bar(&bar);
+    let stages = context.output.stages_bar();
     let trained = home.train_inspector(encoder, training, &|step| {
         match step {
-            TrainStep::Reading { done, total } | TrainStep::Judging { done, total } => {
-                on_bar(done as u64, Some(total as u64));
-            }
+            TrainStep::Reading { done, total } => stages.show("reading", done, total),
+            TrainStep::Learning { done, total } => stages.show("learning", done, total),
+            TrainStep::Judging { done, total } => stages.show("judging", done, total),
             // The error lists them.
             TrainStep::Suspicious(_) if training.options.suspicious == WithSuspicious::Stop => {}
-            TrainStep::Suspicious(found) => bar.suspend(|| warn(context, found)),
-            TrainStep::Learning { .. } => {}
+            TrainStep::Suspicious(found) => stages.bar.suspend(|| warn(context, found)),
         }
         ControlFlow::Continue(())
     });
-    bar.finish_and_clear();
+    stages.bar.finish_and_clear();
     trained.map_err(|error| match error {
         TrainingError::Train(
             error @ (TrainError::Suspicious { .. } | TrainError::Mixed { .. }),
