@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result, bail};
 use niteru_encoder::with_causes;
 use niteru_imaging::Limits;
 use niteru_inspect::Inspector;
-use niteru_store::{InspectError, InspectedFile, NewInspection, ToldInspection, inspect_file};
+use niteru_store::{
+    DriftBasis, InspectError, InspectedFile, LOOK_BACK, NewInspection, ToldInspection, inspect_file,
+};
 use rayon::prelude::*;
 
 use self::origin::Origin;
 use super::heat_maps::HeatMaps;
-use super::{drift, open, photos};
+use super::{open, photos};
 use crate::args::{InspectRunArgs, Language};
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
@@ -83,7 +85,8 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
         }
     }
     bar.finish_and_clear();
-    let drift = drift::look_back(&home, &file.inspector, &inspector, drift::LOOK_BACK)?;
+    let basis = DriftBasis::of(&inspector);
+    let drift = home.drift(&basis.query(file.inspector.id, LOOK_BACK))?;
     if let Some(told) = told_of_drift(Language::En, &drift) {
         context.output.warn(told.sentences.join("\n"));
     }
