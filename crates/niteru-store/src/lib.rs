@@ -98,9 +98,9 @@ pub use index::{
     IndexStatus, MoveReport, VerifyReport,
 };
 pub use inspect::{
-    Cause, CollectedPhotos, Collecting, ComparedPhotos, DefectGroup, Direction, Drift, DriftQuery,
+    Cause, CollectedPhotos, Collecting, ComparedPhotos, DefectGroup, Direction, Drift, DriftBasis, DriftQuery, DriftWatch,
     Evaluation, HistoryQuery, InspectError, InspectedFile, Inspection, InspectorCheck,
-    InspectorFile, InspectorSummary, JudgePhoto, JudgedPhoto, LEAST_DECISIONS, NewInspection,
+    InspectorFile, InspectorSummary, JudgePhoto, JudgedPhoto, LEAST_DECISIONS, LOOK_BACK, NewInspection,
     NewInspector, NotJudged, PastInspection, PhotoAlignment, PhotoEvent, PhotoRow, PhotoRows,
     PhotoWatch, Review, ReviewVerdict, ReviewedImage, ScoredPhoto, Shows, StoredInspector,
     ThresholdChoice, ThresholdError, TimeCount, TimeCourse, TimeUnit, ToldInspection, Trace,

@@ -98,8 +98,13 @@ impl DriftWatch {
         due
     }
 
-    /// Whether a drift says something else than the last one did: it is told once, not every time.
+    /// Whether a drift says something else than the last one did: it is told once, not every time. Where nothing can
+    /// be said, as of a version that has just been trained, it begins anew.
     pub fn is_news(&mut self, drift: &Drift) -> bool {
+        if drift.drift.is_none() {
+            self.told = None;
+            return false;
+        }
         let before = self.told.replace(drift.direction);
         before.unwrap_or(Direction::None) != drift.direction
     }
