@@ -18,18 +18,28 @@ const FULL = 12;
 /** Places that are told in words. */
 const TOLD = 3;
 
-/** What an inspection found. `reviews` are what people said of it; `said` is called after one more. */
-export function result(found, { reviews = [], said = () => {} } = {}) {
-  const path = (what, side) => `/api/history/${found.id}/${what}?side=${side}`;
+/** What an inspection found. `reviews` are what people said of it; `said` is called after one more. Of what is only in the
+ * history, `again` is the promise of the photo judged again: pictures come of it, all else is as it was decided. */
+export function result(found, { reviews = [], said = () => {}, again = null } = {}) {
+  const beside = h("div.beside");
+  const why = h("div");
+  const pictures = (judged) => {
+    const path = (what, side) => `/api/history/${found.id}/${what}?side=${side}`;
+    fill(beside, photo({ ...found, width: judged.width, height: judged.height }, path),
+      h("figure", h("div.shown", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone })),
+        h("figcaption", t("inspect.result.good"))));
+    fill(why, judged.alignment?.certain === false && h("p", t("inspect.result.unaligned")),
+      found.verdict === "NG" && judged.mostly && h("p.why", t(`inspect.result.why.${judged.mostly}`)));
+  };
+  if (again) {
+    fill(beside, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
+    again.then(pictures).catch((error) => fill(beside, showError(error)));
+  } else pictures(found);
   return h("article.result",
     verdict(found.verdict),
     scoreBar(found.score, found.threshold),
-    h("div.beside",
-      photo(found, path),
-      h("figure", h("div.shown", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone })),
-        h("figcaption", t("inspect.result.good")))),
-    found.alignment?.certain === false && h("p", t("inspect.result.unaligned")),
-    found.verdict === "NG" && found.mostly && h("p.why", t(`inspect.result.why.${found.mostly}`)),
+    beside,
+    why,
     found.verdict === "UNLIKE" ? h("p", t("inspect.result.unlike")) : differences(found.regions),
     reviewing(found, reviews, said));
 }
