@@ -269,8 +269,8 @@ fn judge(
     let unusable = |error: DecodeError| Failed::File(Skipped::new(&known.path, &error));
     let began = Instant::now();
     let bytes = Picture::read(&known.path, limits).map_err(unusable)?;
-    let picture = Picture::decode(&bytes, limits)
-        .map_err(|error| unusable(error.in_file(&known.path)))?;
+    let picture =
+        Picture::decode(&bytes, limits).map_err(|error| unusable(error.in_file(&known.path)))?;
     let inspection = inspector
         .inspect_unseen(&picture)
         .map_err(|error| Failed::Other(error.into()))?;
@@ -291,12 +291,7 @@ fn judge(
 }
 
 /// Compares the heat map with the mask, in the mask's pixels.
-fn add_pixels(
-    all: &mut All,
-    done: &Done,
-    known: &Known,
-    limits: &Limits,
-) -> Result<(), Failed> {
+fn add_pixels(all: &mut All, done: &Done, known: &Known, limits: &Limits) -> Result<(), Failed> {
     let Some(path) = &known.mask else {
         return Ok(());
     };

@@ -37,7 +37,7 @@ pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestG
 pub use paths::serialize_path;
 pub use regions::{GoodPlace, Region};
 pub use train::{
-    Duplicate, MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
-    WithSuspicious, train,
+    Duplicate, MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep,
+    Trained, WithSuspicious, train,
 };
 pub use trust::{Trust, TrustLevel, TrustReason};

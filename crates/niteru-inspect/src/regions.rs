@@ -137,7 +137,9 @@ pub(crate) fn regions(
 /// The hottest place of a heat map, down to [`WORST`] of its peak; `None` where nothing has heat.
 pub(crate) fn hottest(heat: &HeatMap) -> Option<HeatRegion> {
     let peak = heat.data().iter().copied().fold(0.0, f32::max);
-    niteru_imaging::regions(heat, WORST * peak).into_iter().next()
+    niteru_imaging::regions(heat, WORST * peak)
+        .into_iter()
+        .next()
 }
 
 /// Where the good patch lies that is nearest to the worst patch of a region: of the detector by whose patches its

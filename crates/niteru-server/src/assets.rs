@@ -305,7 +305,10 @@ mod tests {
             .unwrap();
         let unusual = niteru_store::below::inspect::UNUSUAL;
         let line = format!("const UNUSUAL = {unusual};");
-        assert!(std::str::from_utf8(result).unwrap().contains(&line), "{line}");
+        assert!(
+            std::str::from_utf8(result).unwrap().contains(&line),
+            "{line}"
+        );
     }
 
     /// Whether a file is of the first page: what other screens need comes when they are shown.

@@ -38,7 +38,10 @@ fn drift_of(line: &Line, good: &[f64], learnt: &[&Path], last: usize) -> Drift {
     let query = DriftQuery {
         inspector: line.inspector.id,
         good_scores: good,
-        learnt: &learnt.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>(),
+        learnt: &learnt
+            .iter()
+            .map(|path| path.to_path_buf())
+            .collect::<Vec<_>>(),
         last,
     };
     line.home.drift(&query).unwrap()

@@ -220,7 +220,11 @@ fn good_pictures_that_were_learnt_from_are_counted_by_their_contents() {
         copy
     };
     let fresh = write(folder.path(), "fresh.png", &plates::good(FRESH + 70));
-    let bad = write(folder.path(), "bad.png", &plates::bad(FRESH + 71, Defect::Blob));
+    let bad = write(
+        folder.path(),
+        "bad.png",
+        &plates::bad(FRESH + 71, Defect::Blob),
+    );
     let all = [
         known(shared.folder.files[0].clone(), true),
         known(copy(1), true),

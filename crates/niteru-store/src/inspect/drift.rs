@@ -210,7 +210,8 @@ fn with_the_same_scores(
     name: &str,
     version: u32,
 ) -> Result<Vec<i64>, Failure> {
-    let sql = "SELECT id, version, settings ->> '$.threshold_of_version' FROM inspectors WHERE name = ?
+    let sql =
+        "SELECT id, version, settings ->> '$.threshold_of_version' FROM inspectors WHERE name = ?
                ORDER BY version";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query([name])?;
@@ -226,7 +227,9 @@ fn with_the_same_scores(
         ids.push((id, own));
     }
     let first = trained.get(&version).copied();
-    let same = ids.into_iter().filter(|(_, own)| trained.get(own).copied() == first);
+    let same = ids
+        .into_iter()
+        .filter(|(_, own)| trained.get(own).copied() == first);
     Ok(same.map(|(id, _)| id).collect())
 }
 

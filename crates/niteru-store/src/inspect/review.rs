@@ -115,7 +115,10 @@ impl Home {
                     .as_deref()
                     .is_none_or(|sha256| !otherwise.contains(sha256))
             });
-            let have: HashSet<&str> = kept.iter().filter_map(|(sha256, _)| sha256.as_deref()).collect();
+            let have: HashSet<&str> = kept
+                .iter()
+                .filter_map(|(sha256, _)| sha256.as_deref())
+                .collect();
             // A camera may have written another photo under the name.
             let more = called.into_par_iter().filter(|image| {
                 !have.contains(&*image.sha256)

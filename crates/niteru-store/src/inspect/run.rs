@@ -200,7 +200,8 @@ mod tests {
                 alignment: None,
             },
         };
-        let differs = |verdict, score, threshold| again(verdict, score, threshold).differs_from(&was);
+        let differs =
+            |verdict, score, threshold| again(verdict, score, threshold).differs_from(&was);
         assert!(differs(Verdict::Ng, 2.5, 2.0).is_empty());
         assert_eq!(differs(Verdict::Unlike, 2.5, 2.0), ["verdict"]);
         assert_eq!(differs(Verdict::Ng, 2.5 + 1e-15, 2.0), ["score"]);

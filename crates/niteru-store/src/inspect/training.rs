@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use niteru_encoder::Encoder;
 use niteru_imaging::Limits;
 use niteru_inspect::{
-    Duplicate, EvaluateError, Inspector, InspectorError, OnStep, Quality, Skipped, Suspicious, TrainError,
-    TrainOptions, TrainStep, Trained, Trust, evaluate_bad, train,
+    Duplicate, EvaluateError, Inspector, InspectorError, OnStep, Quality, Skipped, Suspicious,
+    TrainError, TrainOptions, TrainStep, Trained, Trust, evaluate_bad, train,
 };
 use niteru_learn::Promise;
 use serde::Serialize;

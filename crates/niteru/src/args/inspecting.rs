@@ -477,9 +477,9 @@ fn utc_offset(text: &str) -> Result<UtcOffset, String> {
     };
     let parts = digits.split_once(':').unwrap_or((digits, "0"));
     match (parts.0.parse::<u8>(), parts.1.parse::<u8>()) {
-        (Ok(hours @ 0..=14), Ok(minutes @ 0..60)) => {
-            Ok(UtcOffset(sign * (i32::from(hours) * 60 + i32::from(minutes))))
-        }
+        (Ok(hours @ 0..=14), Ok(minutes @ 0..60)) => Ok(UtcOffset(
+            sign * (i32::from(hours) * 60 + i32::from(minutes)),
+        )),
         _ => Err("expected hours and minutes, such as 09:00 or -03:30".to_string()),
     }
 }

@@ -13,7 +13,7 @@ use niteru_inspect::{Duplicate, Judged, Quality, Skipped, Suspicious};
 use niteru_store::TrainReport;
 
 use self::words::Words;
-pub(crate) use self::words::{placed, stretched, unaligned, trust, trust_level};
+pub(crate) use self::words::{placed, stretched, trust, trust_level, unaligned};
 use super::evaluation::{self, curve};
 use super::inspection;
 use super::marks::{Jpeg, badge, file_name, percent, shot};

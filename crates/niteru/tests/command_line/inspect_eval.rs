@@ -22,10 +22,7 @@ fn photos(niteru: &Niteru) -> [PathBuf; 2] {
         let file = niteru.file(format!("bad/thin/{seed:03}.png"));
         crate::inspect::plate(&file, seed + 50, true);
     }
-    [
-        plates(niteru, "fresh", 100..106, false),
-        niteru.file("bad"),
-    ]
+    [plates(niteru, "fresh", 100..106, false), niteru.file("bad")]
 }
 
 fn evaluate(niteru: &Niteru, good: &PathBuf, bad: &PathBuf, more: &[&str]) -> Ran {

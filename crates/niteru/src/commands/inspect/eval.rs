@@ -12,8 +12,8 @@ use niteru_store::Evaluation;
 
 use super::{open, photos};
 use crate::args::InspectEvalArgs;
-use crate::commands::{Context, count};
 use crate::commands::add::described;
+use crate::commands::{Context, count};
 use crate::output::Outcome;
 
 pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> {
@@ -138,9 +138,9 @@ impl Masks {
                 count(bad.len(), "bad photo")
             ));
             if without > 0 || !unused.is_empty() {
-                let example = unused.first().map_or_else(String::new, |file| {
-                    format!(", as {}", file.display())
-                });
+                let example = unused
+                    .first()
+                    .map_or_else(String::new, |file| format!(", as {}", file.display()));
                 context.output.warn(format!(
                     "{} without a mask, {} without a bad photo{example}",
                     count(without, "bad photo"),
@@ -182,7 +182,12 @@ impl<'p> Named<'p> {
         let mut pairs = Vec::new();
         for mask in &self.masks {
             let beside = |photo: &&&PathBuf| folder(photo) == folder(mask);
-            pairs.extend(self.photos.iter().filter(beside).map(|photo| (*photo, *mask)));
+            pairs.extend(
+                self.photos
+                    .iter()
+                    .filter(beside)
+                    .map(|photo| (*photo, *mask)),
+            );
         }
         let photos: HashSet<&PathBuf> = pairs.iter().map(|(photo, _)| *photo).collect();
         match (&self.photos[..], &self.masks[..]) {

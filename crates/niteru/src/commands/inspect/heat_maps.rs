@@ -65,16 +65,16 @@ impl HeatMaps {
         let stem = photo.file_stem().unwrap_or(photo.as_os_str());
         let stem = stem.to_string_lossy().into_owned();
         // One line for each photo, whatever is in its path.
-        let photo = photo.to_string_lossy().replace(['\n', '\r', '\t'], "\u{fffd}");
+        let photo = photo
+            .to_string_lossy()
+            .replace(['\n', '\r', '\t'], "\u{fffd}");
         let numbered = (2..).map(|number: u32| format!("{stem}-{number}"));
         for name in std::iter::once(stem.clone()).chain(numbered) {
             match self.taken.get(&name.to_lowercase()) {
                 Some(of) if *of == photo => return Ok(name),
                 Some(_) => {}
                 // A file that no line tells of is another's, too.
-                None if files(&self.folder, &name)
-                    .iter()
-                    .any(|file| file.exists()) => {}
+                None if files(&self.folder, &name).iter().any(|file| file.exists()) => {}
                 None => {
                     self.note(&name, &photo)?;
                     return Ok(name);
@@ -90,8 +90,12 @@ impl HeatMaps {
             .create(true)
             .open(&self.list)
             .with_context(|| format!("cannot write {}", self.list.display()))?;
-        writeln!(file, "{}\t{photo}", name.replace(['\n', '\r', '\t'], "\u{fffd}"))
-            .with_context(|| format!("cannot write {}", self.list.display()))?;
+        writeln!(
+            file,
+            "{}\t{photo}",
+            name.replace(['\n', '\r', '\t'], "\u{fffd}")
+        )
+        .with_context(|| format!("cannot write {}", self.list.display()))?;
         self.taken.insert(name.to_lowercase(), photo.to_owned());
         Ok(())
     }
@@ -115,7 +119,10 @@ mod tests {
         std::fs::write(folder.path().join("old.heat.png"), "of somebody").unwrap();
         let mut names = Vec::new();
         // As of two runs into the folder; the last photo is the first one again.
-        for run in [["a/one.png", "b/one.png", "a/old.png"], ["b/ONE.png", "b/one.png", "a/one.png"]] {
+        for run in [
+            ["a/one.png", "b/one.png", "a/old.png"],
+            ["b/ONE.png", "b/one.png", "a/one.png"],
+        ] {
             let mut maps = HeatMaps::in_folder(folder.path()).unwrap();
             for path in run {
                 let file = maps.write(Path::new(path), &heat, &photo, scale).unwrap();

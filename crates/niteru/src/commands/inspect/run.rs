@@ -32,7 +32,11 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
     if files.is_empty() && !any_skipped {
         bail!("no photos there");
     }
-    let mut heatmaps = args.heatmaps.as_deref().map(HeatMaps::in_folder).transpose()?;
+    let mut heatmaps = args
+        .heatmaps
+        .as_deref()
+        .map(HeatMaps::in_folder)
+        .transpose()?;
     let scale = inspector.heat_scale()?;
     let origin = Origin::of(context, args, &files)?;
     any_skipped |= origin.any_skipped();
@@ -128,7 +132,8 @@ pub(super) fn tell_found(context: &Context, found: &ToldInspection) -> Result<()
         found.id,
         found.path.display(),
         match found.alignment {
-            Some(alignment) if !alignment.certain => "  (compared as it lies: how it lies is not certain)",
+            Some(alignment) if !alignment.certain =>
+                "  (compared as it lies: how it lies is not certain)",
             _ => "",
         }
     ))?)

@@ -21,9 +21,9 @@ pub(super) fn run(context: &Context, args: &InspectTraceArgs) -> Result<Outcome>
     }
     let trace = context.home()?.trace(&query)?;
     let offset = args.utc_offset;
-    context
-        .output
-        .note(format!("hours and days are those of UTC{offset} (--utc-offset)"));
+    context.output.note(format!(
+        "hours and days are those of UTC{offset} (--utc-offset)"
+    ));
     if let Some(report) = &args.html {
         let lang = args.report.language();
         let offset = query.utc_offset_minutes;

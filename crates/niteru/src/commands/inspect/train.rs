@@ -42,10 +42,14 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
             .warn(format!("skipped: {}", described(skipped)));
     }
     if report.unaligned > 0 {
-        context.output.warn(unaligned(Language::En, report.unaligned));
+        context
+            .output
+            .warn(unaligned(Language::En, report.unaligned));
     }
     if report.stretched > 0 {
-        context.output.warn(stretched(Language::En, report.stretched));
+        context
+            .output
+            .warn(stretched(Language::En, report.stretched));
     }
     if let Some(file) = &args.html {
         write_report(args.report.language(), &report, file)?;

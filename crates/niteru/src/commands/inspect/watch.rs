@@ -10,8 +10,8 @@ use niteru_encoder::with_causes;
 use niteru_imaging::Limits;
 use niteru_inspect::Inspector;
 use niteru_store::{
-    Drift, DriftBasis, DriftWatch, Home, InspectError, JudgedPhoto, LOOK_BACK, NotJudged, PhotoEvent,
-    PhotoWatch, inspect_bytes,
+    Drift, DriftBasis, DriftWatch, Home, InspectError, JudgedPhoto, LOOK_BACK, NotJudged,
+    PhotoEvent, PhotoWatch, inspect_bytes,
 };
 use serde_json::json;
 
@@ -39,7 +39,9 @@ pub(super) fn run(context: &Context, args: &InspectWatchArgs) -> Result<Outcome>
     while !stop.load(Ordering::Relaxed) {
         watch_with_newest(context, &home, args, &stop, &mut counts)?;
     }
-    let Counts { judged, skipped, .. } = counts;
+    let Counts {
+        judged, skipped, ..
+    } = counts;
     if output.is_json() {
         output.json(&json!({ "event": "stopped", "judged": judged, "skipped": skipped }))?;
     }

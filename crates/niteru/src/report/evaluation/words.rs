@@ -186,9 +186,11 @@ pub(super) fn learnt(language: Language, learnt: usize, good: usize) -> String {
 /// That masks have another shape than their photos.
 pub(super) fn stretched(language: Language, count: usize) -> String {
     match (language, count) {
-        (Language::En, 1) => "1 mask has another shape than its photo and was stretched: pixel AUROC and PRO may be \
+        (Language::En, 1) => {
+            "1 mask has another shape than its photo and was stretched: pixel AUROC and PRO may be \
                               wrong."
-            .into(),
+                .into()
+        }
         (Language::En, _) => format!(
             "{count} masks have another shape than their photos and were stretched: pixel AUROC and PRO may be wrong."
         ),

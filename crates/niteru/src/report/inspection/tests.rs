@@ -325,7 +325,10 @@ fn of_many_images_the_highest_scores_are_shown_and_all_are_counted() {
     ] {
         let page = page(language, "tile", &images);
         assert_sound(&page);
-        assert!(page.contains(told) && page.contains(counted), "{language:?}");
+        assert!(
+            page.contains(told) && page.contains(counted),
+            "{language:?}"
+        );
         ok.sort_by(|a, b| b.0.total_cmp(&a.0));
         for (at, (score, _)) in ok.iter().enumerate() {
             let shown = page.contains(&format!("<h2>OK-{score}.png</h2>"));

@@ -211,9 +211,11 @@ pub(super) fn not_needed(language: Language, count: usize) -> String {
 /// That it is not certain how photos lie.
 pub(crate) fn unaligned(language: Language, count: usize) -> String {
     match (language, count) {
-        (Language::En, 1) => "It is not certain how 1 good photo lies: it was learnt as it lies. Look whether \
+        (Language::En, 1) => {
+            "It is not certain how 1 good photo lies: it was learnt as it lies. Look whether \
                               aligning is right for these parts."
-            .into(),
+                .into()
+        }
         (Language::En, _) => format!(
             "It is not certain how {count} good photos lie: they were learnt as they lie. Look whether aligning is \
              right for these parts."
@@ -266,9 +268,11 @@ pub(crate) fn stretched(language: Language, count: usize) -> String {
 /// That copies were not learnt from, and why.
 pub(super) fn duplicates(language: Language, count: usize) -> String {
     match (language, count) {
-        (Language::En, 1) => "1 good photo is a copy of another. Each content was learnt from once, as a copy says \
+        (Language::En, 1) => {
+            "1 good photo is a copy of another. Each content was learnt from once, as a copy says \
                               nothing of how good parts vary."
-            .into(),
+                .into()
+        }
         (Language::En, _) => format!(
             "{count} good photos are copies of others. Each content was learnt from once, as a copy says nothing of \
              how good parts vary."

@@ -160,17 +160,33 @@ fn samples_are_one_click_away() {
 
     // A decision whose photo is gone is told all the same, with its places and what people said.
     let history = niteru
-        .run(["--json", "inspect", "history", "Sample plate", "--verdict", "NG"])
+        .run([
+            "--json",
+            "inspect",
+            "history",
+            "Sample plate",
+            "--verdict",
+            "NG",
+        ])
         .lines();
     let id = history[0]["id"].to_string();
     niteru.json([
-        "inspect", "review", &id, "--verdict", "NG", "--note", "hole 3",
+        "inspect",
+        "review",
+        &id,
+        "--verdict",
+        "NG",
+        "--note",
+        "hole 3",
     ]);
     let photo = PathBuf::from(history[0]["path"].as_str().unwrap());
     let away = photo.with_extension("away");
     std::fs::rename(&photo, &away).unwrap();
     browser.goto(&format!("#/inspect/Sample%20plate/use/{id}"));
-    browser.until("why there are no pictures", "document.querySelector('.beside .error')");
+    browser.until(
+        "why there are no pictures",
+        "document.querySelector('.beside .error')",
+    );
     for part in [".result .verdict.NG", ".result .score", ".result .bars"] {
         assert!(browser.count(part) > 0, "{part}");
     }
