@@ -57,7 +57,6 @@ pub struct Difference {
     /// What it differs in most: the largest that is [`UNUSUAL`], or the position where that is and more than half
     /// of what is unusual there would be good in another place. `None` where all are as usual: the network sees
     /// what colour, texture and edges do not tell.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub most: Option<Group>,
 }
 
