@@ -10,7 +10,7 @@ use niteru_learn::{Calibration, Promise};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::difference::{Difference, Differences};
+use crate::difference::{Cells, Difference, Differences};
 use crate::features::Features;
 use crate::fusion::{Fusion, ScoreParts};
 use crate::known_bad::{KnownBad, Traits};
@@ -88,6 +88,8 @@ pub(crate) struct Learnt {
     pub(crate) reference: Option<Reference>,
     /// Known bad pictures; `None` where too few were shown.
     pub(crate) known_bad: Option<KnownBad>,
+    /// What [`Learnt::differences`] are of.
+    pub(crate) told_of: Cells,
 }
 
 /// The good picture that is most like an inspected one.
@@ -318,7 +320,11 @@ impl<'e> Inspector<'e> {
         let grid = measured.grids[placing(detectors)?];
         let inside = |cell: usize| meets(region.rect(), cell, grid, features.size);
         let both = (features, measured);
-        differences.tell(self.packed.beside(memory, detectors, both, inside))
+        let cells = self.packed.beside(memory, detectors, both, inside);
+        let cells = cells
+            .into_iter()
+            .map(|(_, distance, cell)| (distance, cell));
+        differences.tell(cells.collect(), self.learnt.told_of)
     }
 
     fn nearest_good(&self, whole: &[f32]) -> Option<NearestGood> {

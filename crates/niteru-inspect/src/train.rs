@@ -17,12 +17,12 @@ use niteru_learn::{Calibration, FitError};
 use self::held_out::held_out;
 pub(crate) use self::held_out::promise;
 pub use self::options::{
-    Duplicate, MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
-    WithSuspicious,
+    Duplicate, MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep,
+    Trained, WithSuspicious,
 };
 use self::read::{Looked, Reader, look};
 use self::suspicious::{Found, only_kept};
-use crate::difference::Differences;
+use crate::difference::{Cells, Differences};
 use crate::features::Features;
 use crate::fusion::Fusion;
 use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
@@ -42,8 +42,8 @@ const AREA_SIDE: u32 = 1024;
 /// with the same contents the first is used.
 ///
 /// # Errors
-/// When no picture can be read, one is good and bad, an option is out of its range, suspicious pictures are to stop it or are too many
-/// to be left out, or `on_step` stops it.
+/// When no picture can be read, one is good and bad, an option is out of its range, suspicious pictures are to stop it
+/// or are too many to be left out, or `on_step` stops it.
 pub fn train<'e>(
     encoder: &'e Encoder,
     good: &[PathBuf],
@@ -126,6 +126,7 @@ pub fn train<'e>(
         differences: known.differences,
         reference,
         known_bad,
+        told_of: Cells::Most,
         detectors,
     };
     Ok(Trained {

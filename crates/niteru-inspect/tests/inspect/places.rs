@@ -79,7 +79,7 @@ fn a_difference_is_told_as_what_it_is() {
 }
 
 /// A plate that lies askew on a plain table, cut from a larger one: every pixel is there.
-fn askew(plate: &Picture, turn: f64, (dx, dy): (f64, f64)) -> Picture {
+pub(crate) fn askew(plate: &Picture, turn: f64, (dx, dy): (f64, f64)) -> Picture {
     let (sin, cos) = turn.to_radians().sin_cos();
     let (width, height) = (plate.width() as i64, plate.height() as i64);
     let mut pixels = Vec::new();
@@ -107,7 +107,7 @@ fn askew(plate: &Picture, turn: f64, (dx, dy): (f64, f64)) -> Picture {
 }
 
 /// A plate that shows how it lies: with a line and dots beside its ring.
-fn marked(seed: u64, more: &[Defect]) -> Picture {
+pub(crate) fn marked(seed: u64, more: &[Defect]) -> Picture {
     let marks = [
         Defect::Scratch,
         Defect::Dot(30.0, 30.0, 10.0),
@@ -118,7 +118,7 @@ fn marked(seed: u64, more: &[Defect]) -> Picture {
 }
 
 /// Turns and shifts that differ from plate to plate.
-fn lie(seed: u64) -> (f64, (f64, f64)) {
+pub(crate) fn lie(seed: u64) -> (f64, (f64, f64)) {
     let step = |times: u64, of: u64| (seed * times % of) as f64 / of as f64 - 0.5;
     (16.0 * step(7, 11), (20.0 * step(5, 13), 16.0 * step(3, 7)))
 }
