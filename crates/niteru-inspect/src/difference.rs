@@ -11,15 +11,18 @@ use utoipa::ToSchema;
 
 use crate::looks::{GROUPS, LOOKS, Look};
 
-/// Of a region, so many cells that differ most tell how.
+/// Of a region, so many cells that differ most tell how; of these the two whose looks differ most: a defect may be no
+/// larger than a cell.
 const TELLING: usize = 4;
+const MOST_DIFFERENT: usize = 2;
 
 /// Differences of good looks are at least so large: a level of colour, a hundredth of a logarithm.
 const LEAST_COLOUR: f32 = 1.0;
 const LEAST_LOGARITHM: f32 = 0.05;
 
-/// Robust standard deviations from which on a place is not as in good pictures.
-const UNUSUAL: f64 = 3.0;
+/// Robust standard deviations of good places from which on a place is not as in good pictures, for whoever shows a
+/// [`Difference`].
+pub const UNUSUAL: f64 = 3.0;
 
 /// Robust standard deviations beyond this say no more.
 const MOST: f64 = 1e6;
@@ -53,9 +56,10 @@ pub struct Difference {
     /// not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<f64>,
-    /// What it differs in most: the largest of the first three, or the position where more than half of what
-    /// is unusual there would be good in another place.
-    pub most: Group,
+    /// What it differs in most: the largest that is [`UNUSUAL`], or the position where that is and more than half
+    /// of what is unusual there would be good in another place. `None` where all are as usual: the network sees
+    /// what colour, texture and edges do not tell.
+    pub most: Option<Group>,
 }
 
 impl Difference {
@@ -87,24 +91,51 @@ pub(crate) struct Beside {
 pub(crate) struct Differences {
     /// Usual differences of each number of a look, above 0.
     scales: Vec<f32>,
-    /// Of colour, texture and shape.
+    /// Of colour, texture and shape: of what [`Cells::Most`] tells of windows of good pictures; of stored inspectors
+    /// of older formats, of single cells.
     groups: Vec<Spread>,
-    /// Of distances to good patches of the same place.
+    /// Of distances to good patches of the same place, likewise.
     position: Option<Spread>,
 }
 
-impl Differences {
-    /// From cells of good pictures beside patches of others.
-    pub(crate) fn of(cells: &[Beside]) -> Option<Differences> {
-        if cells.is_empty() {
-            return None;
+/// What of a place's cells is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cells {
+    /// The mean of all that tell, in what single cells of good pictures have: up to format 3.
+    All,
+    /// The mean of the two that differ most, in what good pictures have there.
+    Most,
+}
+
+impl Cells {
+    /// Of values of cells that tell.
+    fn of(self, mut values: Vec<f64>) -> f64 {
+        if self == Cells::Most {
+            values.sort_by(|a, b| b.total_cmp(a));
+            values.truncate(MOST_DIFFERENT);
         }
+        values.iter().sum::<f64>() / values.len().max(1) as f64
+    }
+}
+
+/// The cells that tell: the farthest.
+fn telling(mut cells: Vec<(f32, Beside)>) -> Vec<Beside> {
+    cells.sort_by(|a, b| b.0.total_cmp(&a.0));
+    cells.truncate(TELLING);
+    cells.into_iter().map(|(_, cell)| cell).collect()
+}
+
+impl Differences {
+    /// From windows of good pictures: cells with their distances, beside patches of others.
+    pub(crate) fn of(windows: &[Vec<(f32, Beside)>]) -> Option<Differences> {
+        let cells = || windows.iter().flatten().map(|(_, cell)| cell);
+        cells().next()?;
         let scale = |at: usize| {
             let least = match GROUPS[0].contains(&at) {
                 true => LEAST_COLOUR,
                 false => LEAST_LOGARITHM,
             };
-            let differences = cells.iter().flat_map(|cell| {
+            let differences = cells().flat_map(|cell| {
                 let difference = f64::from(cell.look[at] - cell.good[at]);
                 [difference, -difference]
             });
@@ -115,14 +146,24 @@ impl Differences {
             groups: Vec::new(),
             position: None,
         };
+        let windows: Vec<Vec<Beside>> = windows
+            .iter()
+            .filter(|window| !window.is_empty())
+            .map(|window| telling(window.clone()))
+            .collect();
         found.groups = (0..GROUPS.len())
             .map(|group| {
-                let lengths = cells.iter().map(|cell| found.length(cell, group));
+                let lengths = windows
+                    .iter()
+                    .map(|cells| found.lengths(cells, group, Cells::Most));
                 Spread::of(&lengths.collect::<Vec<f64>>())
             })
             .collect();
-        let near = cells.iter().filter_map(|cell| cell.place);
-        let near: Vec<f64> = near.map(|(near, _)| f64::from(near)).collect();
+        let near = windows.iter().filter_map(|cells| {
+            let near = cells.iter().map(|cell| Some(f64::from(cell.place?.0)));
+            Some(Cells::Most.of(near.collect::<Option<Vec<f64>>>()?))
+        });
+        let near: Vec<f64> = near.collect();
         found.position = (!near.is_empty()).then(|| Spread::of(&near));
         Some(found)
     }
@@ -145,45 +186,99 @@ impl Differences {
         (range.map(square).sum::<f64>() / count).sqrt()
     }
 
+    /// The same of some cells.
+    fn lengths(&self, cells: &[Beside], group: usize, told: Cells) -> f64 {
+        told.of(cells.iter().map(|cell| self.length(cell, group)).collect())
+    }
+
     /// How a place of some cells differs; each with its distance, of which the farthest tell. `None` without
     /// cells.
-    pub(crate) fn tell(&self, mut cells: Vec<(f32, Beside)>) -> Option<Difference> {
-        cells.sort_by(|a, b| b.0.total_cmp(&a.0));
-        cells.truncate(TELLING);
-        let mean = |value: &dyn Fn(&Beside) -> f64| {
-            let sum: f64 = cells.iter().map(|(_, cell)| value(cell)).sum();
-            (sum / cells.len() as f64).clamp(-MOST, MOST)
-        };
+    pub(crate) fn tell(&self, cells: Vec<(f32, Beside)>, told: Cells) -> Option<Difference> {
+        let cells = telling(cells);
         if cells.is_empty() {
             return None;
         }
-        let group = |at: usize| mean(&|cell| self.groups[at].z(self.length(cell, at)));
-        let placed = cells.iter().all(|(_, cell)| cell.place.is_some());
-        let position = self.position.as_ref().filter(|_| placed);
+        let group = |at: usize| {
+            let z = self.groups[at].z(self.lengths(&cells, at, told));
+            z.clamp(-MOST, MOST)
+        };
+        // Of the same cells: those that are farthest from their place come first.
+        let placed: Option<Vec<(f32, f32)>> = cells.iter().map(|cell| cell.place).collect();
+        let position = self.position.as_ref().zip(placed);
         // What is as far from all good patches is not in the wrong place: it is wrong.
-        let far = position.map(|spread| {
-            let far = mean(&|cell| spread.z(f64::from(cell.place.unwrap_or_default().0)));
-            let elsewhere = mean(&|cell| {
-                let (near, anywhere) = cell.place.unwrap_or_default();
-                spread.z(f64::from(anywhere.min(near)))
-            });
-            (far, elsewhere)
+        let far = position.map(|(spread, mut placed)| {
+            if told == Cells::Most {
+                placed.truncate(MOST_DIFFERENT);
+            }
+            let mean = |value: &dyn Fn(&(f32, f32)) -> f32| {
+                let sum: f64 = placed.iter().map(|place| f64::from(value(place))).sum();
+                spread.z(sum / placed.len() as f64).clamp(-MOST, MOST)
+            };
+            (
+                mean(&|(near, _)| *near),
+                mean(&|(near, anywhere)| anywhere.min(*near)),
+            )
         });
-        let mut told = Difference {
+        let mut found = Difference {
             colour: group(0),
             texture: group(1),
             shape: group(2),
             position: far.map(|(far, elsewhere)| far - elsewhere),
-            most: Group::Colour,
+            most: None,
         };
-        let seen = told.groups().filter(|(group, _)| *group != Group::Position);
-        if let Some((most, _)) = seen.max_by(|a, b| a.1.total_cmp(&b.1)) {
-            told.most = most;
-        }
         // Most of what is unusual would not be elsewhere: the looks there are then those of good parts.
-        if far.is_some_and(|(far, elsewhere)| far > UNUSUAL && elsewhere < far / 2.0) {
-            told.most = Group::Position;
+        let elsewhere = far.is_some_and(|(far, elsewhere)| elsewhere < far / 2.0);
+        let unusual = found.groups().filter(|(_, value)| *value >= UNUSUAL);
+        let most = unusual.max_by(|a, b| {
+            let placed = |group: Group| elsewhere && group == Group::Position;
+            let (first, second) = (placed(a.0), placed(b.0));
+            first.cmp(&second).then(a.1.total_cmp(&b.1))
+        });
+        found.most = most.map(|(group, _)| group);
+        Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beside a good patch that is all 0.
+    fn cell(colour: f32, place: Option<(f32, f32)>) -> Beside {
+        let mut look = [0.0; LOOKS];
+        look[0] = colour;
+        Beside {
+            look,
+            good: [0.0; LOOKS],
+            place,
         }
-        Some(told)
+    }
+
+    #[test]
+    fn what_is_as_usual_differs_mostly_in_nothing() {
+        let usual = |at: u32| (at % 11) as f32 - 5.0;
+        let near = |at: u32| Some((10.0 + (at % 7) as f32, 9.0));
+        let good: Vec<Vec<(f32, Beside)>> = (0..99)
+            .map(|at| vec![(1.0, cell(usual(at), near(at)))])
+            .collect();
+        let differences = Differences::of(&good).unwrap();
+        let told = |cell: Beside| differences.tell(vec![(1.0, cell); 4], Cells::Most).unwrap();
+        // colour, distances to the same place and to any, what it differs in most
+        let table = [
+            (3.0, (12.0, 9.0), None),
+            (200.0, (12.0, 9.0), Some(Group::Colour)),
+            (3.0, (90.0, 9.0), Some(Group::Position)),
+            // What is in the wrong place may look somewhat unusual, too.
+            (60.0, (90.0, 9.0), Some(Group::Position)),
+            // What is as far from all good patches is not in the wrong place.
+            (3.0, (90.0, 90.0), None),
+        ];
+        for (colour, place, most) in table {
+            let found = told(cell(colour, Some(place)));
+            assert_eq!(found.most, most, "{colour} {place:?}: {found:?}");
+            let largest = found.groups().map(|(_, value)| value);
+            let largest = largest.fold(f64::NEG_INFINITY, f64::max);
+            assert_eq!(largest >= UNUSUAL, most.is_some(), "{found:?}");
+        }
     }
 }

@@ -1,19 +1,22 @@
 //! How well an inspector tells good from bad, and where.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use niteru_imaging::{HeatError, Limits, Mask, Picture};
+use niteru_imaging::{DecodeError, HeatError, Limits, Mask, Picture};
 use niteru_learn::{
     Confusion, Interval, MapError, PixelScores, TradeOff, auroc, auroc_interval, average_precision,
     clopper_pearson, trade_off,
 };
 use rayon::prelude::*;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use crate::features::other_shape;
 use crate::inspector::{Inspection, Inspector, Verdict};
 use crate::train::Skipped;
 
@@ -59,6 +62,9 @@ pub struct Quality {
     pub good: usize,
     /// Bad pictures.
     pub bad: usize,
+    /// Good pictures with the contents of one that the inspector was trained with, as far as the files of those
+    /// are there: with them, the figures are brighter than the line will be.
+    pub learnt: usize,
     /// The threshold that verdicts were made with.
     pub threshold: f64,
     /// Area under the ROC curve of pictures' scores; `None` without good or without bad pictures.
@@ -67,7 +73,7 @@ pub struct Quality {
     pub auroc_interval: Option<Interval>,
     /// Area under the precision-recall curve (average precision).
     pub aupr: Option<f64>,
-    /// At the threshold, with bad as what is to be found.
+    /// Of the verdicts, with bad as what is to be found: what is UNLIKE is found, too.
     pub f1: Option<f64>,
     /// Share of good pictures that were stopped.
     pub false_alarm: Rate,
@@ -77,6 +83,12 @@ pub struct Quality {
     pub pixel_auroc: Option<f64>,
     /// Per-region overlap up to a false-positive rate of 0.3.
     pub pro: Option<f64>,
+    /// Bad pictures that were compared with a mask.
+    pub masks: usize,
+    /// Masks of another shape than their pictures: they were stretched, and may lie beside the defects.
+    #[serde(serialize_with = "crate::paths::serialize_paths")]
+    #[schema(value_type = Vec<String>)]
+    pub stretched: Vec<PathBuf>,
     /// From file to verdict, median; beside others, where there are several threads.
     pub milliseconds_per_image: Option<f64>,
     /// False-alarm and miss rate at every threshold that changes one.
@@ -113,6 +125,9 @@ pub enum EvaluateError {
 /// A judged picture with what is only needed until its mask was looked at.
 struct Done {
     judged: Judged,
+    learnt: bool,
+    /// Width and height of the picture, in pixels.
+    size: (u32, u32),
     milliseconds: f64,
     inspection: Inspection,
 }
@@ -167,6 +182,9 @@ pub fn evaluate_bad(
 #[derive(Default)]
 struct All {
     judged: Vec<Judged>,
+    learnt: usize,
+    masks: usize,
+    stretched: Vec<PathBuf>,
     milliseconds: Vec<f64>,
     pixels: PixelScores,
     skipped: Vec<Skipped>,
@@ -179,6 +197,10 @@ fn judge_all(
     each: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<All, EvaluateError> {
     let mut all = All::default();
+    let learnt = match known.iter().any(|known| known.good) {
+        true => learnt(inspector, limits),
+        false => HashSet::new(),
+    };
     let stopped = AtomicBool::new(false);
     // In parts, so that no more heat maps are held than needed.
     for part in known.chunks(64) {
@@ -188,7 +210,7 @@ fn judge_all(
                 if stopped.load(Ordering::Relaxed) {
                     return Err(Failed::Other(EvaluateError::Stopped));
                 }
-                let done = judge(inspector, known, limits);
+                let done = judge(inspector, &learnt, known, limits);
                 if each().is_break() {
                     stopped.store(true, Ordering::Relaxed);
                 }
@@ -201,12 +223,13 @@ fn judge_all(
         for (known, done) in part.iter().zip(done) {
             match done {
                 Ok(done) => {
-                    match add_pixels(&mut all.pixels, &done, known, limits) {
+                    match add_pixels(&mut all, &done, known, limits) {
                         Ok(()) => {}
                         Err(Failed::File(mask)) => all.skipped.push(mask),
                         Err(Failed::Other(error)) => return Err(error),
                     }
                     all.judged.push(done.judged);
+                    all.learnt += usize::from(done.learnt);
                     all.milliseconds.push(done.milliseconds);
                 }
                 Err(Failed::File(file)) => all.skipped.push(file),
@@ -226,14 +249,37 @@ fn open(path: &Path, limits: &Limits) -> Result<Picture, Failed> {
     Picture::open(path, limits).map_err(|error| Failed::File(Skipped::new(path, &error)))
 }
 
-fn judge(inspector: &Inspector<'_>, known: &Known, limits: &Limits) -> Result<Done, Failed> {
+/// sha256 of the contents of a file.
+type Contents = [u8; 32];
+
+/// The contents of the good pictures that an inspector was trained with, of those that are there.
+fn learnt(inspector: &Inspector<'_>, limits: &Limits) -> HashSet<Contents> {
+    let good = inspector.good().par_iter();
+    good.filter_map(|good| Picture::read(&good.path, limits).ok())
+        .map(|bytes| Sha256::digest(&bytes).into())
+        .collect()
+}
+
+fn judge(
+    inspector: &Inspector<'_>,
+    learnt: &HashSet<Contents>,
+    known: &Known,
+    limits: &Limits,
+) -> Result<Done, Failed> {
+    let unusable = |error: DecodeError| Failed::File(Skipped::new(&known.path, &error));
     let began = Instant::now();
-    let picture = open(&known.path, limits)?;
+    let bytes = Picture::read(&known.path, limits).map_err(unusable)?;
+    let picture =
+        Picture::decode(&bytes, limits).map_err(|error| unusable(error.in_file(&known.path)))?;
     let inspection = inspector
         .inspect_unseen(&picture)
         .map_err(|error| Failed::Other(error.into()))?;
+    let milliseconds = began.elapsed().as_secs_f64() * 1e3;
+    let contents = || -> Contents { Sha256::digest(&bytes).into() };
     Ok(Done {
-        milliseconds: began.elapsed().as_secs_f64() * 1e3,
+        milliseconds,
+        size: (picture.width(), picture.height()),
+        learnt: known.good && !learnt.is_empty() && learnt.contains(&contents()),
         judged: Judged {
             path: known.path.clone(),
             good: known.good,
@@ -245,19 +291,18 @@ fn judge(inspector: &Inspector<'_>, known: &Known, limits: &Limits) -> Result<Do
 }
 
 /// Compares the heat map with the mask, in the mask's pixels.
-fn add_pixels(
-    pixels: &mut PixelScores,
-    done: &Done,
-    known: &Known,
-    limits: &Limits,
-) -> Result<(), Failed> {
+fn add_pixels(all: &mut All, done: &Done, known: &Known, limits: &Limits) -> Result<(), Failed> {
     let Some(path) = &known.mask else {
         return Ok(());
     };
     let mask = Mask::from_picture(&open(path, limits)?);
     let heat = done.inspection.heat.resized(mask.width(), mask.height());
+    if other_shape((mask.width(), mask.height()), done.size) {
+        all.stretched.push(path.clone());
+    }
+    all.masks += 1;
     let (width, height) = (mask.width() as usize, mask.height() as usize);
-    pixels
+    all.pixels
         .add(heat.data(), Some(mask.cells()), width, height)
         .map_err(|error| Failed::Other(error.into()))
 }
@@ -274,10 +319,22 @@ fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
     let bad = scores(false);
     // By verdicts: what is unlike all good pictures is stopped, whatever its score.
     let stopped = of_kind(true).filter(|judged| judged.verdict != Verdict::Ok);
-    let false_alarm = rate(stopped.count(), of_kind(true).count());
+    let stopped = stopped.count();
+    let false_alarm = rate(stopped, of_kind(true).count());
     let passed = of_kind(false).filter(|judged| judged.verdict == Verdict::Ok);
-    let miss = rate(passed.count(), bad.len());
-    let confusion = Confusion::at(threshold, &good, &bad);
+    let passed = passed.count();
+    let miss = rate(passed, bad.len());
+    let false_alarms = match held_out {
+        None => stopped,
+        // Of good pictures that were held out only scores are known.
+        Some(scores) => scores.iter().filter(|score| **score > threshold).count(),
+    };
+    let confusion = Confusion {
+        true_alarm: bad.len() - passed,
+        missed: passed,
+        false_alarm: false_alarms,
+        passed: good.len() - false_alarms,
+    };
     let pixels = all.pixels.finish();
     let mut times = all.milliseconds;
     times.sort_unstable_by(f64::total_cmp);
@@ -288,6 +345,7 @@ fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
     Quality {
         good: good.len(),
         bad: bad.len(),
+        learnt: all.learnt,
         threshold,
         auroc: auroc(&good, &bad),
         auroc_interval: auroc_interval(&good, &bad, 0.95),
@@ -297,6 +355,8 @@ fn quality(threshold: f64, all: All, held_out: Option<&[f64]>) -> Quality {
         miss,
         pixel_auroc: pixels.auroc,
         pro: pixels.pro,
+        masks: all.masks,
+        stretched: all.stretched,
         milliseconds_per_image: times.get(times.len() / 2).copied(),
         trade_off: trade_off(&good, &bad),
         good_scores: good,
@@ -311,5 +371,44 @@ fn rate(count: usize, of: usize) -> Rate {
     Rate {
         value: (of > 0).then(|| count as f64 / of as f64),
         interval: clopper_pearson(count as u64, of as u64, 0.95),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(good: bool, verdict: Verdict, score: f64) -> Judged {
+        Judged {
+            path: PathBuf::from("photo.png"),
+            good,
+            verdict,
+            score,
+        }
+    }
+
+    #[test]
+    fn what_is_unlike_is_found_whatever_its_score() {
+        let all = |judged: &[Judged]| All {
+            judged: judged.to_vec(),
+            ..All::default()
+        };
+        let bad = [
+            judged(false, Verdict::Ng, 5.0),
+            judged(false, Verdict::Unlike, 0.5),
+            judged(false, Verdict::Ok, 0.5),
+        ];
+        let good = [
+            judged(true, Verdict::Ok, 0.0),
+            judged(true, Verdict::Unlike, 0.0),
+        ];
+        let told = quality(1.0, all(&[&bad[..], &good].concat()), None);
+        assert_eq!(told.miss.value, Some(1.0 / 3.0));
+        assert_eq!(told.false_alarm.value, Some(0.5));
+        // Two of three are found, and one good one is stopped.
+        assert_eq!(told.f1, Some(4.0 / 6.0));
+        // Beside held-out scores, of which one is above the threshold.
+        let told = quality(1.0, all(&bad), Some(&[0.0, 0.5, 2.0]));
+        assert_eq!((told.false_alarm.value, told.f1), (None, Some(4.0 / 6.0)));
     }
 }

@@ -94,6 +94,16 @@ impl Features {
     }
 }
 
+/// How far the ratio of two pictures' sides may be from the other's: what rounding to pixels makes of small masks.
+const SAME_SHAPE: f64 = 1.03;
+
+/// Whether a mask of this size must be stretched to fit a picture.
+pub(crate) fn other_shape(mask: (u32, u32), picture: (u32, u32)) -> bool {
+    let ratio = |(width, height): (u32, u32)| f64::from(width.max(1)) / f64::from(height.max(1));
+    let between = ratio(mask) / ratio(picture);
+    !(1.0 / SAME_SHAPE..=SAME_SHAPE).contains(&between)
+}
+
 /// Which cells of a map count. If no cell is at least half inside the area, all those with any of it do.
 pub(crate) fn counting(map: &FeatureMap, area: Option<&Mask>) -> Vec<bool> {
     let cells = map.rows * map.columns;

@@ -90,12 +90,53 @@ pub struct ScoreParts {
     pub known_bad: f64,
 }
 
+/// A part of a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScorePart {
+    /// As [`ScoreParts::patches`].
+    Patches,
+    /// As [`ScoreParts::whole`].
+    Whole,
+    /// As [`ScoreParts::texture`].
+    Texture,
+    /// As [`ScoreParts::grain`].
+    Grain,
+    /// As [`ScoreParts::place`].
+    Place,
+    /// As [`ScoreParts::known_bad`].
+    KnownBad,
+}
+
 impl ScoreParts {
     /// The score: the patches', of the others what is beyond 3, and what known bad pictures add. Finite.
     pub fn score(&self) -> f64 {
-        let beyond =
-            [self.whole, self.texture, self.grain, self.place].map(|z| (z - SILENT).max(0.0));
-        self.patches + beyond.iter().sum::<f64>() + self.known_bad
+        let [(_, patches), beyond @ .., (_, known_bad)] = self.added();
+        patches + beyond.iter().map(|(_, added)| added).sum::<f64>() + known_bad
+    }
+
+    /// What each part adds to the score.
+    pub fn added(&self) -> [(ScorePart, f64); 6] {
+        let beyond = |z: f64| (z - SILENT).max(0.0);
+        [
+            (ScorePart::Patches, self.patches),
+            (ScorePart::Whole, beyond(self.whole)),
+            (ScorePart::Texture, beyond(self.texture)),
+            (ScorePart::Grain, beyond(self.grain)),
+            (ScorePart::Place, beyond(self.place)),
+            (ScorePart::KnownBad, self.known_bad),
+        ]
+    }
+
+    /// The part that adds most.
+    pub fn most(&self) -> ScorePart {
+        let mut most = (ScorePart::Patches, f64::NEG_INFINITY);
+        for (part, added) in self.added() {
+            if added > most.1 {
+                most = (part, added);
+            }
+        }
+        most.0
     }
 }
 

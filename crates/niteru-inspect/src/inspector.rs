@@ -10,14 +10,14 @@ use niteru_learn::{Calibration, Promise};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::difference::{Difference, Differences};
+use crate::difference::{Cells, Difference, Differences};
 use crate::features::Features;
 use crate::fusion::{Fusion, ScoreParts};
 use crate::known_bad::{KnownBad, Traits};
 use crate::memory::{Measured, Memory, PackedMemory};
 use crate::recipe::{Detector, placing};
 use crate::reference::{Reference, as_it_lay, framed};
-use crate::regions::{Region, meets, regions};
+use crate::regions::{Region, hottest, meets, regions};
 use crate::train::{TrainOptions, promise};
 use crate::view::View;
 
@@ -88,6 +88,8 @@ pub(crate) struct Learnt {
     pub(crate) reference: Option<Reference>,
     /// Known bad pictures; `None` where too few were shown.
     pub(crate) known_bad: Option<KnownBad>,
+    /// What [`Learnt::differences`] are of.
+    pub(crate) told_of: Cells,
 }
 
 /// The good picture that is most like an inspected one.
@@ -119,7 +121,8 @@ pub struct Inspection {
     pub nearest_good: Option<NearestGood>,
     /// How far each place is from the good pictures, in robust standard deviations of patches.
     pub heat: HeatMap,
-    /// Unit vector of how the worst region differs; `None` without regions.
+    /// Unit vector of how the worst region differs, without regions of how the hottest place does; `None` where
+    /// nothing differs.
     pub defect: Option<Vec<f32>>,
     /// How the picture lies relative to the good one that all are aligned with; `None` of an inspector that does not
     /// align. Regions and heat are of the picture as it lies. Where it is not certain, the picture was
@@ -248,7 +251,11 @@ impl<'e> Inspector<'e> {
                 region.difference = self.difference(differences, &features, &measured, region);
             }
         }
-        let worst = regions.first().map(Region::rect);
+        // Of what is OK, too: a person may say that it is not, and its cause is looked for then.
+        let worst = match regions.first() {
+            Some(worst) => Some(worst.rect()),
+            None => hottest(&heat).map(|place| place.on(&heat, picture)),
+        };
         let mut inspection = Inspection {
             verdict,
             score,
@@ -313,7 +320,11 @@ impl<'e> Inspector<'e> {
         let grid = measured.grids[placing(detectors)?];
         let inside = |cell: usize| meets(region.rect(), cell, grid, features.size);
         let both = (features, measured);
-        differences.tell(self.packed.beside(memory, detectors, both, inside))
+        let cells = self.packed.beside(memory, detectors, both, inside);
+        let cells = cells
+            .into_iter()
+            .map(|(_, distance, cell)| (distance, cell));
+        differences.tell(cells.collect(), self.learnt.told_of)
     }
 
     fn nearest_good(&self, whole: &[f32]) -> Option<NearestGood> {

@@ -30,14 +30,14 @@ mod variants;
 mod view;
 
 pub use compare::{CompareError, CompareOptions, Comparison, DifferentPlace, OtherPlace, compare};
-pub use difference::{Difference, Group};
+pub use difference::{Difference, Group, UNUSUAL};
 pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate, evaluate_bad};
-pub use fusion::ScoreParts;
+pub use fusion::{ScorePart, ScoreParts};
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};
 pub use paths::serialize_path;
 pub use regions::{GoodPlace, Region};
 pub use train::{
-    MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
-    WithSuspicious, train,
+    Duplicate, MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep,
+    Trained, WithSuspicious, train,
 };
 pub use trust::{Trust, TrustLevel, TrustReason};

@@ -238,15 +238,15 @@ impl PackedMemory {
     }
 
     /// The cells of a picture that are asked for, of the detector that places, each beside the nearest good
-    /// patch, with their distances: to the patches of the same place, where places are known. Of cells that do not count, and where no looks are
-    /// known, there is none.
+    /// patch, with their numbers and distances: to the patches of the same place, where places are known. Of cells
+    /// that do not count, and where no looks are known, there is none.
     pub(crate) fn beside(
         &self,
         memory: &Memory,
         detectors: &[Detector],
         (features, measured): (&Features, &Measured),
         wanted: impl Fn(usize) -> bool,
-    ) -> Vec<(f32, Beside)> {
+    ) -> Vec<(usize, f32, Beside)> {
         let Some(at) = placing(detectors) else {
             return Vec::new();
         };
@@ -275,8 +275,5 @@ impl PackedMemory {
             }
         }
         found
-            .into_iter()
-            .map(|(_, distance, beside)| (distance, beside))
-            .collect()
     }
 }

@@ -7,6 +7,7 @@ use niteru_learn::{Calibration, Gaussian, Promise, Spread};
 use serde::Deserialize;
 
 use crate::bank::Bank;
+use crate::difference::Cells;
 use crate::fusion::Fusion;
 use crate::inspector::{GoodPicture, Learnt};
 use crate::memory::Memory;
@@ -83,6 +84,7 @@ impl From<Learnt1> for Learnt {
             differences: None,
             reference: None,
             known_bad: None,
+            told_of: Cells::All,
         }
     }
 }

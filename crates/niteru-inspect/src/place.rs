@@ -17,6 +17,30 @@ const MOST_PICTURES: usize = 48;
 /// Fewer say nothing of how much places vary.
 const LEAST_PICTURES: usize = 4;
 
+/// The good pictures of the shape that more than half of them have, to cells of a detector: only among these are
+/// places the same. None where no shape has so many.
+pub(crate) fn of_one_shape<'f>(
+    good: &[(usize, &'f Features)],
+    detector: usize,
+) -> Vec<(usize, &'f Features)> {
+    let shape = |features: &Features| {
+        let map = &features.maps[detector];
+        (map.rows, map.columns)
+    };
+    // If there is such a shape, the middle one in any order has it.
+    let mut shapes: Vec<(usize, usize)> = good.iter().map(|(_, one)| shape(one)).collect();
+    shapes.sort_unstable();
+    let Some(&middle) = shapes.get(shapes.len() / 2) else {
+        return Vec::new();
+    };
+    let of_it = good.iter().filter(|(_, one)| shape(one) == middle);
+    let of_it: Vec<(usize, &Features)> = of_it.copied().collect();
+    match 2 * of_it.len() > good.len() {
+        true => of_it,
+        false => Vec::new(),
+    }
+}
+
 /// The patches of good pictures, each in its place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -27,16 +51,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// `None` where there are few pictures, they are not of one shape (places are then not the same), or nothing
-    /// counts.
+    /// From the pictures of the shape that most have. `None` where these are few, or nothing counts.
     pub(crate) fn learn(good: &[(usize, &Features)], detector: usize) -> Option<Place> {
+        let good = of_one_shape(good, detector);
         let first = &good.first()?.1.maps[detector];
         let (rows, columns) = (first.rows, first.columns);
-        let same = good.iter().all(|(_, features)| {
-            let map = &features.maps[detector];
-            (map.rows, map.columns) == (rows, columns)
-        });
-        if !same || good.len() < LEAST_PICTURES || rows * columns < 2 {
+        if good.len() < LEAST_PICTURES || rows * columns < 2 {
             return None;
         }
         let kept = good.len().min(MOST_PICTURES);
@@ -193,6 +213,16 @@ mod tests {
             [10.0, 11.0, 1.0],
         ];
         assert_eq!(kept, expected.as_flattened());
+
+        // One of another shape takes no part; where no shape has more than half, nothing is known.
+        let mut odd = features([0.0; 3], [true; 3]);
+        (odd.maps[0].rows, odd.maps[0].columns) = (3, 1);
+        let mut mixed = good.clone();
+        mixed.insert(1, (9, &odd));
+        assert_eq!(of_one_shape(&mixed, 0).len(), 4);
+        assert_eq!(Place::learn(&mixed, 0).unwrap().bank.unpacked(), kept);
+        mixed.extend([(10, &odd), (11, &odd), (12, &odd)]);
+        assert!(Place::learn(&mixed, 0).is_none());
 
         let nothing = features([1.0; 3], [false; 3]);
         let good = [(0, &nothing), (1, &nothing), (2, &nothing), (3, &nothing)];

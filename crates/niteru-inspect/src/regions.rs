@@ -6,16 +6,18 @@ use niteru_imaging::{HeatMap, HeatRegion, Picture, Rect};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::bank::Nearest;
 use crate::difference::Difference;
 use crate::inspector::{Learnt, Verdict};
 use crate::memory::Measured;
+use crate::recipe::{Detector, placing};
 use crate::reference::as_it_lay;
 
 /// Regions that are told at most.
 const MOST_REGIONS: usize = 10;
 
-/// Where a picture is NG and nothing of it is above the threshold of regions, its worst place down to
-/// this share of the peak is told.
+/// Where nothing of a picture is above the threshold of regions, its worst place goes down to this share of the
+/// peak; it is told of a picture that is NG.
 const WORST: f32 = 0.8;
 
 /// A place of a picture that differs, in pixels.
@@ -40,6 +42,9 @@ pub struct Region {
     /// inspectors of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
+    /// Whether it is only the hottest place of a picture that is NG and in which no place stands out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub weak: bool,
 }
 
 /// A place of a good picture, in pixels.
@@ -102,10 +107,9 @@ pub(crate) fn regions(
     verdict: Verdict,
 ) -> Vec<Region> {
     let mut found = niteru_imaging::regions(heat, learnt.region_threshold);
-    if found.is_empty() && verdict == Verdict::Ng {
-        let peak = heat.data().iter().copied().fold(0.0, f32::max);
-        found = niteru_imaging::regions(heat, WORST * peak);
-        found.truncate(1);
+    let weak = found.is_empty() && verdict == Verdict::Ng;
+    if weak {
+        found.extend(hottest(heat));
     }
     found.truncate(MOST_REGIONS);
     let pixels = f64::from(picture.width()) * f64::from(picture.height())
@@ -123,31 +127,51 @@ pub(crate) fn regions(
             score: found.peak,
             area: area.min(u64::from(w) * u64::from(h)),
             difference: None,
+            weak,
             good: good_place(learnt, measured, (picture.width(), picture.height()), rect),
         }
     };
     found.iter().map(region).collect()
 }
 
-/// Where the good patch lies that is nearest to the worst patch of a region: of the last detector that
-/// decides, whose features say most about what a thing is.
+/// The hottest place of a heat map, down to [`WORST`] of its peak; `None` where nothing has heat.
+pub(crate) fn hottest(heat: &HeatMap) -> Option<HeatRegion> {
+    let peak = heat.data().iter().copied().fold(0.0, f32::max);
+    niteru_imaging::regions(heat, WORST * peak)
+        .into_iter()
+        .next()
+}
+
+/// Where the good patch lies that is nearest to the worst patch of a region: of the detector by whose patches its
+/// difference is told, so that what is shown is what is compared; of inspectors that know no looks, of the last
+/// detector that decides.
 fn good_place(
     learnt: &Learnt,
     measured: &Measured,
     size: (u32, u32),
     region: Rect,
 ) -> Option<GoodPlace> {
-    let detector = learnt
-        .detectors
-        .iter()
-        .rposition(|detector| detector.decides)?;
+    let decides = |detector: &Detector| detector.decides;
+    let telling = learnt.differences.as_ref();
+    let telling = telling.and_then(|_| placing(&learnt.detectors));
+    let detector = telling.or_else(|| learnt.detectors.iter().rposition(decides))?;
     let grid = measured.grids[detector];
-    let inside = |&(at, _): &(usize, &crate::bank::Nearest)| meets(region, at, grid, size);
     let cells = measured.cells[detector].iter().enumerate();
-    let (_, nearest) = cells
-        .filter_map(|(at, cell)| cell.as_ref().map(|nearest| (at, nearest)))
-        .filter(inside)
-        .max_by(|a, b| a.1.distance.total_cmp(&b.1.distance))?;
+    let cells = cells.filter_map(|(at, cell)| Some((at, cell.as_ref()?)));
+    let inside = cells.filter(|&(at, _)| meets(region, at, grid, size));
+    // As `PackedMemory::beside` has them.
+    let near = measured.near.as_ref().filter(|_| telling.is_some());
+    let distance = |at: usize, nearest: &Nearest| {
+        let placed = near.and_then(|near| near[at]);
+        placed.unwrap_or(nearest.distance)
+    };
+    // Of equal ones the first, as the difference is told by it.
+    let (_, nearest) = inside.reduce(|worst, next| {
+        match distance(next.0, next.1) > distance(worst.0, worst.1) {
+            true => next,
+            false => worst,
+        }
+    })?;
     let origin = learnt.memory.banks[detector].origin(nearest.patch)?;
     let good = learnt.good.get(origin.picture as usize)?;
     // Cells are as many pixels in every picture, up to rounding.

@@ -17,19 +17,20 @@ use niteru_learn::{Calibration, FitError};
 use self::held_out::held_out;
 pub(crate) use self::held_out::promise;
 pub use self::options::{
-    MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep, Trained,
-    WithSuspicious,
+    Duplicate, MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep,
+    Trained, WithSuspicious,
 };
-use self::read::{Reader, look};
+use self::read::{Looked, Reader, look};
 use self::suspicious::{Found, only_kept};
-use crate::difference::Differences;
+use crate::difference::{Cells, Differences};
 use crate::features::Features;
 use crate::fusion::Fusion;
 use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
 use crate::known_bad::{self, KnownBad, Traits};
 use crate::memory::Memory;
 use crate::paths;
-use crate::recipe::{SOME, detectors};
+use crate::place::of_one_shape;
+use crate::recipe::{SOME, detectors, placing};
 use crate::reference::Reference;
 
 /// Cells of an area that are kept along a side at most: a mask of a camera's full size says no more.
@@ -37,11 +38,12 @@ const AREA_SIDE: u32 = 1024;
 
 /// Trains an inspector from files of good pictures.
 ///
-/// Scores are calibrated by cross-fitting: each picture is scored by a memory that was learnt without it.
+/// Scores are calibrated by cross-fitting: each picture is scored by a memory that was learnt without it. Of files
+/// with the same contents the first is used.
 ///
 /// # Errors
-/// When no picture can be read, an option is out of its range, suspicious pictures are to stop it or are too many
-/// to be left out, or `on_step` stops it.
+/// When no picture can be read, one is good and bad, an option is out of its range, suspicious pictures are to stop it
+/// or are too many to be left out, or `on_step` stops it.
 pub fn train<'e>(
     encoder: &'e Encoder,
     good: &[PathBuf],
@@ -49,9 +51,16 @@ pub fn train<'e>(
     on_step: OnStep<'_>,
 ) -> Result<Trained<'e>, TrainError> {
     check(options)?;
-    let (mut view, mut skipped) = look(good, options)?;
+    let Looked {
+        mut view,
+        good,
+        bad,
+        mut skipped,
+        duplicates,
+        stretched,
+    } = look(good, options)?;
     let reference = match options.align {
-        true => Reference::choose(good, &options.limits),
+        true => Reference::choose(&good, &options.limits),
         false => None,
     };
     if let Some(Reference { size, .. }) = reference {
@@ -66,9 +75,10 @@ pub fn train<'e>(
             .as_ref()
             .and_then(|r| Some((r.picture()?, r.size))),
         area: options.area.as_ref().map(|area| Arc::new(kept_area(area))),
+        bad,
         options,
     };
-    let fitting = reader.fitting(good, &skipped);
+    let fitting = reader.fitting(&good, &skipped);
     let not_needed = good.len().saturating_sub(skipped.len() + fitting.len());
     let (mut paths, mut features) = reader.read(&fitting, &mut skipped, on_step)?;
     mirror::add(&reader, &paths, &mut features);
@@ -93,6 +103,13 @@ pub fn train<'e>(
         },
     )?;
 
+    let placed = placing(&detectors).filter(|_| memory.place.is_some());
+    let placed = placed.map_or(0, |at| of_one_shape(&numbered, at).len());
+    let lies_as_it_lay = |features: &&Features| features.lay.is_none();
+    let unaligned = match reference {
+        Some(_) => features.iter().filter(lies_as_it_lay).count(),
+        None => 0,
+    };
     let patches = memory.banks.iter().map(crate::bank::Bank::len).sum();
     let memory_bytes = memory.bytes();
     let learnt = Learnt {
@@ -109,6 +126,7 @@ pub fn train<'e>(
         differences: known.differences,
         reference,
         known_bad,
+        told_of: Cells::Most,
         detectors,
     };
     Ok(Trained {
@@ -117,6 +135,10 @@ pub fn train<'e>(
         suspicious: suspicious.pictures,
         left_out,
         not_needed,
+        duplicates,
+        stretched,
+        placed,
+        unaligned,
         patches,
         memory_bytes,
     })
@@ -130,8 +152,8 @@ fn known_bad(
     known: &mut Calibrated,
     on_step: OnStep<'_>,
 ) -> Result<Option<KnownBad>, TrainError> {
-    let (options, detectors) = (reader.options, reader.detectors);
-    if options.bad.len() < known_bad::FEWEST || known.traits.len() < SOME {
+    let detectors = reader.detectors;
+    if reader.bad.len() < known_bad::FEWEST || known.traits.len() < SOME {
         return Ok(None);
     }
     let packed = memory.pack(reader.encoder.kernels());
@@ -139,7 +161,7 @@ fn known_bad(
         Traits::of(detectors, &features, &packed.measure(detectors, &features))
     };
     // Who judges the bad pictures afterwards is told which cannot be read.
-    let (_, bad) = reader.read_any(&options.bad, &mut Vec::new(), on_step, traits)?;
+    let (_, bad) = reader.read_any(&reader.bad, &mut Vec::new(), on_step, traits)?;
     let bad: Vec<Traits> = bad.into_iter().flatten().collect();
     let Some((learnt, adds)) = KnownBad::learn(&known.traits, &bad) else {
         return Ok(None);

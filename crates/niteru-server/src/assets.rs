@@ -296,6 +296,21 @@ mod tests {
         assert_eq!(listed, there, "FILES in assets.rs, files in web/");
     }
 
+    /// The page tells what is unusual by the same number as the reports.
+    #[test]
+    fn what_is_unusual_is_one_number() {
+        let (_, result) = FILES
+            .iter()
+            .find(|(path, _)| *path == "screens/inspect/result.js")
+            .unwrap();
+        let unusual = niteru_store::below::inspect::UNUSUAL;
+        let line = format!("const UNUSUAL = {unusual};");
+        assert!(
+            std::str::from_utf8(result).unwrap().contains(&line),
+            "{line}"
+        );
+    }
+
     /// Whether a file is of the first page: what other screens need comes when they are shown.
     fn is_asked_for_first(path: &str) -> bool {
         let of_a_screen = path.starts_with("screens/") && path != "screens/start.js";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use niteru_store::{Home, ToldInspection, Verdict};
+use niteru_store::{Drift, Home, ToldInspection, Verdict};
 use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -138,6 +138,8 @@ pub(crate) struct RunningWatch {
     pub(crate) last_skipped: Vec<SkippedPhoto>,
     /// Why the folder cannot be reached; null: it can.
     pub(crate) unreachable: Option<String>,
+    /// How the last photos differ from the good ones as a whole; null: they do not, or too few say so.
+    pub(crate) drift: Option<Drift>,
     /// The inspection of the last photo.
     pub(crate) last: Option<u64>,
     /// What was found on it; null where the server has started since.

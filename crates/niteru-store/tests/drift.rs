@@ -6,8 +6,10 @@ mod support;
 use std::path::Path;
 
 use niteru_store::{
-    Direction, Drift, DriftQuery, LEAST_DECISIONS, NewInspection, StoreError, Verdict,
+    Direction, Drift, DriftQuery, DriftWatch, LEAST_DECISIONS, NewInspection, NewInspector,
+    StoreError, Verdict,
 };
+use serde_json::json;
 use support::Random;
 use support::inspecting::{HOUR, Line, MONDAY, inspection};
 
@@ -36,7 +38,10 @@ fn drift_of(line: &Line, good: &[f64], learnt: &[&Path], last: usize) -> Drift {
     let query = DriftQuery {
         inspector: line.inspector.id,
         good_scores: good,
-        learnt,
+        learnt: &learnt
+            .iter()
+            .map(|path| path.to_path_buf())
+            .collect::<Vec<_>>(),
         last,
     };
     line.home.drift(&query).unwrap()
@@ -181,4 +186,87 @@ fn other_inspectors_do_not_count() {
     };
     let error = line.home.drift(&nobody).unwrap_err();
     assert!(matches!(error, StoreError::NoInspector { .. }), "{error}");
+}
+
+/// Stores the next version, with the threshold of another one alone changed.
+fn with_another_threshold(line: &Line, of: u32) -> u64 {
+    let new = NewInspector {
+        model: "fake",
+        fingerprint: "f00d",
+        settings: &json!({ "false_alarm": 0.02, "threshold_of_version": of }),
+        summary: &json!({}),
+        bytes: b"bytes",
+    };
+    line.home.save_inspector("bolt", &new).unwrap().id
+}
+
+#[test]
+fn another_threshold_does_not_begin_anew() {
+    let line = Line::new();
+    let good = normals(1, 60);
+    let of = |inspector: u64| {
+        let query = DriftQuery {
+            inspector,
+            good_scores: &good,
+            learnt: &[],
+            last: 50,
+        };
+        line.home.drift(&query).unwrap()
+    };
+    line.record(&decisions("old", Verdict::Ng, &[40.0; 30]));
+    let second = with_another_threshold(&line, 1);
+    let third = with_another_threshold(&line, 2);
+    let trained = support::inspecting::train(&line.home, "bolt").id;
+    let of_trained = with_another_threshold(&line, 4);
+    // Later ones, of which ten are judged by both.
+    let later = |new: NewInspection| NewInspection {
+        time: new.time.map(|time| time + 1000 * HOUR),
+        ..new
+    };
+    let both: Vec<NewInspection> = decisions("old", Verdict::Ng, &[41.0; 10])
+        .into_iter()
+        .map(later)
+        .collect();
+    line.home.record_inspections(third, &both).unwrap();
+    for (inspector, version, counted) in [
+        (line.inspector.id, 1, 30),
+        (second, 2, 30),
+        (third, 3, 30),
+        (trained, 4, 0),
+        (of_trained, 5, 0),
+    ] {
+        let drift = of(inspector);
+        assert_eq!((drift.version, drift.decisions), (version, counted));
+    }
+    let query = DriftQuery {
+        inspector: second,
+        good_scores: &[40.5; 60],
+        learnt: &[],
+        last: 20,
+    };
+    // The newest 20 are the ten of the third version, and ten of the others.
+    let newest = line.home.drift(&query).unwrap();
+    assert_eq!(newest.superiority, Some(0.5), "{newest:?}");
+}
+
+#[test]
+fn on_a_running_line_a_drift_is_told_once() {
+    let drift = |direction| Drift {
+        direction,
+        ..told(&[0.0; LEAST_DECISIONS])
+    };
+    let mut watch = DriftWatch::default();
+    let due = (0..60).filter(|_| watch.is_due()).count();
+    assert_eq!(due, 3);
+    let table = [
+        (Direction::None, false),
+        (Direction::Up, true),
+        (Direction::Up, false),
+        (Direction::Down, true),
+        (Direction::None, true),
+        (Direction::None, false),
+    ];
+    for (direction, news) in table {
+        assert_eq!(watch.is_news(&drift(direction)), news, "{direction:?}");
+    }
 }

@@ -385,3 +385,46 @@ fn a_backup_carries_the_history() {
         line.home.inspections(&all).unwrap()
     );
 }
+
+#[test]
+fn reviews_sort_files_by_their_contents_whatever_their_names() {
+    let line = Line::new();
+    let folder = line.folder.path().join("photos");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |name: &str, contents: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, contents).unwrap();
+        path
+    };
+    let judged = |name: &str, contents: &str, verdict| {
+        let mut new = inspection(contents, Verdict::Ok);
+        new.path = write(name, contents);
+        let id = line.record(&[new])[0];
+        line.review(id, verdict);
+        folder.join(name)
+    };
+    let called_bad = judged("line-1.png", "scratched", ReviewVerdict::Ng);
+    let called_good = judged("line-2.png", "clean", ReviewVerdict::Ok);
+    let changed = judged("line-3.png", "first", ReviewVerdict::Ng);
+    write("line-3.png", "second");
+    // The camera's folder of good parts has a copy of the scratched one, that of bad parts a copy of the clean one.
+    let good = [
+        write("a.png", "fine"),
+        write("b.png", "scratched"),
+        changed.clone(),
+    ];
+    let bad = [write("c.png", "clean"), write("d.png", "broken")];
+    let (mut now_good, mut now_bad) = (good.to_vec(), bad.to_vec());
+    line.home
+        .apply_reviews("bolt", &mut now_good, &mut now_bad)
+        .unwrap();
+    assert_eq!(now_good, [good[0].clone(), changed, called_good]);
+    assert_eq!(now_bad, [bad[1].clone(), called_bad.clone()]);
+
+    // What is there under another name is not added a second time.
+    let (mut now_good, mut now_bad) = (Vec::new(), vec![good[1].clone()]);
+    line.home
+        .apply_reviews("bolt", &mut now_good, &mut now_bad)
+        .unwrap();
+    assert_eq!(now_bad, [good[1].clone()]);
+}

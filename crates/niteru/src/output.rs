@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -139,6 +139,14 @@ impl Output {
         }
     }
 
+    /// A bar over stages, each with a total of its own.
+    pub(crate) fn stages_bar(&self) -> StagesBar {
+        StagesBar {
+            bar: self.bar(Some(0), "{msg} {bar:30} {pos}/{len}  {elapsed}"),
+            now: Mutex::new(("", 0)),
+        }
+    }
+
     /// A bar over images of which the number is known.
     pub(crate) fn steps_bar(&self) -> ProgressBar {
         self.bar(
@@ -166,5 +174,60 @@ impl Output {
         }
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
+    }
+}
+
+/// A bar that begins anew with each stage.
+pub(crate) struct StagesBar {
+    pub(crate) bar: ProgressBar,
+    /// The stage that is shown, and its total.
+    now: Mutex<(&'static str, u64)>,
+}
+
+impl StagesBar {
+    /// So many of a stage are done. Threads may report out of order; what has far less done than was shown is
+    /// another round of the stage.
+    pub(crate) fn show(&self, stage: &'static str, done: usize, total: usize) {
+        let (done, total) = (done as u64, total as u64);
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = self.bar.position() == total && done <= total / 2;
+        if *now != (stage, total) || again {
+            *now = (stage, total);
+            self.bar.set_message(stage);
+            self.bar.set_length(total);
+            self.bar.set_position(done);
+        } else {
+            self.bar.set_position(self.bar.position().max(done));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stage_begins_anew_with_its_own_total() {
+        let stages = Output::new(false, true).stages_bar();
+        // stage, done, total, what is shown then
+        let table = [
+            ("reading", 2, 3, (2, 3)),
+            ("reading", 1, 3, (2, 3)),
+            ("reading", 3, 3, (3, 3)),
+            ("reading", 2, 3, (3, 3)),
+            ("learning", 1, 6, (1, 6)),
+            ("learning", 6, 6, (6, 6)),
+            // Some were left out, and all is done again.
+            ("learning", 1, 6, (1, 6)),
+            ("reading", 1, 4, (1, 4)),
+            ("learning", 6, 6, (6, 6)),
+            ("judging", 1, 4, (1, 4)),
+        ];
+        for (stage, done, total, shown) in table {
+            stages.show(stage, done, total);
+            let now = (stages.bar.position(), stages.bar.length());
+            assert_eq!(now, (shown.0, Some(shown.1)), "{stage} {done}");
+            assert_eq!(stages.bar.message(), stage);
+        }
     }
 }

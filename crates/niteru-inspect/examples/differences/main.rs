@@ -114,7 +114,7 @@ fn told(inspection: &Inspection, places: &[Rect]) -> Option<Group> {
     };
     let mut regions = inspection.regions.iter();
     let found = regions.find(|region| places.iter().any(|place| meets(region.rect(), *place)))?;
-    Some(found.difference?.most)
+    found.difference?.most
 }
 
 /// A picture with a made defect, and where it is.

@@ -1,5 +1,6 @@
 //! Good pictures as the memory sees those that it does not hold: what thresholds are made of.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use niteru_imaging::Picture;
@@ -12,19 +13,23 @@ use super::step;
 use crate::difference::Beside;
 use crate::features::Features;
 use crate::memory::{Measured, Memory, PackedMemory};
+use crate::recipe::placing;
 use crate::variants;
 
 /// Parts that the good pictures are split into: each part is held out once.
 const FOLDS: usize = 5;
 
-/// One in so many cells tells how good pictures differ: a number that divides no usual row.
+/// One in so many windows tells how good pictures differ: a number that divides no usual row.
 const TOLD: usize = 7;
+
+/// Cells along a side of a window.
+const WINDOW: usize = 2;
 
 /// Good pictures measured by memories that do not hold them.
 pub(super) struct HeldOut {
     pub(super) measured: Vec<Measured>,
-    /// Some cells of them beside the patches that they are nearest to.
-    pub(super) beside: Vec<Beside>,
+    /// Some windows of them, each of some cells beside the patches that they are nearest to, with their distances.
+    pub(super) beside: Vec<Vec<(f32, Beside)>>,
     /// Of each picture.
     pub(super) sizes: Vec<(u32, u32)>,
     pub(super) folds: usize,
@@ -55,7 +60,7 @@ pub(super) fn held_out(
             let beside = beside(reader, (&memory, &packed), (&features, &measured));
             (measured, beside)
         });
-        let (measured, besides): (Vec<Measured>, Vec<Vec<Beside>>) = both.unzip();
+        let (measured, besides): (Vec<Measured>, Vec<Windows>) = both.unzip();
         return Ok(HeldOut {
             sizes: variants.iter().map(|v| (v.width(), v.height())).collect(),
             beside: besides.concat(),
@@ -68,8 +73,7 @@ pub(super) fn held_out(
     // Neighbours in the order of the files are held out together: photos taken one after the other, or
     // copies, must not stand in for each other.
     let fold_of = |at: usize| at * folds / features.len();
-    let mut measured: Vec<Option<(Measured, Vec<Beside>)>> =
-        features.iter().map(|_| None).collect();
+    let mut measured: Vec<Option<(Measured, Windows)>> = features.iter().map(|_| None).collect();
     for fold in 0..folds {
         let learnt: Vec<(usize, &Features)> = features
             .iter()
@@ -88,8 +92,7 @@ pub(super) fn held_out(
         let (done, total) = (fold + 1, folds + 1);
         step(on_step, TrainStep::Learning { done, total })?;
     }
-    let (measured, besides): (Vec<Measured>, Vec<Vec<Beside>>) =
-        measured.into_iter().flatten().unzip();
+    let (measured, besides): (Vec<Measured>, Vec<Windows>) = measured.into_iter().flatten().unzip();
     Ok(HeldOut {
         beside: besides.concat(),
         measured,
@@ -99,15 +102,29 @@ pub(super) fn held_out(
     })
 }
 
-/// Every [`TOLD`]th cell of a held-out picture.
+/// Cells of windows with their distances.
+type Windows = Vec<Vec<(f32, Beside)>>;
+
+/// Every [`TOLD`]th window of a held-out picture.
 fn beside(
     reader: &Reader<'_>,
     (memory, packed): (&Memory, &PackedMemory),
     both: (&Features, &Measured),
-) -> Vec<Beside> {
-    let wanted = |cell: usize| cell.is_multiple_of(TOLD);
-    let cells = packed.beside(memory, reader.detectors, both, wanted);
-    cells.into_iter().map(|(_, beside)| beside).collect()
+) -> Windows {
+    let Some(at) = placing(reader.detectors) else {
+        return Vec::new();
+    };
+    let (_, columns) = both.1.grids[at];
+    let across = columns.div_ceil(WINDOW).max(1);
+    let window =
+        |cell: usize| cell / columns.max(1) / WINDOW * across + cell % columns.max(1) / WINDOW;
+    let wanted = |cell: usize| window(cell).is_multiple_of(TOLD);
+    let mut windows: BTreeMap<usize, Vec<(f32, Beside)>> = BTreeMap::new();
+    for (cell, distance, beside) in packed.beside(memory, reader.detectors, both, wanted) {
+        let of = windows.entry(window(cell)).or_default();
+        of.push((distance, beside));
+    }
+    windows.into_values().collect()
 }
 
 /// What the threshold holds. Variants of the only picture say nothing of other parts: they count as one

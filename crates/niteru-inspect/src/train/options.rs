@@ -128,6 +128,19 @@ impl Skipped {
     }
 }
 
+/// A good picture with the same contents as another, so that it was not learnt from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Duplicate {
+    /// Its file.
+    #[serde(serialize_with = "paths::serialize_path")]
+    #[schema(value_type = String)]
+    pub path: PathBuf,
+    /// The other's, which came first.
+    #[serde(serialize_with = "paths::serialize_path")]
+    #[schema(value_type = String)]
+    pub of: PathBuf,
+}
+
 /// A good picture that looks like none of the others.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Suspicious {
@@ -151,6 +164,16 @@ pub struct Trained<'e> {
     pub left_out: Vec<Suspicious>,
     /// Good pictures that were not read, as all together do not fit into [`TrainOptions::memory`].
     pub not_needed: usize,
+    /// Good pictures that are copies of others: each content was learnt from once.
+    pub duplicates: Vec<Duplicate>,
+    /// Good pictures of another shape than the area: it was stretched, and may lie beside what it was drawn for.
+    pub stretched: usize,
+    /// Good pictures that it learnt from what belongs where: those of the shape that most have. 0 where that is not
+    /// known, as they are few or of many shapes.
+    pub placed: usize,
+    /// Good pictures of which it is not certain how they lie, where they were to be aligned: they were learnt as they
+    /// lie, and then others that lie as wrongly pass.
+    pub unaligned: usize,
     /// Patches in all memory banks.
     pub patches: usize,
     /// Bytes of the stored inspector's banks and distributions, about.
@@ -184,6 +207,18 @@ pub enum TrainError {
     /// The numbers of tiles are 1 to 8.
     #[error("pictures are cut into 1 to {MOST_TILES} tiles along each side, got {0}")]
     Tiles(u32),
+    /// A good picture has the same contents as a bad one.
+    #[error(
+        "{} is among the good photos, and {}, which has the same contents, among the bad ones; \
+         take away what is wrong",
+        good.display(), bad.display()
+    )]
+    GoodAndBad {
+        /// The good one's file.
+        good: PathBuf,
+        /// The bad one's.
+        bad: PathBuf,
+    },
     /// Some of the good pictures look like none of the others, and that was to stop it.
     #[error(
         "{} of {of} good pictures {} like none of the others: {}; take away what is bad and train again",

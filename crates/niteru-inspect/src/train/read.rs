@@ -1,5 +1,7 @@
 //! From files of good pictures to their features.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use niteru_encoder::{Encoder, FeatureMap};
 use niteru_imaging::{DecodeError, Mask, Mirror, Picture};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
-use super::options::{OnStep, Skipped, TrainError, TrainOptions, TrainStep};
+use super::options::{Duplicate, OnStep, Skipped, TrainError, TrainOptions, TrainStep};
 use super::step;
-use crate::features::Features;
+use crate::features::{Features, other_shape};
 use crate::recipe::Detector;
 use crate::reference::{Framed, framed};
 use crate::view::View;
@@ -18,29 +21,66 @@ use crate::view::View;
 /// Pictures that are read whatever they take: without some, nothing can be learnt.
 const FEWEST: usize = 20;
 
-/// The magnification: by the median of the shorter sides of the pictures, as their headers tell it. Where a
-/// picture is larger than what single pixels are looked at in, `None` tiles become more than one.
-pub(super) fn look(
-    good: &[PathBuf],
-    options: &TrainOptions,
-) -> Result<(View, Vec<Skipped>), TrainError> {
-    let sizes: Vec<Result<u32, DecodeError>> = good
+/// What a look at the files tells before any picture is decoded.
+pub(super) struct Looked {
+    pub(super) view: View,
+    /// The good files, but copies of others; those that cannot be read are among them.
+    pub(super) good: Vec<PathBuf>,
+    /// The bad files, likewise.
+    pub(super) bad: Vec<PathBuf>,
+    /// Good files that cannot be read.
+    pub(super) skipped: Vec<Skipped>,
+    /// Good files that are copies of others.
+    pub(super) duplicates: Vec<Duplicate>,
+    /// How many pictures the area must be stretched for.
+    pub(super) stretched: usize,
+}
+
+/// sha256 of a file's contents.
+type Contents = [u8; 32];
+
+/// The magnification, by the median of the shorter sides of the pictures, as their headers tell it; and which files
+/// are copies of others: a copy is no other part, and would speak for the picture that it is a copy of when that is
+/// held out. Where a picture is larger than what single pixels are looked at in, `None` tiles become more than one.
+pub(super) fn look(good: &[PathBuf], options: &TrainOptions) -> Result<Looked, TrainError> {
+    let told: Vec<Result<((u32, u32), Contents), DecodeError>> = good
         .par_iter()
         .map(|path| {
             let bytes = Picture::read(path, &options.limits)?;
             let size = Picture::size_in_file(&bytes, &options.limits);
-            let (width, height) = size.map_err(|error| error.in_file(path))?;
-            Ok(width.min(height))
+            let size = size.map_err(|error| error.in_file(path))?;
+            Ok((size, Sha256::digest(&bytes).into()))
         })
         .collect();
     let mut sides = Vec::new();
+    let mut stretched = 0;
+    let area = options.area.as_ref();
     let mut skipped = Vec::new();
-    for (path, size) in good.iter().zip(sizes) {
-        match size {
-            Ok(side) => sides.push(side),
+    let mut duplicates = Vec::new();
+    let mut kept = Vec::new();
+    let mut first: HashMap<Contents, &PathBuf> = HashMap::new();
+    for (path, told) in good.iter().zip(told) {
+        match told {
+            Ok((size, contents)) => match first.entry(contents) {
+                Entry::Occupied(first) => {
+                    duplicates.push(Duplicate {
+                        path: path.clone(),
+                        of: first.get().to_path_buf(),
+                    });
+                    continue;
+                }
+                Entry::Vacant(place) => {
+                    place.insert(path);
+                    sides.push(size.0.min(size.1));
+                    let other = |area: &Mask| other_shape((area.width(), area.height()), size);
+                    stretched += usize::from(area.is_some_and(other));
+                }
+            },
             Err(error) => skipped.push(Skipped::new(path, &error)),
         }
+        kept.push(path.clone());
     }
+    let bad = only_once(&options.bad, &first, options)?;
     sides.sort_unstable();
     let Some(&usual) = sides.get(sides.len() / 2) else {
         let first = skipped.first().map(|skipped| skipped.reason.clone());
@@ -51,7 +91,44 @@ pub(super) fn look(
     };
     let usual = f64::from(usual);
     let tiles = options.tiles.unwrap_or_else(|| View::tiles_for(usual));
-    Ok((View { usual, tiles }, skipped))
+    Ok(Looked {
+        view: View { usual, tiles },
+        good: kept,
+        bad,
+        skipped,
+        duplicates,
+        stretched,
+    })
+}
+
+/// The bad files without copies. That one of them is also `good` is an error.
+fn only_once(
+    bad: &[PathBuf],
+    good: &HashMap<Contents, &PathBuf>,
+    options: &TrainOptions,
+) -> Result<Vec<PathBuf>, TrainError> {
+    let contents: Vec<Option<Contents>> = bad
+        .par_iter()
+        .map(|path| {
+            // Who judges the bad pictures afterwards is told which cannot be read.
+            let bytes = Picture::read(path, &options.limits).ok()?;
+            Some(Sha256::digest(&bytes).into())
+        })
+        .collect();
+    let mut seen = HashSet::new();
+    let mut kept = Vec::new();
+    for (path, contents) in bad.iter().zip(contents) {
+        if let Some(good) = contents.and_then(|contents| good.get(&contents)) {
+            return Err(TrainError::GoodAndBad {
+                good: good.to_path_buf(),
+                bad: path.clone(),
+            });
+        }
+        if contents.is_none_or(|contents| seen.insert(contents)) {
+            kept.push(path.clone());
+        }
+    }
+    Ok(kept)
 }
 
 /// Reads pictures for a training.
@@ -62,6 +139,8 @@ pub(super) struct Reader<'a> {
     /// What pictures are aligned with, and the size that they have then.
     pub(super) reference: Option<(Picture, (u32, u32))>,
     pub(super) area: Option<Arc<Mask>>,
+    /// Bad files, each content once.
+    pub(super) bad: Vec<PathBuf>,
     pub(super) options: &'a TrainOptions,
 }
 

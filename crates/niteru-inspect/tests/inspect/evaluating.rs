@@ -204,3 +204,68 @@ fn bad_pictures_are_set_against_the_good_ones_that_were_held_out() {
     assert_eq!(quality.skipped.len(), 1);
     assert!(quality.mistakes.is_empty() && !quality.trade_off.is_empty());
 }
+
+#[test]
+fn good_pictures_that_were_learnt_from_are_counted_by_their_contents() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let known = |path: PathBuf, good: bool| Known {
+        path,
+        good,
+        mask: None,
+    };
+    let copy = |at: usize| {
+        let copy = folder.path().join(format!("copy-{at}.png"));
+        std::fs::copy(&shared.folder.files[at], &copy).unwrap();
+        copy
+    };
+    let fresh = write(folder.path(), "fresh.png", &plates::good(FRESH + 70));
+    let bad = write(
+        folder.path(),
+        "bad.png",
+        &plates::bad(FRESH + 71, Defect::Blob),
+    );
+    let all = [
+        known(shared.folder.files[0].clone(), true),
+        known(copy(1), true),
+        known(fresh, true),
+        known(bad, false),
+        // What is called bad here is another question.
+        known(copy(2), false),
+    ];
+    let inspector = &shared.trained.inspector;
+    let quality = evaluate(inspector, &all, &Limits::default(), &|| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!((quality.learnt, quality.good), (2, 3));
+}
+
+#[test]
+fn a_mask_of_another_shape_is_told() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let photo = write(
+        folder.path(),
+        "bad.png",
+        &plates::bad(FRESH + 80, Defect::Blob),
+    );
+    let masked = |name: &str, mask: &Picture| Known {
+        path: photo.clone(),
+        good: false,
+        mask: Some(write(folder.path(), name, mask)),
+    };
+    // Half as large, and another cut.
+    let known = [
+        masked("as-it-is.png", &mask(Defect::Blob)),
+        masked("small.png", &plates::painted(101, 80, |x, _| x > 50)),
+        masked("square.png", &plates::painted(160, 160, |x, _| x > 50)),
+    ];
+    let inspector = &shared.trained.inspector;
+    let quality = evaluate(inspector, &known, &Limits::default(), &|| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(quality.masks, 3);
+    assert_eq!(quality.stretched, [folder.path().join("square.png")]);
+}

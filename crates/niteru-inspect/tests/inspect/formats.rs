@@ -8,24 +8,60 @@ use std::path::PathBuf;
 use niteru_imaging::{Mask, Picture};
 use niteru_inspect::{Inspector, TrainOptions};
 
-use crate::plates::{self, Defect};
-use crate::{FRESH, encoder, good_plates, learn};
+use crate::places::{askew, lie, marked};
+use crate::plates::{self, Defect, HEIGHT, WIDTH};
+use crate::{FRESH, encoder, folder, good_plates, learn};
 
-/// The version that is written now.
-const PRESENT: u32 = 3;
+/// A stored inspector, and what it said with AVX-512 when it was written.
+struct Written {
+    /// `inspector-NAME.bin`.
+    name: &'static str,
+    scores: [f64; 3],
+    /// Bad plates that it learnt from.
+    known_bad: usize,
+    /// Whether it aligns.
+    aligns: bool,
+    /// Whether it tells how a place differs, and whether places are known.
+    tells: [bool; 2],
+}
 
-/// Scores of [`tried`] by each version's file, with AVX-512.
-const SCORES: [(u32, [f64; 3]); 3] = [
-    (1, [-1.472, 10.147, 7.087]),
-    (2, [-1.903, 9.840, 6.726]),
-    (3, [-1.903, 9.840, 6.726]),
+/// The version that is written now, of one with what only some trainings have: alignment, places, bad plates.
+const PRESENT: &str = "4";
+const PRESENT_ALIGNED: &str = "4-aligned";
+
+const WRITTEN: [Written; 5] = [
+    Written {
+        tells: [false, false],
+        ..plain("1", [-1.472, 10.147, 7.087])
+    },
+    plain("2", [-1.903, 9.840, 6.726]),
+    plain("3", [-1.903, 9.840, 6.726]),
+    plain(PRESENT, [-1.903, 9.840, 6.726]),
+    Written {
+        name: PRESENT_ALIGNED,
+        scores: [0.0, 0.0, 0.0],
+        known_bad: 3,
+        aligns: true,
+        tells: [true, true],
+    },
 ];
+
+/// Of two good plates, of which half counts.
+const fn plain(name: &'static str, scores: [f64; 3]) -> Written {
+    Written {
+        name,
+        scores,
+        known_bad: 0,
+        aligns: false,
+        tells: [true, false],
+    }
+}
 
 /// Other instruction sets round differently.
 const TOLERANCE: f64 = 0.05;
 
-fn fixture(version: u32) -> PathBuf {
-    let name = format!("tests/fixtures/inspector-{version}.bin");
+fn fixture(name: &str) -> PathBuf {
+    let name = format!("tests/fixtures/inspector-{name}.bin");
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
@@ -35,40 +71,90 @@ fn right_half() -> Mask {
     Mask::from_picture(&picture)
 }
 
-fn tried() -> [Picture; 3] {
-    [
-        plates::good(FRESH),
-        plates::bad(FRESH, Defect::Rough),
-        plates::bad(FRESH, Defect::Dot(150.0, 90.0, 6.0)),
-    ]
+/// A part around the blob: few patches make a small file.
+fn around_the_blob() -> Mask {
+    let inside = |x: u32, y: u32| (110..190).contains(&x) && (80..140).contains(&y);
+    Mask::from_picture(&plates::painted(WIDTH, HEIGHT, inside))
+}
+
+fn lying(seed: u64, more: &[Defect]) -> Picture {
+    let (turn, shift) = lie(seed);
+    askew(&marked(seed, more), turn, shift)
+}
+
+fn tried(aligned: bool) -> [Picture; 3] {
+    match aligned {
+        false => [
+            plates::good(FRESH),
+            plates::bad(FRESH, Defect::Rough),
+            plates::bad(FRESH, Defect::Dot(150.0, 90.0, 6.0)),
+        ],
+        true => [
+            lying(FRESH, &[]),
+            lying(FRESH + 1, &[Defect::Blob]),
+            lying(FRESH + 2, &[Defect::Rough]),
+        ],
+    }
+}
+
+/// Writes the files of the present version.
+fn write() {
+    let good = good_plates(0..2);
+    let options = TrainOptions {
+        area: Some(right_half()),
+        ..TrainOptions::default()
+    };
+    let askew = folder((0..14).map(|seed| lying(seed, &[])));
+    let bad = folder((50..53).map(|seed| lying(seed, &[Defect::Blob])));
+    let aligned = TrainOptions {
+        area: Some(around_the_blob()),
+        align: true,
+        bad: bad.files.clone(),
+        ..TrainOptions::default()
+    };
+    let files = [
+        (PRESENT, &good.files, options),
+        (PRESENT_ALIGNED, &askew.files, aligned),
+    ];
+    for (name, good, options) in files {
+        let Some(trained) = learn(good, &options) else {
+            return;
+        };
+        let bytes = trained.unwrap().inspector.to_bytes().unwrap();
+        std::fs::write(fixture(name), bytes).unwrap();
+    }
 }
 
 #[test]
 fn inspectors_of_every_version_score_as_they_did() {
     let Some(encoder) = encoder() else { return };
     if std::env::var_os("NITERU_WRITE_FIXTURES").is_some() {
-        let good = good_plates(0..2);
-        let options = TrainOptions {
-            area: Some(right_half()),
-            ..TrainOptions::default()
-        };
-        let Some(trained) = learn(&good.files, &options) else {
-            return;
-        };
-        std::fs::write(
-            fixture(PRESENT),
-            trained.unwrap().inspector.to_bytes().unwrap(),
-        )
-        .unwrap();
+        write();
     }
-    for (version, scores) in SCORES {
-        let bytes = std::fs::read(fixture(version)).unwrap();
+    for written in WRITTEN {
+        let name = written.name;
+        let bytes = std::fs::read(fixture(name)).unwrap();
         let inspector = Inspector::from_bytes(&bytes, encoder).unwrap();
-        let found = tried().map(|picture| inspector.inspect(&picture).unwrap().score);
-        let near = found
+        assert_eq!(inspector.known_bad(), written.known_bad, "version {name}");
+        let found = tried(written.aligns).map(|picture| inspector.inspect(&picture).unwrap());
+        let scores = found.each_ref().map(|found| found.score);
+        let near = scores
             .iter()
-            .zip(scores)
+            .zip(written.scores)
             .all(|(a, b)| (a - b).abs() < TOLERANCE);
-        assert!(near, "version {version}: {found:?}, expected {scores:?}");
+        assert!(
+            near,
+            "version {name}: {scores:?}, expected {:?}",
+            written.scores
+        );
+        for found in &found {
+            assert_eq!(found.alignment.is_some(), written.aligns, "version {name}");
+        }
+        let certain = found.iter().filter_map(|found| found.alignment);
+        assert_eq!(certain.filter(|found| found.certain).count() > 0, written.aligns);
+        // What the second picture differs in.
+        let told = found[1].regions[0].difference;
+        let tells = [told.is_some(), told.is_some_and(|told| told.position.is_some())];
+        assert_eq!(tells, written.tells, "version {name}");
     }
 }

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod comparing;
+mod copies;
 mod evaluating;
 mod formats;
 mod known_bad;

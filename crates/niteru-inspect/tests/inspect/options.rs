@@ -24,7 +24,10 @@ fn a_defect_outside_of_the_area_is_not_told() {
     let Some(trained) = learn(&good.files, &options) else {
         return;
     };
-    let inspector = trained.unwrap().inspector;
+    let trained = trained.unwrap();
+    // The mask is 4:3, the plates are 5:4.
+    assert_eq!(trained.stretched, 12);
+    let inspector = trained.inspector;
     // What the network sees of a place hangs a little on what is beside it.
     let ignored = Defect::Dot(176.0, 100.0, 7.0);
     let found = inspector.inspect(&plates::bad(FRESH, ignored)).unwrap();

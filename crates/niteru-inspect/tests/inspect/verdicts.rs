@@ -165,3 +165,17 @@ fn the_share_of_good_plates_that_is_stopped_is_as_promised() {
     let stopped = stopped.count();
     assert!(stopped < 12, "{stopped} of 30");
 }
+
+#[test]
+fn what_passes_has_a_vector_of_its_hottest_place_too() {
+    let Some(shared) = shared() else { return };
+    let passed = (FRESH + 300..FRESH + 310)
+        .map(|seed| shared.inspect(&plates::good(seed)))
+        .filter(|found| found.verdict == Verdict::Ok && found.regions.is_empty());
+    let passed: Vec<_> = passed.collect();
+    assert!(passed.len() >= 5, "{}", passed.len());
+    for found in passed {
+        let square: f32 = found.defect.iter().flatten().map(|x| x * x).sum();
+        assert!((square - 1.0).abs() < 1e-3, "{square}");
+    }
+}

@@ -1,9 +1,8 @@
 //! What bad parts have in common, and whether scores have shifted as a whole.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use niteru_store::{Drift, DriftQuery, LEAST_DECISIONS, Role, Trace, TraceQuery};
+use niteru_store::{Drift, LEAST_DECISIONS, LOOK_BACK, Role, Trace, TraceQuery};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -12,8 +11,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::route::{InPath, Json, Query, Route, read};
 
-/// Decisions that drift looks back at where no other number is asked for, and at most.
-const LOOK_BACK: usize = 50;
+/// Decisions that drift looks back at, at most.
 const MOST_LOOK_BACK: usize = 100_000;
 
 /// Local time is no farther from UTC than this, in minutes.
@@ -105,17 +103,7 @@ async fn drift(
     }
     let drift = app.heavy(move |app| {
         let ready = app.inspector(&name, asked.version)?;
-        let learnt: Vec<&Path> = ready.learnt.iter().map(|path| path.as_path()).collect();
-        Ok(app.home.drift(&DriftQuery {
-            inspector: ready.id,
-            // The only good photo was never held out.
-            good_scores: match learnt.len() {
-                ..=1 => &[],
-                _ => &ready.check.good_scores,
-            },
-            learnt: &learnt,
-            last,
-        })?)
+        Ok(app.home.drift(&ready.basis.query(ready.id, last))?)
     });
     Ok(Json(drift.await?))
 }

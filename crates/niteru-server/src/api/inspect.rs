@@ -10,7 +10,7 @@ use niteru_store::below::encoder::Encoder;
 use niteru_store::below::imaging::{DecodeError, HeatScale};
 use niteru_store::below::inspect::{Inspector, MOST_TILES};
 use niteru_store::{
-    Collecting, InspectError, InspectedFile, Inspection, InspectorCheck, InspectorFile,
+    Collecting, DriftBasis, InspectError, InspectedFile, Inspection, InspectorCheck, InspectorFile,
     InspectorSummary, JudgedPhoto, Metadata, NotJudged, Role, StoredInspector, ToldInspection,
     inspect_bytes, inspect_file, replay,
 };
@@ -233,7 +233,7 @@ type Asked = (ToJudge, SyncSender<Result<InspectedFile, InspectError>>);
 /// An inspector that is ready: threads of its own hold it with its encoder. They end when nobody has this
 /// any more.
 pub(crate) struct ReadyInspector {
-    pub(super) id: u64,
+    pub(crate) id: u64,
     name: String,
     version: u32,
     kernels: &'static str,
@@ -241,8 +241,8 @@ pub(crate) struct ReadyInspector {
     pub(super) scale: HeatScale,
     /// What is to be looked at before it is used.
     pub(super) check: InspectorCheck,
-    /// Its good photos' files.
-    pub(super) learnt: Vec<PathBuf>,
+    /// What its decisions are compared with.
+    pub(crate) basis: DriftBasis,
     ask: SyncSender<Asked>,
 }
 
@@ -303,9 +303,9 @@ impl ReadyInspector {
                 .map_err(|error| ApiError::conflict(error.to_string()).because_of(&error))
                 .and_then(|ready| {
                     let scale = ready.heat_scale().map_err(InspectError::from)?;
-                    let learnt = ready.good().iter().map(|good| good.path.clone()).collect();
+                    let basis = DriftBasis::of(&ready);
                     let check = InspectorCheck::of(&inspector, &ready);
-                    Ok(((scale, check, learnt), ready))
+                    Ok(((scale, check, basis), ready))
                 });
             drop(bytes);
             let inspector = match ready {
@@ -346,7 +346,7 @@ impl ReadyInspector {
             .spawn(work);
         started.map_err(|error| ApiError::internal(error.to_string()))?;
         let ready = told.recv();
-        let (scale, check, learnt) =
+        let (scale, check, basis) =
             ready.map_err(|_| ApiError::internal("an inspector's thread ended"))??;
         Ok(ReadyInspector {
             id,
@@ -355,7 +355,7 @@ impl ReadyInspector {
             kernels,
             scale,
             check,
-            learnt,
+            basis,
             ask,
         })
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use niteru_store::below::encoder::with_causes;
-use niteru_store::{HistoryQuery, Metadata, NotJudged, PhotoEvent, PhotoWatch, rfc3339};
+use niteru_store::{
+    DriftWatch, HistoryQuery, LOOK_BACK, Metadata, NotJudged, PhotoEvent, PhotoWatch, rfc3339,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -62,12 +64,14 @@ pub(super) fn run(
         skipped: 0,
         last_skipped: Vec::new(),
         unreachable: None,
+        drift: None,
         last: last.first().map(|last| last.id),
         found: None,
         recent: Vec::new(),
     });
     handle.tell_now(WATCHING, 0);
     let metadata: Metadata = watch.metadata.into_iter().collect();
+    let mut lately = DriftWatch::default();
     let stop = || handle.cancel().load(Ordering::Relaxed);
     let of_folder = PhotoWatch {
         inspector: &watch.name,
@@ -83,7 +87,13 @@ pub(super) fn run(
             let ready = ready.map_err(NotJudged::Watch)?;
             ready.judge_arrived(path, bytes, &job.owner, metadata.clone())
         },
-        &mut |event| take(handle, &kept, event),
+        &mut |event| {
+            let judged = matches!(event, PhotoEvent::Judged(_));
+            take(handle, &kept, event);
+            if judged && lately.is_due() {
+                look_back(app, &watch.name, &kept);
+            }
+        },
     )?;
     // It ends by itself only when it is told to.
     Err(JobError::Stopped)
@@ -94,6 +104,18 @@ pub(crate) fn no_folder(name: &str) -> ApiError {
     ApiError::not_found(format!("no folder {name:?} may be watched"))
         .help("GET /api/watched-folders lists those that may; niteru serve --folder DIR offers one")
         .because(Problem::from(Kind::NoFolder).with("folder", name))
+}
+
+/// Looks whether photos have changed as a whole. What is wrong with the home is told when the next one is judged.
+fn look_back(app: &Arc<App>, name: &str, kept: &Kept<'_>) {
+    let Ok(ready) = app.inspector(name, None) else {
+        return;
+    };
+    let Ok(drift) = app.home.drift(&ready.basis.query(ready.id, LOOK_BACK)) else {
+        return;
+    };
+    let shifted = (drift.drift == Some(true)).then_some(drift);
+    kept.change(|watch| watch.drift = shifted);
 }
 
 fn take(handle: &Handle<'_>, kept: &Kept<'_>, event: PhotoEvent) {

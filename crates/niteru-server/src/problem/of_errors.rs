@@ -261,6 +261,7 @@ fn train(error: &TrainError) -> Option<Problem> {
     Some(match error {
         TrainError::NoGood { .. } => Kind::NoGoodPhoto.into(),
         TrainError::EmptyArea => Kind::EmptyArea.into(),
+        TrainError::GoodAndBad { good, .. } => file(Kind::GoodAndBad, good),
         TrainError::Suspicious { found, of } => {
             let names = found
                 .iter()

@@ -271,6 +271,16 @@ async fn photos_that_come_are_judged_once_also_after_a_restart() {
         ]
     );
 
+    // When the camera moves, or all is bad, the watch says so.
+    assert_eq!(watch(&place, &viewer).await["drift"], Value::Null);
+    for number in 100..130 {
+        write(&format!("{number}.png"), &plate(number, true));
+    }
+    let shifted = until(&place, &viewer, "the drift", |watch| {
+        !watch["drift"].is_null()
+    });
+    assert_eq!(shifted.await["drift"]["direction"], "up");
+
     // The audit log says who started and stopped what.
     let audit = place.get(&admin, "/api/audit").await.json();
     let entries = audit["entries"].as_array().unwrap().iter();

@@ -26,7 +26,7 @@ mod watched;
 pub use collected::{CollectedPhotos, Collecting, Shows};
 pub use compared::{ComparedPhotos, Evaluation, PhotoAlignment};
 pub use counts::VerdictCounts;
-pub use drift::{Direction, Drift, DriftQuery, LEAST_DECISIONS};
+pub use drift::{Direction, Drift, DriftBasis, DriftQuery, DriftWatch, LEAST_DECISIONS, LOOK_BACK};
 pub use history::{HistoryQuery, Inspection};
 pub use inspectors::{InspectorFile, InspectorSummary, NewInspector, StoredInspector};
 pub use niteru_inspect::Verdict;

@@ -1,9 +1,10 @@
 //! What people say about inspections. It stands beside what the inspector decided, and never replaces it.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use niteru_imaging::{Limits, Picture};
+use rayon::prelude::*;
 use rusqlite::{Row, Transaction, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -43,12 +44,10 @@ pub struct ReviewedImage {
     pub verdict: ReviewVerdict,
 }
 
-impl ReviewedImage {
-    /// Whether the file still holds what was judged.
-    fn is_unchanged(&self) -> bool {
-        let bytes = Picture::read(&self.path, &Limits::default());
-        bytes.is_ok_and(|bytes| hex(&Sha256::digest(&bytes)) == self.sha256)
-    }
+/// sha256 of a file's contents, in hexadecimal; `None` of one that cannot be read.
+pub(super) fn contents(path: &Path) -> Option<String> {
+    let bytes = Picture::read(path, &Limits::default()).ok()?;
+    Some(hex(&Sha256::digest(&bytes)))
 }
 
 impl Home {
@@ -84,9 +83,9 @@ impl Home {
         })
     }
 
-    /// Sorts files by what people have said of them in inspections of an inspector: what was called good
-    /// joins `good` and leaves `bad`, and the other way round. Files that have changed since are left as
-    /// they are. All paths are absolute; both lists end up sorted, each file once.
+    /// Sorts files by what people have said of their contents in inspections of an inspector: what was called
+    /// good joins `good` and leaves `bad`, and the other way round, whatever its name. Files that have changed
+    /// since are left as they are. All paths are absolute; what joins a list comes last.
     ///
     /// # Errors
     /// Those of the database. That there is no such inspector yet is none.
@@ -101,19 +100,34 @@ impl Home {
             Err(StoreError::NoInspector { .. }) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let called = |verdict: ReviewVerdict| -> HashSet<PathBuf> {
-            let images = reviewed.iter().filter(|image| image.verdict == verdict);
+        if reviewed.is_empty() {
+            return Ok(());
+        }
+        for (files, verdict) in [(good, ReviewVerdict::Ok), (bad, ReviewVerdict::Ng)] {
+            let (called, otherwise): (Vec<&ReviewedImage>, Vec<&ReviewedImage>) =
+                reviewed.iter().partition(|image| image.verdict == verdict);
+            let otherwise: HashSet<&str> = otherwise.iter().map(|image| &*image.sha256).collect();
+            let hashed = |path: PathBuf| (contents(&path), path);
+            let mut kept: Vec<(Option<String>, PathBuf)> =
+                std::mem::take(files).into_par_iter().map(hashed).collect();
+            kept.retain(|(sha256, _)| {
+                sha256
+                    .as_deref()
+                    .is_none_or(|sha256| !otherwise.contains(sha256))
+            });
+            let have: HashSet<&str> = kept
+                .iter()
+                .filter_map(|(sha256, _)| sha256.as_deref())
+                .collect();
             // A camera may have written another photo under the name.
-            let same = images.filter(|image| image.is_unchanged());
-            same.map(|image| image.path.clone()).collect()
-        };
-        let (called_good, called_bad) = (called(ReviewVerdict::Ok), called(ReviewVerdict::Ng));
-        good.retain(|path| !called_bad.contains(path));
-        bad.retain(|path| !called_good.contains(path));
-        for (files, called) in [(good, called_good), (bad, called_bad)] {
-            files.extend(called);
-            files.sort();
-            files.dedup();
+            let more = called.into_par_iter().filter(|image| {
+                !have.contains(&*image.sha256)
+                    && contents(&image.path).is_some_and(|sha256| sha256 == image.sha256)
+            });
+            let mut more: Vec<PathBuf> = more.map(|image| image.path.clone()).collect();
+            more.sort();
+            // Photos that follow each other may be of one part: the order stays.
+            files.extend(kept.into_iter().map(|(_, path)| path).chain(more));
         }
         Ok(())
     }

@@ -105,6 +105,19 @@ pub fn inspect_bytes(
 }
 
 impl InspectedFile {
+    /// What is not as it was decided before: of `verdict`, `score` and `threshold`, numbers bit for bit.
+    pub fn differs_from(&self, was: &Inspection) -> Vec<&'static str> {
+        let now = &self.inspection;
+        let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
+        let all = [
+            ("verdict", now.verdict == was.verdict),
+            ("score", same(now.score, was.score)),
+            ("threshold", same(now.threshold, was.threshold)),
+        ];
+        let other = all.iter().filter(|(_, same)| !same);
+        other.map(|(what, _)| *what).collect()
+    }
+
     /// What is written down of it.
     pub fn record(
         &self,
@@ -129,5 +142,69 @@ impl InspectedFile {
             kernels: kernels.to_string(),
             metadata,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use niteru_imaging::HeatMap;
+    use niteru_inspect::{ScoreParts, Verdict};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_replay_is_the_same_only_with_verdict_score_and_threshold() {
+        let was = Inspection {
+            id: 1,
+            inspector: "bolt".into(),
+            version: 1,
+            model: "m".into(),
+            fingerprint: "f".into(),
+            path: "a.png".into(),
+            sha256: String::new(),
+            time: 0,
+            operator: None,
+            score: 2.5,
+            threshold: 2.0,
+            p_value: 0.1,
+            verdict: Verdict::Ng,
+            final_verdict: Verdict::Ok,
+            regions: json!([]),
+            kernels: "scalar".into(),
+            defect: None,
+            metadata: Metadata::default(),
+            reviews: Vec::new(),
+        };
+        let again = |verdict, score, threshold| InspectedFile {
+            sha256: [0; 32],
+            picture: Picture::from_rgb(1, 1, vec![0; 3]).unwrap(),
+            inspection: niteru_inspect::Inspection {
+                verdict,
+                score,
+                parts: ScoreParts {
+                    patches: score,
+                    whole: 0.0,
+                    texture: 0.0,
+                    grain: 0.0,
+                    place: 0.0,
+                    usual_patch: 0.0,
+                    known_bad: 0.0,
+                },
+                threshold,
+                p_value: 0.1,
+                regions: Vec::new(),
+                nearest_good: None,
+                heat: HeatMap::new(1, 1, vec![0.0]).unwrap(),
+                defect: None,
+                alignment: None,
+            },
+        };
+        let differs =
+            |verdict, score, threshold| again(verdict, score, threshold).differs_from(&was);
+        assert!(differs(Verdict::Ng, 2.5, 2.0).is_empty());
+        assert_eq!(differs(Verdict::Unlike, 2.5, 2.0), ["verdict"]);
+        assert_eq!(differs(Verdict::Ng, 2.5 + 1e-15, 2.0), ["score"]);
+        assert_eq!(differs(Verdict::Ok, 2.5, 3.0), ["verdict", "threshold"]);
     }
 }

@@ -1,9 +1,10 @@
 use std::path::PathBuf;
 
-use niteru_inspect::{NearestGood, Region, ScoreParts, Verdict};
+use niteru_inspect::{NearestGood, Region, ScorePart, ScoreParts, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::compared::PhotoAlignment;
 use super::run::InspectedFile;
 use crate::paths;
 
@@ -30,10 +31,16 @@ pub struct ToldInspection {
     pub p_value: f64,
     /// What the score is made of.
     pub parts: ScoreParts,
+    /// The part that adds most to the score.
+    pub mostly: ScorePart,
     /// Places that differ, the worst first.
     pub regions: Vec<Region>,
     /// The good photo that is most like it.
     pub nearest_good: Option<NearestGood>,
+    /// How it lies relative to the good photo that all are aligned with; only of inspectors that align. Where that is
+    /// not certain, it was compared as it lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<PhotoAlignment>,
     /// Where its heat map is; only where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heatmap: Option<String>,
@@ -53,8 +60,10 @@ impl InspectedFile {
             threshold: found.threshold,
             p_value: found.p_value,
             parts: found.parts,
+            mostly: found.parts.most(),
             regions: found.regions.clone(),
             nearest_good: found.nearest_good.clone(),
+            alignment: found.alignment.map(PhotoAlignment::from),
             heatmap,
         }
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use niteru_encoder::Encoder;
 use niteru_imaging::Limits;
 use niteru_inspect::{
-    EvaluateError, Inspector, InspectorError, OnStep, Quality, Skipped, Suspicious, TrainError,
-    TrainOptions, TrainStep, Trained, Trust, evaluate_bad, train,
+    Duplicate, EvaluateError, Inspector, InspectorError, OnStep, Quality, Skipped, Suspicious,
+    TrainError, TrainOptions, TrainStep, Trained, Trust, evaluate_bad, train,
 };
 use niteru_learn::Promise;
 use serde::Serialize;
@@ -61,6 +61,15 @@ pub struct TrainReport {
     pub left_out: Vec<Suspicious>,
     /// Good photos that were not read: so many that all together do not fit into memory.
     pub not_needed: usize,
+    /// Good photos that are copies of others: each content was learnt from once.
+    pub duplicates: Vec<Duplicate>,
+    /// Good photos of another shape than the area, so that it was stretched over them.
+    pub stretched: usize,
+    /// Good photos that it learnt from what belongs where: those of the shape that most have; 0 where that is not
+    /// known.
+    pub placed: usize,
+    /// Good photos that were to be aligned and of which it is not certain how they lie: they were learnt as they lie.
+    pub unaligned: usize,
     /// Scores of the good photos that were held out, in rising order; of one photo alone, of its variants.
     #[serde(skip)]
     pub good_scores: Vec<f64>,
@@ -144,6 +153,10 @@ impl Home {
             suspicious: trained.suspicious,
             left_out: trained.left_out,
             not_needed: trained.not_needed,
+            duplicates: trained.duplicates,
+            stretched: trained.stretched,
+            placed: trained.placed,
+            unaligned: trained.unaligned,
             bad_learnt: trained.inspector.known_bad(),
             bad: quality,
             skipped: trained.skipped,
@@ -177,6 +190,7 @@ impl Home {
             "memory_bytes": trained.memory_bytes,
             "suspicious": trained.suspicious.len(),
             "left_out": trained.left_out.len(),
+            "duplicates": trained.duplicates.len(),
             "bad_learnt": trained.inspector.known_bad(),
             "bad": photos.summary(),
             "photos": photos,

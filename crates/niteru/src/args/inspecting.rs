@@ -1,5 +1,6 @@
 //! Arguments of `inspect`.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -212,9 +213,10 @@ pub(crate) struct InspectRunArgs {
     pub(crate) metadata: Option<PathBuf>,
 
     /// How far local time is ahead of UTC, for times of --metadata that do not say it, such as 09:00
-    #[arg(long, value_name = "HH:MM", value_parser = utc_offset, default_value = "00:00",
-          allow_hyphen_values = true, requires = "metadata")]
-    pub(crate) utc_offset: i32,
+    /// [default: as this computer's clock]
+    #[arg(long, value_name = "HH:MM", value_parser = utc_offset, default_value_t = UtcOffset::here(),
+          hide_default_value = true, allow_hyphen_values = true, requires = "metadata")]
+    pub(crate) utc_offset: UtcOffset,
 
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = up_to_1024)]
@@ -310,7 +312,7 @@ pub(crate) struct InspectEvalArgs {
     #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
     pub(crate) bad: Vec<PathBuf>,
 
-    /// A folder of masks with the names of the photos
+    /// A folder of masks with the names of the bad photos: NAME.png or NAME_mask.png
     #[arg(long, value_name = "DIR")]
     pub(crate) masks: Option<PathBuf>,
 
@@ -382,8 +384,10 @@ pub(crate) struct InspectTraceArgs {
     pub(crate) groups: u16,
 
     /// How far local time is ahead of UTC, for hours and days, such as 09:00 or -03:30
-    #[arg(long, value_name = "HH:MM", value_parser = utc_offset, default_value = "00:00", allow_hyphen_values = true)]
-    pub(crate) utc_offset: i32,
+    /// [default: as this computer's clock]
+    #[arg(long, value_name = "HH:MM", value_parser = utc_offset, default_value_t = UtcOffset::here(),
+          hide_default_value = true, allow_hyphen_values = true)]
+    pub(crate) utc_offset: UtcOffset,
 
     /// Write a report
     #[arg(long, value_name = "FILE")]
@@ -445,17 +449,37 @@ fn field(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Minutes.
-fn utc_offset(text: &str) -> Result<i32, String> {
+/// How many minutes local time is ahead of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UtcOffset(pub(crate) i32);
+
+impl UtcOffset {
+    /// This computer's now, by TZ or its settings; UTC where it is not known. It is asked for before there are
+    /// threads, as another could change TZ meanwhile.
+    fn here() -> UtcOffset {
+        let offset = time::UtcOffset::current_local_offset();
+        UtcOffset(offset.map_or(0, |offset| i32::from(offset.whole_minutes())))
+    }
+}
+
+/// As it is written on the command line.
+impl fmt::Display for UtcOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, minutes) = (if self.0 < 0 { '-' } else { '+' }, self.0.abs());
+        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
+fn utc_offset(text: &str) -> Result<UtcOffset, String> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let parts = digits.split_once(':').unwrap_or((digits, "0"));
     match (parts.0.parse::<u8>(), parts.1.parse::<u8>()) {
-        (Ok(hours @ 0..=14), Ok(minutes @ 0..60)) => {
-            Ok(sign * (i32::from(hours) * 60 + i32::from(minutes)))
-        }
+        (Ok(hours @ 0..=14), Ok(minutes @ 0..60)) => Ok(UtcOffset(
+            sign * (i32::from(hours) * 60 + i32::from(minutes)),
+        )),
         _ => Err("expected hours and minutes, such as 09:00 or -03:30".to_string()),
     }
 }

@@ -39,6 +39,16 @@ pub(crate) fn evaluation(
         model: Some(model),
         body: html! {
             p { (basis) }
+            @if quality.learnt > 0 {
+                section.panel.short.warning role="note" {
+                    p { (words::learnt(language, quality.learnt, quality.good)) }
+                }
+            }
+            @if !quality.stretched.is_empty() {
+                section.panel.short.warning role="note" {
+                    p { (words::stretched(language, quality.stretched.len())) }
+                }
+            }
             div.panel.wide { (figures(language, words, quality)) }
             h2 { (words.trade_off) }
             (trade_off(words, quality))

@@ -24,6 +24,11 @@ use super::marks::{badge, colours};
 use super::page::Page;
 use crate::args::Language;
 
+/// Images with pictures and numbers, at most: those that are not OK, and OK ones, of each the highest scores. A file
+/// with more is none that a browser opens.
+const MOST_BAD: usize = 1000;
+const MOST_OK: usize = 200;
+
 /// A report under construction. It holds small encoded pictures: some tens of megabytes of 1 000 images.
 pub(crate) struct InspectionReport {
     language: Language,
@@ -32,7 +37,10 @@ pub(crate) struct InspectionReport {
     promise: Promise,
     scale: Option<HeatScale>,
     maker: Maker,
-    cards: Vec<Card>,
+    /// How many images were added, by [`VERDICTS`].
+    counts: [usize; 3],
+    bad: Kept,
+    ok: Kept,
     drift: Option<DriftTold>,
 }
 
@@ -51,7 +59,9 @@ impl InspectionReport {
             promise: *promise,
             scale: None,
             maker: Maker::default(),
-            cards: Vec::new(),
+            counts: [0; 3],
+            bad: Kept::at_most(MOST_BAD),
+            ok: Kept::at_most(MOST_OK),
             drift: None,
         }
     }
@@ -71,14 +81,22 @@ impl InspectionReport {
         inspection: &Inspection,
         scale: HeatScale,
     ) {
-        let pictures = self.maker.pictures(picture, inspection, scale);
+        let verdicts = VERDICTS.iter().zip(&mut self.counts);
+        verdicts.for_each(|(of, count)| *count += usize::from(*of == inspection.verdict));
         self.scale = Some(scale);
-        self.cards.push(Card::new(path, inspection, pictures));
+        let kept = match inspection.verdict {
+            Verdict::Ok => &mut self.ok,
+            _ => &mut self.bad,
+        };
+        if kept.makes_room(inspection.score) {
+            let pictures = self.maker.pictures(picture, inspection, scale);
+            kept.cards.push(Card::new(path, inspection, pictures));
+        }
     }
 
     /// Writes the report: one file, NG first, the worst score first.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
-        let mut cards: Vec<&Card> = self.cards.iter().collect();
+        let mut cards: Vec<&Card> = self.bad.cards.iter().chain(&self.ok.cards).collect();
         cards.sort_by(|a, b| {
             let by_verdict = order(a.verdict).cmp(&order(b.verdict));
             by_verdict.then(b.score.total_cmp(&a.score))
@@ -96,6 +114,9 @@ impl InspectionReport {
                     p { (words::promise(self.language, &self.promise)) }
                     @if let Some(scale) = self.scale { (self.legend(scale)) }
                 }
+                @if let Some(told) = words::left_out(self.language, self.bad.left_out, self.ok.left_out) {
+                    p { (told) }
+                }
                 @if cards.is_empty() { p { (words.no_images) } }
                 @for card in cards { (card.html(self.language, self.promise.images)) }
             },
@@ -105,11 +126,9 @@ impl InspectionReport {
 
     fn counts(&self) -> Markup {
         let words = words::words(self.language);
-        let verdicts = [Verdict::Ng, Verdict::Ok, Verdict::Unlike];
         html! {
             div.panel.short { table.counts {
-                @for (verdict, meaning) in verdicts.into_iter().zip(words.counts) {
-                    @let count = self.cards.iter().filter(|card| card.verdict == verdict).count();
+                @for ((verdict, count), meaning) in VERDICTS.into_iter().zip(self.counts).zip(words.counts) {
                     tr {
                         td { (badge(self.language, verdict)) }
                         td.big { (words::images(self.language, count)) }
@@ -138,6 +157,47 @@ impl InspectionReport {
                     (words::scale(self.language, scale.visible(), scale.high()))
                 }
             }
+        }
+    }
+}
+
+/// In the order of their counts.
+const VERDICTS: [Verdict; 3] = [Verdict::Ng, Verdict::Ok, Verdict::Unlike];
+
+/// The images with the highest scores.
+struct Kept {
+    most: usize,
+    cards: Vec<Card>,
+    /// Images with lower scores than these.
+    left_out: usize,
+}
+
+impl Kept {
+    fn at_most(most: usize) -> Kept {
+        Kept {
+            most,
+            cards: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Whether an image with this score is kept. Where there is no room, the lowest is left out for it; of equal
+    /// ones those that came first stay.
+    fn makes_room(&mut self, score: f64) -> bool {
+        if self.cards.len() < self.most {
+            return true;
+        }
+        self.left_out += 1;
+        let lowest = (0..self.cards.len()).rev().min_by(|&a, &b| {
+            let score = |at: usize| self.cards[at].score;
+            score(a).total_cmp(&score(b))
+        });
+        match lowest.filter(|&at| score > self.cards[at].score) {
+            Some(lowest) => {
+                self.cards.remove(lowest);
+                true
+            }
+            None => false,
         }
     }
 }

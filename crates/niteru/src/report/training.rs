@@ -9,11 +9,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use maud::{Markup, html};
-use niteru_inspect::{Judged, Quality, Skipped, Suspicious};
+use niteru_inspect::{Duplicate, Judged, Quality, Skipped, Suspicious};
 use niteru_store::TrainReport;
 
 use self::words::Words;
-pub(crate) use self::words::{trust, trust_level};
+pub(crate) use self::words::{placed, stretched, trust, trust_level, unaligned};
 use super::evaluation::{self, curve};
 use super::inspection;
 use super::marks::{Jpeg, badge, file_name, percent, shot};
@@ -22,6 +22,9 @@ use crate::args::Language;
 
 /// Pictures of a kind that are shown at most.
 const MOST_PICTURES: usize = 24;
+
+/// Copies that are named at most.
+const MOST_COPIES: usize = 50;
 
 /// Longest side of a picture, in pixels.
 const PICTURE: u32 = 320;
@@ -42,6 +45,7 @@ pub(crate) fn training(language: Language, of: &TrainReport, file: &Path) -> Res
             (score_panel(language, words, of))
             @if let Some(quality) = of.bad.as_ref() { (bad_photos(language, words, of, quality)) }
             @else { p { (words.no_bad) } }
+            (duplicates(language, words, &of.duplicates))
             (skipped(words, of.skipped.iter().chain(bad_skipped)))
         },
     };
@@ -55,6 +59,9 @@ fn trust_panel(language: Language, words: &Words, of: &TrainReport) -> Markup {
             p { (trust(language, &of.trust)) }
             h3 { (words.promise) }
             p { (inspection::promise(language, &of.promise)) }
+            @if let Some(told) = words::placed(language, of.placed, of.good) { p { (told) } }
+            @if of.unaligned > 0 { p { (words::unaligned(language, of.unaligned)) } }
+            @if of.stretched > 0 { p { (words::stretched(language, of.stretched)) } }
             @if of.not_needed > 0 { p { (words::not_needed(language, of.not_needed)) } }
         }
     }
@@ -159,6 +166,24 @@ fn trade_off(language: Language, words: &Words, of: &TrainReport, quality: &Qual
             p { (words::at_threshold(language, threshold, &percent(false_alarm), &percent(miss))) }
         }
         p.facts { (words.trade_off_basis) }
+    }
+}
+
+/// Copies of other good photos; nothing where there are none.
+fn duplicates(language: Language, words: &Words, found: &[Duplicate]) -> Markup {
+    if found.is_empty() {
+        return html! {};
+    }
+    let shown = &found[..found.len().min(MOST_COPIES)];
+    html! {
+        h2 { (words.duplicates) }
+        p { (words::duplicates(language, found.len())) }
+        ul.found {
+            @for one in shown {
+                li { (one.path.to_string_lossy()) " = " (one.of.to_string_lossy()) }
+            }
+        }
+        (more(language, found.len() - shown.len()))
     }
 }
 

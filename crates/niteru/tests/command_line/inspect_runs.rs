@@ -111,6 +111,47 @@ fn a_csv_says_where_photos_come_from_and_the_trace_finds_it() {
     niteru.run(without).fails(2, &["--metadata"]);
 }
 
+/// The zone is given as POSIX has it, which needs no list of zones.
+#[cfg(unix)]
+#[test]
+fn times_without_a_zone_are_those_of_this_computer() {
+    let Some(niteru) = trained() else { return };
+    let photos = plates(&niteru, "day", 100..101, false);
+    let file = niteru.file("list.csv");
+    std::fs::write(&file, "path,time\nday/100.png,2026-11-25 08:30\n").unwrap();
+    let run = |zone: &str, more: &[&str]| -> (String, Ran) {
+        let arguments = ["inspect", "run", "plates", text(&photos), "--metadata"];
+        let arguments = arguments.iter().chain([text(&file)].iter()).chain(more);
+        let mut command = niteru.command(arguments.map(|argument| argument.to_string()));
+        let ran = Ran::from(command.env("TZ", zone).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let last = ["--json", "inspect", "history", "plates", "--limit", "100"];
+        let history = niteru.run(last).lines();
+        let newest = history.iter().max_by_key(|one| one["id"].as_u64()).unwrap();
+        (newest["time"].as_str().unwrap().to_owned(), ran)
+    };
+    // zone, more arguments, when that was, what is told
+    let table: [(&str, &[&str], &str, &str); 4] = [
+        ("JST-9", &[], "2026-11-24T23:30:00.000Z", "UTC+09:00"),
+        ("XXX3:30", &[], "2026-11-25T12:00:00.000Z", "UTC-03:30"),
+        ("UTC0", &[], "2026-11-25T08:30:00.000Z", "UTC+00:00"),
+        (
+            "JST-9",
+            &["--utc-offset", "02:00"],
+            "2026-11-25T06:30:00.000Z",
+            "UTC+02:00",
+        ),
+    ];
+    for (zone, more, time, told) in table {
+        let (found, ran) = run(zone, more);
+        assert_eq!(found, time, "{zone} {more:?}");
+        assert!(ran.stderr.contains(told), "{zone}: {}", ran.stderr);
+    }
+    let mut trace = niteru.command(["inspect", "trace", "plates"]);
+    let trace = Ran::from(trace.env("TZ", "JST-9").output().unwrap());
+    assert!(trace.stderr.contains("UTC+09:00"), "{}", trace.stderr);
+}
+
 #[test]
 fn the_history_is_walked_page_by_page() {
     let Some(niteru) = trained() else { return };

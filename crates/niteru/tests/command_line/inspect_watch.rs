@@ -81,3 +81,30 @@ fn photos_are_judged_as_they_come_and_none_twice() {
         .run(["inspect", "watch", "nuts", text(&folder)])
         .fails(1, &["nuts", "plates"]);
 }
+
+#[test]
+fn that_photos_change_as_a_whole_is_told_while_the_line_runs() {
+    let Some(niteru) = trained() else { return };
+    let folder = plates(&niteru, "line", 200..230, true);
+    let arguments = [
+        "--json",
+        "inspect",
+        "watch",
+        "plates",
+        text(&folder),
+        "--existing",
+    ];
+    let watch = Watch::start(&niteru, &arguments);
+    let drift = watch.event("drift");
+    assert_eq!(
+        (&drift["direction"], &drift["drift"], &drift["decisions"]),
+        (&"up".into(), &true.into(), &26.into()),
+        "{drift}"
+    );
+    watch.terminate();
+    watch.event("stopped");
+    let (code, stderr) = watch.end();
+    assert_eq!(code, Some(0));
+    let told = "photos as a whole score higher";
+    assert_eq!(stderr.matches(told).count(), 1, "{stderr}");
+}

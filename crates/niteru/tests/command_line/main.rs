@@ -13,6 +13,7 @@ mod filters;
 mod index;
 mod inspect;
 
+mod inspect_eval;
 mod inspect_runs;
 mod inspect_training;
 #[cfg(unix)]

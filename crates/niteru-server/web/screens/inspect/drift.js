@@ -25,6 +25,9 @@ function calm({ drift: shifted, needed, decisions }) {
   return needed > 0 ? t("inspect.drift.few", { n: number(needed) }) : t("inspect.drift.one_photo");
 }
 
+/** The warning of a drift that was found elsewhere; nothing without one. */
+export const shifted = (name, found) => found && warning(name, found);
+
 /** What has happened, why that may be, and what to do. `direction` is `up` or `down`. */
 function warning(name, { direction, decisions }) {
   const causes = direction === "up" ? ["camera", "light", "lens", "product"] : ["same", "focus"];

@@ -10,23 +10,36 @@ import { scoreBar, verdict } from "./verdict.js";
 /** Ways in which a place may differ. */
 const GROUPS = ["colour", "texture", "shape", "position"];
 
-/** Robust standard deviations from which on a place is not as in good photos, and where a bar is full. */
+/** Robust standard deviations from which on a place is not as in good photos (a test compares it with the
+ * inspection room's), and where a bar is full. */
 const UNUSUAL = 3;
 const FULL = 12;
 
 /** Places that are told in words. */
 const TOLD = 3;
 
-/** What an inspection found. `reviews` are what people said of it; `said` is called after one more. */
-export function result(found, { reviews = [], said = () => {} } = {}) {
-  const path = (what, side) => `/api/history/${found.id}/${what}?side=${side}`;
+/** What an inspection found. `reviews` are what people said of it; `said` is called after one more. Of what is only in the
+ * history, `again` is the promise of the photo judged again: pictures come of it, all else is as it was decided. */
+export function result(found, { reviews = [], said = () => {}, again = null } = {}) {
+  const beside = h("div.beside");
+  const why = h("div");
+  const pictures = (judged) => {
+    const path = (what, side) => `/api/history/${found.id}/${what}?side=${side}`;
+    fill(beside, photo({ ...found, width: judged.width, height: judged.height }, path),
+      h("figure", h("div.shown", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone })),
+        h("figcaption", t("inspect.result.good"))));
+    fill(why, judged.alignment?.certain === false && h("p", t("inspect.result.unaligned")),
+      found.verdict === "NG" && judged.mostly && h("p.why", t(`inspect.result.why.${judged.mostly}`)));
+  };
+  if (again) {
+    fill(beside, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
+    again.then(pictures).catch((error) => fill(beside, showError(error)));
+  } else pictures(found);
   return h("article.result",
     verdict(found.verdict),
     scoreBar(found.score, found.threshold),
-    h("div.beside",
-      photo(found, path),
-      h("figure", h("div.shown", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone })),
-        h("figcaption", t("inspect.result.good")))),
+    beside,
+    why,
     found.verdict === "UNLIKE" ? h("p", t("inspect.result.unlike")) : differences(found.regions),
     reviewing(found, reviews, said));
 }
@@ -65,10 +78,17 @@ function frame({ x, y, w, h: height }, at, width) {
 function differences(regions) {
   const told = regions.map((region, at) => ({ ...region, at })).filter((region) => region.difference).slice(0, TOLD);
   if (told.length === 0) return regions.length > 0 ? h("p", t("inspect.result.places", { n: number(regions.length) })) : h("p", t("inspect.result.no_places"));
-  return h("section", h("h3", t("inspect.result.how")), h("div.cards", told.map(({ difference, at }) => h("div.card",
+  return h("section", h("h3", t("inspect.result.how")), h("div.cards", told.map((region) => place(region))));
+}
+
+/** One place: a sentence, and bars. */
+function place({ difference, weak, at }) {
+  // Decisions of older versions have a `most` even where all is as usual.
+  const most = !weak && difference.most && difference[difference.most] >= UNUSUAL ? difference.most : weak ? "weak" : "none";
+  return h("div.card",
     h("h4", t("inspect.result.place", { n: at + 1 })),
-    h("p", t(`inspect.result.most.${difference.most}`)),
-    h("dl.bars", GROUPS.filter((group) => difference[group] !== undefined).map((group) => bar(group, difference[group])))))));
+    h("p", t(`inspect.result.most.${most}`)),
+    h("dl.bars", GROUPS.filter((group) => difference[group] !== undefined).map((group) => bar(group, difference[group]))));
 }
 
 function bar(group, value) {

@@ -52,9 +52,6 @@ async function showOld(place, name, id) {
   const back = h("p", h("a", { href: page(name, "use") }, "← ", t("inspect.history")));
   const about = h("p.small", t("inspect.history.about", { time: time(was.time), version: was.version, who: was.operator ?? "–" }));
   place.append(back, h("h2", t("inspect.history.one", { id: was.id })), about);
-  try {
-    place.append(result(await post(`/api/history/${was.id}/replay`), { reviews: was.reviews }));
-  } catch (error) {
-    place.append(showError(error));
-  }
+  // The photo may be gone, or another: what was decided and said stays.
+  place.append(result(was, { reviews: was.reviews, again: post(`/api/history/${was.id}/replay`) }));
 }

@@ -7,8 +7,8 @@ use niteru_imaging::{Limits, Picture};
 use niteru_inspect::{CompareError, CompareOptions, Comparison, DifferentPlace, compare};
 use niteru_store::ComparedPhotos;
 
+use super::heat_maps::HeatMaps;
 use super::train::area;
-use super::{make_folder, write_heat};
 use crate::args::InspectCompareArgs;
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
@@ -33,11 +33,9 @@ pub(super) fn run(context: &Context, args: &InspectCompareArgs) -> Result<Outcom
     let heatmap = match &args.heatmaps {
         None => None,
         Some(folder) => {
-            make_folder(folder)?;
-            let stem = args.second.file_stem().unwrap_or(args.second.as_os_str());
+            let path = std::path::absolute(&args.second).unwrap_or_else(|_| args.second.clone());
             let heat = found.heat_of_second()?;
-            let name = stem.to_string_lossy();
-            Some(write_heat(folder, &name, &heat, &second, scale)?)
+            Some(HeatMaps::in_folder(folder)?.write(&path, &heat, &second, scale)?)
         }
     };
     if let Some(file) = &args.html {

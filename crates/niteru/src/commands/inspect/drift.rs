@@ -1,10 +1,8 @@
-//! `niteru inspect drift`, and the warning at the end of a run.
-
-use std::path::Path;
+//! `niteru inspect drift`.
 
 use anyhow::Result;
 use niteru_inspect::Inspector;
-use niteru_store::{Drift, DriftQuery, Home, LEAST_DECISIONS, StoredInspector};
+use niteru_store::{Drift, DriftBasis, LEAST_DECISIONS};
 
 use super::open;
 use crate::args::{InspectDriftArgs, Language};
@@ -12,41 +10,18 @@ use crate::commands::{Context, count};
 use crate::output::Outcome;
 use crate::report::inspection::told_of_drift;
 
-/// Photos that a run looks back at.
-pub(super) const LOOK_BACK: usize = 50;
-
 pub(super) fn run(context: &Context, args: &InspectDriftArgs) -> Result<Outcome> {
     let home = context.home()?;
     let (file, encoder) = open(context, &home, (&args.name, args.version), None)?;
     let inspector = Inspector::from_bytes(&file.bytes, &encoder)?;
-    let drift = look_back(&home, &file.inspector, &inspector, args.last)?;
+    let basis = DriftBasis::of(&inspector);
+    let drift = home.drift(&basis.query(file.inspector.id, args.last))?;
     if context.output.is_json() {
         context.output.json(&drift)?;
     } else {
         context.output.text(told(&drift))?;
     }
     Ok(Outcome::Done)
-}
-
-/// Whether the last photos that an inspector judged still score as its good ones do.
-pub(super) fn look_back(
-    home: &Home,
-    stored: &StoredInspector,
-    inspector: &Inspector<'_>,
-    last: usize,
-) -> Result<Drift> {
-    let good = inspector.good();
-    let learnt: Vec<&Path> = good.iter().map(|good| good.path.as_path()).collect();
-    Ok(home.drift(&DriftQuery {
-        inspector: stored.id,
-        // The only good photo was never held out.
-        good_scores: match good.len() {
-            ..=1 => &[],
-            _ => inspector.good_scores(),
-        },
-        learnt: &learnt,
-        last,
-    })?)
 }
 
 fn told(drift: &Drift) -> String {

@@ -1,7 +1,7 @@
 //! `niteru inspect eval`.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,8 @@ use niteru_store::Evaluation;
 
 use super::{open, photos};
 use crate::args::InspectEvalArgs;
-use crate::commands::Context;
 use crate::commands::add::described;
+use crate::commands::{Context, count};
 use crate::output::Outcome;
 
 pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> {
@@ -30,18 +30,15 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
         );
     }
     let masks = match &args.masks {
-        Some(folder) => masks(context, folder)?,
-        None => HashMap::new(),
+        Some(folder) => Masks::of(context, folder, &bad)?,
+        None => Masks::default(),
     };
     let known: Vec<Known> = good
         .into_iter()
         .map(|path| (path, true))
         .chain(bad.into_iter().map(|path| (path, false)))
         .map(|(path, good)| Known {
-            mask: path
-                .file_stem()
-                .filter(|_| !good)
-                .and_then(|stem| masks.get(stem).cloned()),
+            mask: masks.of_photos.get(&path).filter(|_| !good).cloned(),
             path,
             good,
         })
@@ -58,6 +55,20 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
         context
             .output
             .warn(format!("skipped: {}", described(skipped)));
+    }
+    for mask in &quality.stretched {
+        context.output.warn(format!(
+            "{} has another shape than its photo and was stretched: pixel AUROC and PRO may be wrong",
+            mask.display()
+        ));
+    }
+    if quality.learnt > 0 {
+        context.output.warn(format!(
+            "{} of the {} were trained with: the figures are brighter than the line will be; use photos of \
+             other good parts",
+            quality.learnt,
+            count(quality.good, "good photo")
+        ));
     }
     if let Some(report) = &args.html {
         let lang = args.report.language();
@@ -80,26 +91,125 @@ pub(super) fn run(context: &Context, args: &InspectEvalArgs) -> Result<Outcome> 
     Ok(Outcome::skipped(any_skipped))
 }
 
-/// The masks of a folder by the names of their photos.
-fn masks(context: &Context, folder: &Path) -> Result<HashMap<OsString, PathBuf>> {
-    let (files, _) = photos(context, &[folder.to_path_buf()]);
-    if files.is_empty() {
-        bail!("{}: no masks there", folder.display());
-    }
-    let mut named: HashMap<OsString, PathBuf> = HashMap::new();
-    for file in files {
-        let Some(stem) = file.file_stem() else {
-            continue;
+/// What masks of public data sets have after the photo's name.
+const SUFFIX: &str = "_mask";
+
+/// Masks of bad photos.
+#[derive(Default)]
+struct Masks {
+    of_photos: HashMap<PathBuf, PathBuf>,
+}
+
+impl Masks {
+    /// The masks of a folder that have the names of photos, and a word about those that have not: a mask that is
+    /// not used would be missed by nobody.
+    fn of(context: &Context, folder: &Path, bad: &[PathBuf]) -> Result<Masks> {
+        let (files, _) = photos(context, &[folder.to_path_buf()]);
+        if files.is_empty() {
+            bail!("{}: no masks there", folder.display());
+        }
+        let mut named: HashMap<String, Named<'_>> = HashMap::new();
+        for photo in bad {
+            named.entry(stem(photo)).or_default().photos.push(photo);
+        }
+        for mask in &files {
+            let own = stem(mask);
+            let stripped = own.strip_suffix(SUFFIX).unwrap_or(&own);
+            let of_photo = [own.as_str(), stripped]
+                .into_iter()
+                .find(|name| named.contains_key(*name));
+            if let Some(known) = of_photo.and_then(|name| named.get_mut(name)) {
+                known.masks.push(mask);
+            }
+        }
+        let mut of_photos: HashMap<PathBuf, PathBuf> = HashMap::new();
+        for known in named.values() {
+            for (photo, mask) in known.pairs()? {
+                of_photos.insert(photo.clone(), mask.clone());
+            }
+        }
+        let used: HashSet<&PathBuf> = of_photos.values().collect();
+        let unused: Vec<&PathBuf> = files.iter().filter(|file| !used.contains(file)).collect();
+        let Some(example) = bad.first().filter(|_| used.is_empty()) else {
+            let without = bad.len() - of_photos.len();
+            context.output.note(format!(
+                "{} of {} with a mask",
+                of_photos.len(),
+                count(bad.len(), "bad photo")
+            ));
+            if without > 0 || !unused.is_empty() {
+                let example = unused
+                    .first()
+                    .map_or_else(String::new, |file| format!(", as {}", file.display()));
+                context.output.warn(format!(
+                    "{} without a mask, {} without a bad photo{example}",
+                    count(without, "bad photo"),
+                    count(unused.len(), "mask"),
+                ));
+            }
+            return Ok(Masks { of_photos });
         };
-        if let Some(other) = named.insert(stem.to_os_string(), file.clone()) {
-            bail!(
-                "{} and {} are masks of one name; give photos names of their own",
-                other.display(),
-                file.display()
+        let own = stem(example);
+        bail!(
+            "{}: none of {} has the name of a bad photo; for {} it is to be called {own}.png or {own}{SUFFIX}.png",
+            folder.display(),
+            count(files.len(), "mask"),
+            example.display()
+        );
+    }
+}
+
+/// A file's name without its ending.
+fn stem(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or(file.as_os_str());
+    stem.to_string_lossy().into_owned()
+}
+
+/// Bad photos and masks of one name.
+#[derive(Default)]
+struct Named<'p> {
+    photos: Vec<&'p PathBuf>,
+    masks: Vec<&'p PathBuf>,
+}
+
+impl<'p> Named<'p> {
+    /// Which mask is whose. Where there are several of a name, those belong together that are in folders of one
+    /// name, as kinds of defects with numbered photos are kept.
+    fn pairs(&self) -> Result<Vec<(&'p PathBuf, &'p PathBuf)>> {
+        if let ([photo], [mask]) = (&self.photos[..], &self.masks[..]) {
+            return Ok(vec![(*photo, *mask)]);
+        }
+        let mut pairs = Vec::new();
+        for mask in &self.masks {
+            let beside = |photo: &&&PathBuf| folder(photo) == folder(mask);
+            pairs.extend(
+                self.photos
+                    .iter()
+                    .filter(beside)
+                    .map(|photo| (*photo, *mask)),
             );
         }
+        let photos: HashSet<&PathBuf> = pairs.iter().map(|(photo, _)| *photo).collect();
+        match (&self.photos[..], &self.masks[..]) {
+            ([photo, ..], [mask, ..]) if pairs.is_empty() || photos.len() < pairs.len() => {
+                let (photos, masks) = (self.photos.len(), self.masks.len());
+                bail!(
+                    "{} and {} have one name, and it is not clear what belongs together: {}, {}; give them names \
+                     of their own, or keep them in folders of the same names",
+                    photo.display(),
+                    mask.display(),
+                    count(photos, "photo"),
+                    count(masks, "mask")
+                )
+            }
+            _ => Ok(pairs),
+        }
     }
-    Ok(named)
+}
+
+/// The name of the folder that a file is in.
+fn folder(file: &Path) -> Option<&OsStr> {
+    file.parent().and_then(Path::file_name)
 }
 
 fn told(quality: &Quality) -> String {
@@ -123,6 +233,7 @@ fn told(quality: &Quality) -> String {
          missed        {}\n\
          pixel AUROC   {}\n\
          PRO           {}\n\
+         with masks    {}\n\
          a photo       {:.1} ms",
         quality.good,
         quality.bad,
@@ -133,6 +244,7 @@ fn told(quality: &Quality) -> String {
         rate(&quality.miss),
         figure(quality.pixel_auroc),
         figure(quality.pro),
+        quality.masks,
         quality.milliseconds_per_image.unwrap_or(0.0),
     )
 }

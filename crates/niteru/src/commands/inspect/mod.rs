@@ -3,6 +3,7 @@
 mod compare;
 mod drift;
 mod eval;
+mod heat_maps;
 mod history;
 mod replay;
 mod run;
@@ -11,18 +12,16 @@ mod train;
 mod watch;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use niteru_encoder::Encoder;
-use niteru_imaging::{HeatMap, HeatScale, Picture};
 use niteru_store::{Home, InspectorFile, image_files};
 
 use super::Context;
 use super::add::described;
 use crate::args::{InspectCommand, ModelArgs};
 use crate::output::Outcome;
-use crate::report::write_whole;
 
 pub(super) fn run(context: &Context, command: &InspectCommand) -> Result<Outcome> {
     match command {
@@ -83,27 +82,4 @@ fn photos(context: &Context, paths: &[PathBuf]) -> (Vec<PathBuf>, bool) {
     files.sort();
     files.dedup();
     (files, any_skipped)
-}
-
-/// Makes a folder for results.
-fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))
-}
-
-/// Writes a heat map over its photo and, beside it, as 16-bit grey numbers; returns the former's path.
-fn write_heat(
-    folder: &Path,
-    name: &str,
-    heat: &HeatMap,
-    photo: &Picture,
-    scale: HeatScale,
-) -> Result<PathBuf> {
-    let overlay = folder.join(format!("{name}.heat.png"));
-    let raw = folder.join(format!("{name}.heat16.png"));
-    let picture = heat.overlay(photo, scale).to_png()?;
-    for (file, bytes) in [(&overlay, picture), (&raw, heat.to_png16(scale)?)] {
-        write_whole(file, &bytes)?;
-    }
-    Ok(overlay)
 }

@@ -19,6 +19,8 @@ struct Replayed<'a> {
     version: u32,
     score: f64,
     replayed_score: f64,
+    threshold: f64,
+    replayed_threshold: f64,
     verdict: &'a str,
     replayed_verdict: &'a str,
     same: bool,
@@ -34,7 +36,8 @@ pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
     let inspected = replay(&inspector, &was, &Limits::default())?;
     let found = &inspected.inspection;
     let kernels = encoder.kernels().name();
-    let same = found.score.to_bits() == was.score.to_bits();
+    let differs = inspected.differs_from(&was);
+    let same = differs.is_empty();
     if context.output.is_json() {
         context.output.json(&Replayed {
             id,
@@ -43,6 +46,8 @@ pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
             version: was.version,
             score: was.score,
             replayed_score: found.score,
+            threshold: was.threshold,
+            replayed_threshold: found.threshold,
             verdict: was.verdict.name(),
             replayed_verdict: found.verdict.name(),
             same,
@@ -51,13 +56,18 @@ pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
         })?;
     } else {
         context.output.text(format!(
-            "#{id} {}: {} {} then, {} {} now: {}",
+            "#{id} {}: {} {} of {} then, {} {} of {} now: {}",
             was.path.display(),
             was.verdict.name(),
             was.score,
+            was.threshold,
             found.verdict.name(),
             found.score,
-            if same { "the same" } else { "different" },
+            found.threshold,
+            match same {
+                true => "the same".to_owned(),
+                false => format!("different: {}", differs.join(", ")),
+            },
         ))?;
         if !same && was.kernels != kernels {
             context.output.note(format!(

@@ -2,18 +2,20 @@
 
 mod origin;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use niteru_encoder::with_causes;
 use niteru_imaging::Limits;
 use niteru_inspect::Inspector;
-use niteru_store::{InspectError, InspectedFile, NewInspection, ToldInspection, inspect_file};
+use niteru_store::{
+    DriftBasis, InspectError, InspectedFile, LOOK_BACK, NewInspection, ToldInspection, inspect_file,
+};
 use rayon::prelude::*;
 
 use self::origin::Origin;
-use super::{drift, make_folder, open, photos, write_heat};
+use super::heat_maps::HeatMaps;
+use super::{open, photos};
 use crate::args::{InspectRunArgs, Language};
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
@@ -30,15 +32,16 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
     if files.is_empty() && !any_skipped {
         bail!("no photos there");
     }
-    if let Some(folder) = &args.heatmaps {
-        make_folder(folder)?;
-    }
+    let mut heatmaps = args
+        .heatmaps
+        .as_deref()
+        .map(HeatMaps::in_folder)
+        .transpose()?;
     let scale = inspector.heat_scale()?;
     let origin = Origin::of(context, args, &files)?;
     any_skipped |= origin.any_skipped();
     let bar = context.output.steps_bar();
     bar.set_length(files.len() as u64);
-    let mut names = Names::default();
     let mut report = args.html.as_ref().map(|_| {
         let lang = args.report.language();
         let (name, version) = (&file.inspector.name, Some(file.inspector.version));
@@ -74,12 +77,9 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
             .collect();
         let ids = home.record_inspections(file.inspector.id, &records)?;
         for (id, (path, inspected)) in ids.into_iter().zip(&done) {
-            let heatmap = match &args.heatmaps {
-                Some(folder) => {
-                    let heat = &inspected.inspection.heat;
-                    let name = names.of(path);
-                    Some(write_heat(folder, &name, heat, &inspected.picture, scale)?)
-                }
+            let heat = &inspected.inspection.heat;
+            let heatmap = match &mut heatmaps {
+                Some(folder) => Some(folder.write(path, heat, &inspected.picture, scale)?),
                 None => None,
             };
             if let Some(report) = &mut report {
@@ -89,7 +89,8 @@ pub(super) fn run(context: &Context, args: &InspectRunArgs) -> Result<Outcome> {
         }
     }
     bar.finish_and_clear();
-    let drift = drift::look_back(&home, &file.inspector, &inspector, drift::LOOK_BACK)?;
+    let basis = DriftBasis::of(&inspector);
+    let drift = home.drift(&basis.query(file.inspector.id, LOOK_BACK))?;
     if let Some(told) = told_of_drift(Language::En, &drift) {
         context.output.warn(told.sentences.join("\n"));
     }
@@ -123,28 +124,17 @@ pub(super) fn tell_found(context: &Context, found: &ToldInspection) -> Result<()
         format!("  worst at {x}, {y} ({} × {})", worst.w, worst.h)
     });
     Ok(context.output.text(format!(
-        "{:<6}  {:>7.3} / {:.3}  p {:.3}  #{}  {}{place}",
+        "{:<6}  {:>7.3} / {:.3}  p {:.3}  #{}  {}{place}{}",
         found.verdict.name(),
         found.score,
         found.threshold,
         found.p_value,
         found.id,
         found.path.display(),
+        match found.alignment {
+            Some(alignment) if !alignment.certain =>
+                "  (compared as it lies: how it lies is not certain)",
+            _ => "",
+        }
     ))?)
-}
-
-/// Names of heat maps: those of the photos, numbered where that name was given already.
-#[derive(Default)]
-struct Names(HashSet<String>);
-
-impl Names {
-    fn of(&mut self, path: &Path) -> String {
-        let stem = path.file_stem().unwrap_or(path.as_os_str());
-        let stem = stem.to_string_lossy().into_owned();
-        let numbered = (2..).map(|number: u32| format!("{stem}-{number}"));
-        let mut names = std::iter::once(stem.clone()).chain(numbered);
-        // There are more numbers than photos.
-        let free = names.find(|name| self.0.insert(name.clone()));
-        free.unwrap_or(stem)
-    }
 }

@@ -13,13 +13,17 @@ pub(super) fn run(context: &Context, args: &InspectTraceArgs) -> Result<Outcome>
         until: args.until,
         fields: args.fields.clone(),
         most_groups: args.groups.into(),
-        utc_offset_minutes: args.utc_offset,
+        utc_offset_minutes: args.utc_offset.0,
         ..TraceQuery::new(&args.name)
     };
     if let Some(similarity) = args.similarity {
         query.similarity = similarity;
     }
     let trace = context.home()?.trace(&query)?;
+    let offset = args.utc_offset;
+    context.output.note(format!(
+        "hours and days are those of UTC{offset} (--utc-offset)"
+    ));
     if let Some(report) = &args.html {
         let lang = args.report.language();
         let offset = query.utc_offset_minutes;

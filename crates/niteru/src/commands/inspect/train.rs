@@ -18,7 +18,7 @@ use crate::args::{self, InspectTrainArgs, Language};
 use crate::commands::Context;
 use crate::commands::add::described;
 use crate::output::Outcome;
-use crate::report::training::{training as write_report, trust};
+use crate::report::training::{stretched, training as write_report, trust, unaligned};
 
 pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome> {
     let home = context.home()?;
@@ -40,6 +40,16 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
         context
             .output
             .warn(format!("skipped: {}", described(skipped)));
+    }
+    if report.unaligned > 0 {
+        context
+            .output
+            .warn(unaligned(Language::En, report.unaligned));
+    }
+    if report.stretched > 0 {
+        context
+            .output
+            .warn(stretched(Language::En, report.stretched));
     }
     if let Some(file) = &args.html {
         write_report(args.report.language(), &report, file)?;
@@ -71,21 +81,19 @@ fn learn(
     encoder: &Encoder,
     training: &Training,
 ) -> Result<TrainReport> {
-    let bar = context.output.images_bar();
-    let on_bar = context.output.on_bar(&bar);
+    let stages = context.output.stages_bar();
     let trained = home.train_inspector(encoder, training, &|step| {
         match step {
-            TrainStep::Reading { done, total } | TrainStep::Judging { done, total } => {
-                on_bar(done as u64, Some(total as u64));
-            }
+            TrainStep::Reading { done, total } => stages.show("reading", done, total),
+            TrainStep::Learning { done, total } => stages.show("learning", done, total),
+            TrainStep::Judging { done, total } => stages.show("judging", done, total),
             // The error lists them.
             TrainStep::Suspicious(_) if training.options.suspicious == WithSuspicious::Stop => {}
-            TrainStep::Suspicious(found) => bar.suspend(|| warn(context, found)),
-            TrainStep::Learning { .. } => {}
+            TrainStep::Suspicious(found) => stages.bar.suspend(|| warn(context, found)),
         }
         ControlFlow::Continue(())
     });
-    bar.finish_and_clear();
+    stages.bar.finish_and_clear();
     trained.map_err(|error| match error {
         TrainingError::Train(
             error @ (TrainError::Suspicious { .. } | TrainError::Mixed { .. }),

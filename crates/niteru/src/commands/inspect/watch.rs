@@ -10,15 +10,17 @@ use niteru_encoder::with_causes;
 use niteru_imaging::Limits;
 use niteru_inspect::Inspector;
 use niteru_store::{
-    Home, InspectError, JudgedPhoto, NotJudged, PhotoEvent, PhotoWatch, inspect_bytes,
+    Drift, DriftBasis, DriftWatch, Home, InspectError, JudgedPhoto, LOOK_BACK, NotJudged,
+    PhotoEvent, PhotoWatch, inspect_bytes,
 };
 use serde_json::json;
 
 use super::{open, run::tell_found};
-use crate::args::InspectWatchArgs;
+use crate::args::{InspectWatchArgs, Language};
 use crate::commands::watch::stopped_by_signals;
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
+use crate::report::inspection::told_of_drift;
 
 /// How often it is looked whether the inspector was trained again.
 const VERSIONS: Duration = Duration::from_secs(2);
@@ -37,7 +39,9 @@ pub(super) fn run(context: &Context, args: &InspectWatchArgs) -> Result<Outcome>
     while !stop.load(Ordering::Relaxed) {
         watch_with_newest(context, &home, args, &stop, &mut counts)?;
     }
-    let Counts { judged, skipped } = counts;
+    let Counts {
+        judged, skipped, ..
+    } = counts;
     if output.is_json() {
         output.json(&json!({ "event": "stopped", "judged": judged, "skipped": skipped }))?;
     }
@@ -50,6 +54,8 @@ pub(super) fn run(context: &Context, args: &InspectWatchArgs) -> Result<Outcome>
 struct Counts {
     judged: u64,
     skipped: u64,
+    /// When it is looked back whether photos have changed as a whole.
+    lately: DriftWatch,
 }
 
 /// Watches with the inspector's newest version, until told to stop or there is a newer one.
@@ -97,13 +103,22 @@ fn watch_with_newest(
             inspected,
         })
     };
+    let basis = DriftBasis::of(&inspector);
     home.watch_photos::<Error>(&watch, &mut judge, &mut |event| {
+        let judged = matches!(event, PhotoEvent::Judged(_));
         match event {
             PhotoEvent::Judged(_) => counts.judged += 1,
             PhotoEvent::Skipped { .. } => counts.skipped += 1,
             _ => {}
         }
-        if let Err(error) = tell(context, event) {
+        let told = tell(context, event).and_then(|()| match judged && counts.lately.is_due() {
+            true => {
+                let drift = home.drift(&basis.query(file.inspector.id, LOOK_BACK))?;
+                tell_drift(context, &mut counts.lately, &drift)
+            }
+            false => Ok(()),
+        });
+        if let Err(error) = told {
             failed.set(true);
             failure.set(Some(error));
         }
@@ -111,6 +126,26 @@ fn watch_with_newest(
     match failure.take() {
         Some(error) => Err(error),
         None => Ok(()),
+    }
+}
+
+/// Tells when photos have changed as a whole, and when they look as the good ones again.
+fn tell_drift(context: &Context, lately: &mut DriftWatch, drift: &Drift) -> Result<()> {
+    if !lately.is_news(drift) {
+        return Ok(());
+    }
+    let output = context.output;
+    output.warn(match told_of_drift(Language::En, drift) {
+        Some(told) => told.sentences.join("\n"),
+        None => "the last photos look as the good ones again".to_owned(),
+    });
+    match output.is_json() {
+        true => {
+            let mut line = serde_json::to_value(drift)?;
+            line["event"] = "drift".into();
+            Ok(output.json(&line)?)
+        }
+        false => Ok(()),
     }
 }
 

@@ -32,6 +32,7 @@ fn quality(mistakes: Vec<Judged>) -> Quality {
     Quality {
         good: 4,
         bad: 4,
+        learnt: 3,
         threshold: 2.5,
         auroc: Some(0.9375),
         auroc_interval: Some(Interval {
@@ -44,6 +45,8 @@ fn quality(mistakes: Vec<Judged>) -> Quality {
         miss: rate(Some(0.0)),
         pixel_auroc: None,
         pro: None,
+        masks: 0,
+        stretched: vec!["mask.png".into()],
         milliseconds_per_image: Some(41.26),
         trade_off: trade_off(&[0.0, 1.0, 2.0, 3.0], &[2.9, 4.0, 5.0, 6.0]),
         good_scores: vec![0.0, 1.0, 2.0, 3.0],
@@ -74,6 +77,8 @@ fn figures_curve_and_mistakes_in_both_languages() {
             "false alarm: known as good",
             "miss: known as bad",
             "threshold (25 %, 0 %)",
+            "1 mask has another shape than its photo",
+            "3 of the 4 good photos are photos that the inspector was trained with",
         ],
         [
             "過検出率",
@@ -84,6 +89,8 @@ fn figures_curve_and_mistakes_in_both_languages() {
             "過検出（正解は良品）",
             "見逃し（正解は不良）",
             "現在のしきい値 (25 %, 0 %)",
+            "マスク 1 枚は、縦横比が写真と異なる",
+            "良品 4 枚のうち 3 枚は、この検査器の学習に使った画像です",
         ],
     ]) {
         let page = page(language, &quality);

@@ -153,7 +153,7 @@ pub(in crate::report) fn words(language: Language) -> &'static Words {
 pub(super) fn title(language: Language, inspector: &str) -> String {
     match language {
         Language::En => format!("Quality of the inspector {inspector}"),
-        Language::Ja => format!("検査モデル「{inspector}」の性能評価"),
+        Language::Ja => format!("検査器「{inspector}」の性能評価"),
     }
 }
 
@@ -166,6 +166,37 @@ pub(super) fn basis(language: Language, good: usize, bad: usize, threshold: f64)
         Language::Ja => {
             format!("良品 {good} 枚、不良 {bad} 枚で評価しました（しきい値 {threshold:.2}）。")
         }
+    }
+}
+
+/// That good photos were known from the training.
+pub(super) fn learnt(language: Language, learnt: usize, good: usize) -> String {
+    match language {
+        Language::En => format!(
+            "{learnt} of the {good} good photos are photos that the inspector was trained with: it knows them too \
+             well, and these figures are brighter than the line will be. Use photos of other good parts."
+        ),
+        Language::Ja => format!(
+            "良品 {good} 枚のうち {learnt} 枚は、この検査器の学習に使った画像です。実際のラインより良い結果に見えるため、\
+             学習に使っていない良品の画像で評価してください。"
+        ),
+    }
+}
+
+/// That masks have another shape than their photos.
+pub(super) fn stretched(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Language::En, 1) => {
+            "1 mask has another shape than its photo and was stretched: pixel AUROC and PRO may be \
+                              wrong."
+                .into()
+        }
+        (Language::En, _) => format!(
+            "{count} masks have another shape than their photos and were stretched: pixel AUROC and PRO may be wrong."
+        ),
+        (Language::Ja, _) => format!(
+            "マスク {count} 枚は、縦横比が写真と異なるため引き伸ばしました。ピクセル AUROC と PRO が正しくない可能性があります。"
+        ),
     }
 }
 

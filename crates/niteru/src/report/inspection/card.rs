@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use maud::{Markup, html};
-use niteru_inspect::{Difference, Inspection, NearestGood, Region, ScoreParts, Verdict};
+use niteru_inspect::{Difference, Inspection, NearestGood, Region, ScoreParts, UNUSUAL, Verdict};
 
 use super::pictures::{Pictures, Places};
 use super::words::{self, Words};
@@ -12,9 +12,6 @@ use crate::report::marks::{Jpeg, badge, caption, file_name, framed, shot, track}
 
 /// Places whose difference is told, of the worst.
 const MOST_TOLD: usize = 3;
-
-/// Robust standard deviations that good photos rarely leave: the mark on the bars.
-const USUAL_SCATTER: f64 = 3.0;
 
 /// One inspected image.
 pub(super) struct Card {
@@ -27,6 +24,8 @@ pub(super) struct Card {
     p_value: f64,
     regions: Vec<Region>,
     nearest: Option<NearestGood>,
+    /// Whether it was to be aligned, and it is not certain how it lies.
+    unaligned: bool,
     pictures: Pictures,
 }
 
@@ -42,6 +41,7 @@ impl Card {
             p_value: inspection.p_value,
             regions: inspection.regions.clone(),
             nearest: inspection.nearest_good.clone(),
+            unaligned: inspection.alignment.is_some_and(|found| !found.certain),
             pictures,
         }
     }
@@ -70,7 +70,11 @@ impl Card {
                 p {
                     (words::verdict(language, self.verdict)) (words.gap)
                     (words::p_value(language, self.p_value, calibrated))
+                    @if self.verdict == Verdict::Ng {
+                        (words.gap) (words::mostly(language, self.parts.most()))
+                    }
                 }
+                @if self.unaligned { p { (words.unaligned) } }
                 // Good parts are many, and nobody asks why they are good.
                 @if self.verdict == Verdict::Ok { details { summary { (words.details) } (more) } }
                 @else { (more) }
@@ -137,30 +141,9 @@ impl Card {
             known_bad,
             ..
         } = self.parts;
-        let nothing = ScoreParts {
-            patches: 0.0,
-            whole: 0.0,
-            texture: 0.0,
-            grain: 0.0,
-            place: 0.0,
-            usual_patch: 0.0,
-            known_bad: 0.0,
-        };
-        // What a part adds is the score that it has alone.
-        let rows = [
-            (patches, ScoreParts { patches, ..nothing }),
-            (whole, ScoreParts { whole, ..nothing }),
-            (texture, ScoreParts { texture, ..nothing }),
-            (grain, ScoreParts { grain, ..nothing }),
-            (place, ScoreParts { place, ..nothing }),
-            (
-                known_bad,
-                ScoreParts {
-                    known_bad,
-                    ..nothing
-                },
-            ),
-        ];
+        let values = [patches, whole, texture, grain, place, known_bad];
+        let rows = self.parts.added().map(|(_, added)| added);
+        let rows: Vec<(f64, f64)> = values.into_iter().zip(rows).collect();
         let longest = rows.iter().map(|(value, _)| *value);
         let longest = longest.fold(2.0 * self.threshold.max(1.0), f64::max);
         html! {
@@ -170,12 +153,12 @@ impl Card {
                 thead { tr {
                     th { (words.part) } th.n { (words.value) } th {} th.n { (words.counts_for) }
                 } }
-                @for (name, (value, alone)) in words.parts.iter().zip(&rows) {
+                @for (name, (value, added)) in words.parts.iter().zip(&rows) {
                     tr {
                         td { (name) }
                         td.n { (format!("{value:.2}")) }
                         td.bar { (track(value / longest, None)) }
-                        td.n { (format!("{:+.2}", alone.score())) }
+                        td.n { (format!("{added:+.2}")) }
                     }
                 }
             }
@@ -187,7 +170,7 @@ impl Card {
         let words = words::words(language);
         let told = self.regions.iter().take(MOST_TOLD).enumerate();
         let mut told = told
-            .filter_map(|(index, region)| Some((index + 1, region.difference?)))
+            .filter_map(|(index, region)| Some((index + 1, region.difference?, region.weak)))
             .peekable();
         if told.peek().is_none() {
             return html! {};
@@ -195,7 +178,7 @@ impl Card {
         html! {
             h3 { (words.differs) }
             p.facts { (words.differs_help) }
-            @for (number, told) in told { (difference(language, number, &told)) }
+            @for (number, told, weak) in told { (difference(language, number, &told, weak)) }
         }
     }
 
@@ -221,18 +204,18 @@ impl Card {
 }
 
 /// How a place differs, as bars of one scale.
-fn difference(language: Language, number: usize, difference: &Difference) -> Markup {
+fn difference(language: Language, number: usize, difference: &Difference, weak: bool) -> Markup {
     let words = words::words(language);
     let longest = difference.groups().map(|(_, value)| value);
-    let longest = longest.fold(USUAL_SCATTER, f64::max);
+    let longest = longest.fold(UNUSUAL, f64::max);
     html! {
-        p { b { (number) } " · " (words::most(language, difference.most)) }
+        p { b { (number) } " · " (words::most(language, difference.most, weak)) }
         table {
             @for (group, value) in difference.groups() {
                 tr {
                     td { (words.groups[group as usize]) }
                     td.n { (format!("{:.1}", value.max(0.0))) }
-                    td.bar { (track(value / longest, Some(USUAL_SCATTER / longest))) }
+                    td.bar { (track(value / longest, Some(UNUSUAL / longest))) }
                 }
             }
         }

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use niteru_imaging::{HeatMap, HeatScale, Picture};
+use niteru_imaging::{Alignment, HeatMap, HeatScale, Picture};
 use niteru_inspect::{
     Difference, GoodPlace, Group, Inspection, NearestGood, Region, ScoreParts, Verdict,
 };
@@ -47,8 +47,9 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
             texture: 12.25,
             shape: 3.0,
             position: None,
-            most: Group::Texture,
+            most: Some(Group::Texture),
         }),
+        weak: false,
     };
     Inspection {
         verdict,
@@ -244,4 +245,95 @@ fn photos_that_changed_as_a_whole_come_first() {
             .iter()
             .all(|&language| told_of_drift(language, &none).is_none())
     );
+}
+
+#[test]
+fn bars_that_are_all_as_usual_are_not_called_mostly_something() {
+    let lost = PathBuf::from("no/good.png");
+    for (language, [usual, weak, mostly, texture]) in LANGUAGES.into_iter().zip([
+        [
+            "Colour, texture and edges are as usual here",
+            "No single place stands out; the photo as a whole differs",
+            "What made it NG: mostly small areas",
+            "Mostly its texture",
+        ],
+        [
+            "色・模様・輪郭は良品と同じ範囲ですが",
+            "特に目立つ箇所はなく、画像全体として",
+            "NG の主な理由: 良品にない局所的な特徴",
+            "主に表面の模様",
+        ],
+    ]) {
+        let mut found = inspection(Verdict::Ng, 9.0, &lost);
+        let page = |found: &Inspection| page(language, "tile", &[("a.png", found.clone())]);
+        let told = page(&found);
+        assert!(told.contains(texture) && told.contains(mostly));
+        assert!(!told.contains(usual) && !told.contains(weak));
+        found.regions[0].difference.as_mut().unwrap().most = None;
+        let told = page(&found);
+        assert!(told.contains(usual) && !told.contains(texture));
+        found.regions[0].weak = true;
+        let told = page(&found);
+        assert!(told.contains(weak) && !told.contains(usual));
+        // What is OK is not asked why.
+        assert!(!page(&inspection(Verdict::Ok, 0.5, &lost)).contains(mostly));
+    }
+}
+
+#[test]
+fn that_it_is_not_certain_how_a_part_lies_is_told() {
+    let lost = PathBuf::from("no/good.png");
+    for language in LANGUAGES {
+        let told = words::words(language).unaligned;
+        for (certain, expected) in [(None, false), (Some(true), false), (Some(false), true)] {
+            let mut found = inspection(Verdict::Ng, 9.0, &lost);
+            found.alignment = certain.map(|certain| Alignment {
+                certain,
+                dx: 1.0,
+                dy: 0.0,
+                rotation: 2.0,
+                correlation: 0.5,
+            });
+            let page = page(language, "tile", &[("a.png", found)]);
+            assert_eq!(page.contains(told), expected, "{language:?} {certain:?}");
+        }
+    }
+}
+
+#[test]
+fn of_many_images_the_highest_scores_are_shown_and_all_are_counted() {
+    let lost = PathBuf::from("no/good.png");
+    let scored = |verdict: Verdict, at: usize| {
+        // Not in the order of their scores.
+        let score = (at * 7 % 11) as f64 + at as f64 / 1e4;
+        (score, inspection(verdict, score, &lost))
+    };
+    let mut ok: Vec<(f64, Inspection)> = (0..super::MOST_OK + 30)
+        .map(|at| scored(Verdict::Ok, at))
+        .collect();
+    let all = ok.iter().cloned().chain([scored(Verdict::Ng, 3)]);
+    let images: Vec<(String, Inspection)> = all
+        .map(|(score, found)| (format!("{}-{score}.png", found.verdict.name()), found))
+        .collect();
+    let images: Vec<(&str, Inspection)> = images
+        .iter()
+        .map(|(name, found)| (name.as_str(), found.clone()))
+        .collect();
+    for (language, told, counted) in [
+        (Language::En, "30 OK with lower scores", "230 images"),
+        (Language::Ja, "スコアの低いOK の画像 30 枚", "230 枚"),
+    ] {
+        let page = page(language, "tile", &images);
+        assert_sound(&page);
+        assert!(
+            page.contains(told) && page.contains(counted),
+            "{language:?}"
+        );
+        ok.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (at, (score, _)) in ok.iter().enumerate() {
+            let shown = page.contains(&format!("<h2>OK-{score}.png</h2>"));
+            assert_eq!(shown, at < super::MOST_OK, "{at}: {score}");
+        }
+        assert!(page.contains("<h2>NG-"));
+    }
 }

@@ -1,6 +1,6 @@
 //! What a report on inspected pictures says, in each language.
 
-use niteru_inspect::{Group, Verdict};
+use niteru_inspect::{Group, ScorePart, Verdict};
 use niteru_learn::Promise;
 
 use crate::args::Language;
@@ -27,6 +27,7 @@ pub(super) struct Words {
     pub(super) similarity: &'static str,
     pub(super) no_picture: &'static str,
     pub(super) no_good_picture: &'static str,
+    pub(super) unaligned: &'static str,
     pub(super) details: &'static str,
     pub(super) score: &'static str,
     pub(super) threshold: &'static str,
@@ -71,6 +72,7 @@ const ENGLISH: Words = Words {
     similarity: "similarity",
     no_picture: "no picture",
     no_good_picture: "The good photo cannot be opened: it was moved or deleted.",
+    unaligned: "It is not certain how this part lies: it was compared as it lies, so a part that lies askew may be NG.",
     details: "Numbers",
     score: "Score",
     threshold: "Threshold",
@@ -112,7 +114,7 @@ const JAPANESE: Words = Words {
     ],
     threshold_means: "しきい値の保証範囲",
     heat_scale: "ヒートマップの目盛り",
-    heat_scale_help: "この検査モデルのすべての画像に同じ目盛りを使っているので、画像どうしを比べられます。\
+    heat_scale_help: "この検査器のすべての画像に同じ目盛りを使っているので、画像どうしを比べられます。\
                       色が付いていない部分は、良品と同じ範囲です。",
     as_good: "良品並み",
     strongest: "異常が強い",
@@ -126,6 +128,7 @@ const JAPANESE: Words = Words {
     similarity: "類似度",
     no_picture: "画像なし",
     no_good_picture: "良品の画像を開けません（移動または削除されています）",
+    unaligned: "位置合わせが確実でないため、そのままの位置で比較しました。傾きや位置ずれがあると、NG になることがあります。",
     details: "数値を表示",
     score: "スコア",
     threshold: "しきい値",
@@ -178,6 +181,29 @@ pub(super) fn images(language: Language, count: usize) -> String {
         (Language::En, _) => format!("{count} images"),
         (Language::Ja, _) => format!("{count} 枚"),
     }
+}
+
+/// That not all images are shown; `None` where they are.
+pub(super) fn left_out(language: Language, bad: usize, ok: usize) -> Option<String> {
+    let told = match (language, bad, ok) {
+        (_, 0, 0) => return None,
+        (Language::En, 0, ok) => format!("{ok} OK"),
+        (Language::En, bad, 0) => format!("{bad} NG or UNLIKE"),
+        (Language::En, bad, ok) => format!("{bad} NG or UNLIKE and {ok} OK"),
+        (Language::Ja, 0, ok) => format!("OK の画像 {ok} 枚"),
+        (Language::Ja, bad, 0) => format!("NG・UNLIKE の画像 {bad} 枚"),
+        (Language::Ja, bad, ok) => format!("NG・UNLIKE の画像 {bad} 枚と OK の画像 {ok} 枚"),
+    };
+    Some(match language {
+        Language::En => format!(
+            "Shown are the images with the highest scores. {told} with lower scores are counted above, but not shown; \
+             the history has all."
+        ),
+        Language::Ja => format!(
+            "スコアの高い画像を表示しています。スコアの低い{told}は、上の枚数には含まれますが表示していません（検査履歴には\
+             すべて残っています）。"
+        ),
+    })
 }
 
 /// What the threshold holds for good parts.
@@ -267,8 +293,56 @@ pub(super) fn scale(language: Language, visible: f32, high: f32) -> String {
     }
 }
 
-/// What a place differs in most, in a sentence.
-pub(super) fn most(language: Language, group: Group) -> &'static str {
+/// What made a picture NG, in a sentence.
+pub(super) fn mostly(language: Language, part: ScorePart) -> &'static str {
+    match (language, part) {
+        (Language::En, ScorePart::Patches) => {
+            "What made it NG: mostly small areas that good parts do not have."
+        }
+        (Language::En, ScorePart::Whole) => "What made it NG: mostly the picture as a whole.",
+        (Language::En, ScorePart::Texture) => {
+            "What made it NG: mostly a texture that good parts do not have."
+        }
+        (Language::En, ScorePart::Grain) => {
+            "What made it NG: mostly the grain of the whole picture, rougher or smoother than usual."
+        }
+        (Language::En, ScorePart::Place) => {
+            "What made it NG: mostly that something is missing, or lies where it should not."
+        }
+        (Language::En, ScorePart::KnownBad) => {
+            "What made it NG: mostly that it resembles bad photos that were shown."
+        }
+        (Language::Ja, ScorePart::Patches) => "NG の主な理由: 良品にない局所的な特徴があります。",
+        (Language::Ja, ScorePart::Whole) => "NG の主な理由: 画像全体の特徴が良品と異なります。",
+        (Language::Ja, ScorePart::Texture) => "NG の主な理由: 良品にない表面の模様があります。",
+        (Language::Ja, ScorePart::Grain) => {
+            "NG の主な理由: 画像全体のきめの粗さが良品と異なります。"
+        }
+        (Language::Ja, ScorePart::Place) => {
+            "NG の主な理由: あるべきものがない、または別の場所にあります。"
+        }
+        (Language::Ja, ScorePart::KnownBad) => "NG の主な理由: 登録済みの不良品に似ています。",
+    }
+}
+
+/// What a place differs in most, in a sentence. `weak`: it does not stand out.
+pub(super) fn most(language: Language, group: Option<Group>, weak: bool) -> &'static str {
+    let Some(group) = group.filter(|_| !weak) else {
+        return match (language, weak) {
+            (Language::En, true) => {
+                "No single place stands out; the photo as a whole differs. This is its hottest place."
+            }
+            (Language::En, false) => {
+                "Colour, texture and edges are as usual here; the network sees a difference."
+            }
+            (Language::Ja, true) => {
+                "特に目立つ箇所はなく、画像全体として良品と異なります（ここは最も反応の強い箇所です）。"
+            }
+            (Language::Ja, false) => {
+                "色・模様・輪郭は良品と同じ範囲ですが、ニューラルネットワークは違いを検出しています。"
+            }
+        };
+    };
     match (language, group) {
         (Language::En, Group::Colour) => "Mostly its colour or brightness.",
         (Language::En, Group::Texture) => "Mostly its texture: rougher, smoother or another one.",

@@ -177,7 +177,7 @@ fn field(language: Language, name: &str) -> &str {
         (Language::Ja, "hour") => "時間帯（時）",
         (Language::Ja, "weekday") => "曜日",
         (Language::Ja, "operator") => "作業者",
-        (Language::Ja, "inspector_version") => "検査モデルのバージョン",
+        (Language::Ja, "inspector_version") => "検査器のバージョン",
         _ => name,
     }
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use niteru_inspect::{Judged, Quality, Rate, Skipped, Suspicious, Trust, Verdict};
+use niteru_inspect::{Duplicate, Judged, Quality, Rate, Skipped, Suspicious, Trust, Verdict};
 use niteru_learn::{Calibration, Promise, auroc, clopper_pearson, trade_off};
 
 use super::{training, trust, trust_level};
@@ -30,6 +30,7 @@ fn quality(good: &[f64], threshold: f64) -> Quality {
     Quality {
         good: good.len(),
         bad: 4,
+        learnt: 0,
         threshold,
         auroc: auroc(good, &bad),
         auroc_interval: None,
@@ -45,6 +46,8 @@ fn quality(good: &[f64], threshold: f64) -> Quality {
         },
         pixel_auroc: None,
         pro: None,
+        masks: 0,
+        stretched: Vec::new(),
         milliseconds_per_image: None,
         trade_off: trade_off(good, &bad),
         good_scores: good.to_vec(),
@@ -80,6 +83,13 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
         suspicious: suspicious.to_vec(),
         left_out: Vec::new(),
         not_needed: 0,
+        duplicates: vec![Duplicate {
+            path: "copied".into(),
+            of: EVIL.into(),
+        }],
+        stretched: 2,
+        unaligned: 1,
+        placed: photos.saturating_sub(1),
         skipped: skipped.to_vec(),
     };
     read(|file| training(language, &of, file))
@@ -105,6 +115,10 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "between 0.63 % and 81 %",
             "and higher",
             "False alarms against misses",
+            "learnt from 38 of the 39 good photos",
+            "how 1 good photo lies",
+            "another shape than 2 good photos",
+            "1 good photo is a copy of another",
         ],
         [
             "しきい値の信頼度: 高い",
@@ -116,6 +130,10 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "0.63 % ～ 81 %",
             "これ以上を含む",
             "過検出と見逃しの関係",
+            "良品 39 枚のうち縦横比の同じ 38 枚",
+            "1 枚は、位置合わせが確実でない",
+            "縦横比が良品の画像 2 枚と異なる",
+            "ほかの画像と内容が同じです",
         ],
     ]) {
         let page = page(language, 39, true, &[suspect()]);

@@ -6,6 +6,9 @@ use niteru_learn::Interval;
 use crate::args::Language;
 use crate::report::marks::percent;
 
+/// Of fewer good photos no places are learnt.
+const FEW: usize = 4;
+
 /// The labels of one language.
 pub(super) struct Words {
     pub(super) trust: &'static str,
@@ -27,6 +30,7 @@ pub(super) struct Words {
     pub(super) trade_off_basis: &'static str,
     pub(super) no_trade_off: &'static str,
     pub(super) absent: &'static str,
+    pub(super) duplicates: &'static str,
     pub(super) skipped: &'static str,
 }
 
@@ -54,6 +58,7 @@ const ENGLISH: Words = Words {
                       the one in use: false alarms are shown rather too high than too low.",
     no_trade_off: "With one good photo there is nothing to set the misses against.",
     absent: "The photo cannot be opened.",
+    duplicates: "Copies among the good photos",
     skipped: "Files that could not be used",
 };
 
@@ -81,6 +86,7 @@ const JAPANESE: Words = Words {
                       この図より低くなる傾向があります。",
     no_trade_off: "良品が 1 枚だけなので、過検出との関係は示せません。",
     absent: "画像を開けません",
+    duplicates: "重複している良品画像",
     skipped: "使用できなかったファイル",
 };
 
@@ -94,7 +100,7 @@ pub(super) fn words(language: Language) -> &'static Words {
 pub(super) fn title(language: Language, inspector: &str, version: u32) -> String {
     match language {
         Language::En => format!("Training of the inspector {inspector} (version {version})"),
-        Language::Ja => format!("検査モデル「{inspector}」（バージョン {version}）の学習結果"),
+        Language::Ja => format!("検査器「{inspector}」（バージョン {version}）の学習結果"),
     }
 }
 
@@ -199,6 +205,82 @@ pub(super) fn not_needed(language: Language, count: usize) -> String {
                 "メモリーに収まらないため、良品の画像のうち {photos}は使用していません（全体から均等に除いています）。"
             )
         }
+    }
+}
+
+/// That it is not certain how photos lie.
+pub(crate) fn unaligned(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Language::En, 1) => {
+            "It is not certain how 1 good photo lies: it was learnt as it lies. Look whether \
+                              aligning is right for these parts."
+                .into()
+        }
+        (Language::En, _) => format!(
+            "It is not certain how {count} good photos lie: they were learnt as they lie. Look whether aligning is \
+             right for these parts."
+        ),
+        (Language::Ja, _) => format!(
+            "良品の画像のうち {count} 枚は、位置合わせが確実でないため、そのままの位置で学習しました。この部品に\
+             位置合わせが適しているか、確認してください。"
+        ),
+    }
+}
+
+/// From how many photos is known what belongs where, unless from all; nothing of few photos, of which other words
+/// tell.
+pub(crate) fn placed(language: Language, placed: usize, good: usize) -> Option<String> {
+    if placed == good || good < FEW {
+        return None;
+    }
+    Some(match (language, placed) {
+        (Language::En, 0) => "What belongs where is not known, as the good photos have many shapes: what is missing or \
+                              lies wrong is found less well. Photos of one shape would help."
+            .into(),
+        (Language::En, _) => format!(
+            "What belongs where was learnt from {placed} of the {good} good photos, which have one shape; in photos of \
+             other shapes, what is missing or lies wrong is found less well."
+        ),
+        (Language::Ja, 0) => "良品の画像の縦横比がそろっていないため、部品の位置は学習していません。欠品や位置ずれを検出しにくく\
+                              なります。縦横比の同じ画像で学習することをお勧めします。"
+            .into(),
+        (Language::Ja, _) => format!(
+            "部品の位置は、良品 {good} 枚のうち縦横比の同じ {placed} 枚から学習しました。縦横比の異なる画像では、欠品や位置ずれを\
+             検出しにくくなります。"
+        ),
+    })
+}
+
+/// That the area has another shape than photos.
+pub(crate) fn stretched(language: Language, count: usize) -> String {
+    let photos = counted(language, count, "good photo");
+    match language {
+        Language::En => format!(
+            "The area has another shape than {photos} and was stretched over them: it may lie beside what it was \
+             drawn for."
+        ),
+        Language::Ja => format!(
+            "検査範囲の縦横比が良品の画像 {photos}と異なるため、引き伸ばして適用しました。検査範囲がずれている可能性があります。"
+        ),
+    }
+}
+
+/// That copies were not learnt from, and why.
+pub(super) fn duplicates(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Language::En, 1) => {
+            "1 good photo is a copy of another. Each content was learnt from once, as a copy says \
+                              nothing of how good parts vary."
+                .into()
+        }
+        (Language::En, _) => format!(
+            "{count} good photos are copies of others. Each content was learnt from once, as a copy says nothing of \
+             how good parts vary."
+        ),
+        (Language::Ja, _) => format!(
+            "良品の画像のうち {count} 枚は、ほかの画像と内容が同じです。同じ画像からは良品のばらつきが分からないため、\
+             1 枚だけを学習に使用しました。"
+        ),
     }
 }
 

@@ -158,6 +158,53 @@ fn samples_are_one_click_away() {
     }
     browser.picture("sample-verdict.en.desktop");
 
+    // A decision whose photo is gone is told all the same, with its places and what people said.
+    let history = niteru
+        .run([
+            "--json",
+            "inspect",
+            "history",
+            "Sample plate",
+            "--verdict",
+            "NG",
+        ])
+        .lines();
+    let id = history[0]["id"].to_string();
+    niteru.json([
+        "inspect",
+        "review",
+        &id,
+        "--verdict",
+        "NG",
+        "--note",
+        "hole 3",
+    ]);
+    let photo = PathBuf::from(history[0]["path"].as_str().unwrap());
+    let away = photo.with_extension("away");
+    std::fs::rename(&photo, &away).unwrap();
+    browser.goto(&format!("#/inspect/Sample%20plate/use/{id}"));
+    browser.until(
+        "why there are no pictures",
+        "document.querySelector('.beside .error')",
+    );
+    for part in [".result .verdict.NG", ".result .score", ".result .bars"] {
+        assert!(browser.count(part) > 0, "{part}");
+    }
+    assert!(browser.text(".result .reviews").contains("hole 3"));
+    std::fs::rename(&away, &photo).unwrap();
+    browser.reload();
+    browser.until(
+        "the pictures",
+        "document.querySelectorAll('.result .beside img').length === 2 && document.querySelector('.result .why')",
+    );
+    assert!(browser.count(".result .frames rect.frame") > 0);
+    // That the photo was gone is in the browser's log.
+    let complaints = browser.complaints();
+    assert!(
+        complaints.iter().all(|one| one.contains("/replay")),
+        "{complaints:?}"
+    );
+
     // Two parts say nothing of change; eighteen more in other light do, whatever the verdicts.
     browser.until(
         "how many more",

@@ -6,6 +6,7 @@ import { fill, h } from "../../../ui/h.js";
 import { watch as watchJobs } from "../../../ui/jobs.js";
 import { number, t, time } from "../../../ui/texts.js";
 import { api, page } from "../data.js";
+import { shifted } from "../drift.js";
 import { result } from "../result.js";
 import { small } from "../verdict.js";
 import { starting } from "./starting.js";
@@ -50,7 +51,7 @@ export async function show(place, name, job) {
       await draw(current, own);
     }
     if (!current) return;
-    fill(trouble, unreachable(current));
+    fill(trouble, unreachable(current), shifted(name, current.drift));
     fill(refused, skipped(current));
     if (current.last === null || current.last === seen) return;
     // Photos may come faster than they are shown: what is wrong is not hidden by what came after it.

@@ -27,7 +27,12 @@ impl Origin {
     ) -> Result<Origin> {
         let rows = match &args.metadata {
             Some(file) => {
-                let rows = PhotoRows::read(file, photos, args.utc_offset)?;
+                let rows = PhotoRows::read(file, photos, args.utc_offset.0)?;
+                context.output.note(format!(
+                    "{}: times without a zone are those of UTC{} (--utc-offset)",
+                    file.display(),
+                    args.utc_offset
+                ));
                 tell(context, &rows, photos);
                 Some(rows)
             }

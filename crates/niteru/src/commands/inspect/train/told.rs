@@ -5,7 +5,7 @@ use niteru_store::TrainReport;
 
 use crate::args::{InspectTrainArgs, Language};
 use crate::commands::count;
-use crate::report::training::{trust, trust_level};
+use crate::report::training::{placed, trust, trust_level};
 
 pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
     let mut text = format!(
@@ -34,6 +34,20 @@ pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
         let not_needed = count(report.not_needed, "good photo");
         text += &format!(
             "\nnot read, as all together do not fit into memory: {not_needed}, spread evenly over all"
+        );
+    }
+    if let Some(placed) = placed(Language::En, report.placed, report.good) {
+        text += &format!("\n{placed}");
+    }
+    if let Some(duplicate) = report.duplicates.first() {
+        let copies = match report.duplicates.len() {
+            1 => "1 copy of another good photo".to_owned(),
+            many => format!("{many} copies of other good photos"),
+        };
+        text += &format!(
+            "\nnot learnt from: {copies}, the first {} of {}; each content counts once",
+            duplicate.path.display(),
+            duplicate.of.display()
         );
     }
     // Which, was said when they were found.
