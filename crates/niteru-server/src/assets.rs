@@ -121,6 +121,7 @@ const FILES: &[(&str, &[u8])] = files![
     "ui/errors.js",
     "ui/files.js",
     "ui/h.js",
+    "ui/held.js",
     "ui/jobs.js",
     "ui/router.js",
     "ui/save.js",

@@ -30,6 +30,7 @@ export default {
   "camera.insecure": "The browser allows the camera only on this computer itself or over a secure connection (https). Choose photos instead, or ask for a secure connection.",
   "camera.refused": "The camera is not allowed for this page. Allow it in the browser's address bar, and try again.",
   "camera.none": "No camera was found, or another program uses it. Connect one, or close the other program.",
+  "camera.lost": "The camera gives no picture any more. Look at its cable, and start it again.",
   "login": "Log in",
   "logout": "Log out",
   "login.intro": "Log in with the name and the password that your administrator gave you.",

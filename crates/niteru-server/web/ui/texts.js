@@ -60,6 +60,13 @@ export function time(text) {
   return new Date(text).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
 }
 
+/** A time to the second, as it is wanted while one waits; with the date where that is not today's. */
+export function clock(moment) {
+  const then = new Date(moment);
+  const today = then.toDateString() === new Date().toDateString();
+  return then.toLocaleString(language, { dateStyle: today ? undefined : "medium", timeStyle: "medium" });
+}
+
 /** Bytes as people read them. */
 export function bytes(value) {
   const units = ["B", "kB", "MB", "GB", "TB"];

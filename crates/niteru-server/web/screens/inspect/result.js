@@ -19,16 +19,33 @@ const TOLD = 3;
 
 /** What an inspection found. `reviews` are what people said of it; `said` is called after one more. */
 export function result(found, { reviews = [], said = () => {} } = {}) {
-  const path = (what, side) => `/api/history/${found.id}/${what}?side=${side}`;
   return h("article.result",
     verdict(found.verdict),
     scoreBar(found.score, found.threshold),
-    h("div.beside",
-      photo(found, path),
-      h("figure", h("div.shown", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone })),
-        h("figcaption", t("inspect.result.good")))),
-    found.verdict === "UNLIKE" ? h("p", t("inspect.result.unlike")) : differences(found.regions),
+    pictures(found),
+    how(found),
     reviewing(found, reviews, said));
+}
+
+/** The same below a verdict that stands elsewhere: what people press does not move with how much there is to say. */
+export function below(found, { reviews, said }) {
+  return h("article.result", pictures(found), reviewing(found, reviews, said), how(found));
+}
+
+/** The photo with the heat map, and the good photo that is most like it. */
+export function pictures(found) {
+  const path = (what, side) => `/api/history/${found.id}/${what}?side=${side}`;
+  const good = framed(found, h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone }));
+  return h("div.beside", photo(found, path), h("figure", good, h("figcaption", t("inspect.result.good"))));
+}
+
+const how = (found) => (found.verdict === "UNLIKE" ? h("p", t("inspect.result.unlike")) : differences(found.regions));
+
+/** A picture in its frame, which has its shape before it is there: nothing below moves when it comes. */
+function framed({ width, height }, ...inside) {
+  const place = h("div.shown", inside);
+  place.style.setProperty("--ratio", width / height);
+  return place;
 }
 
 /** Small photos are shown as large as others: their shape is told to the style sheet. */
@@ -48,7 +65,7 @@ function photo(found, path) {
   const toggle = (words, change) => h("label.check", h("input", { type: "checkbox", checked: true,
     onchange: (event) => change(event.target.checked) }), words);
   return h("figure",
-    h("div.shown", image, frames),
+    framed(found, image, frames),
     h("figcaption", t("inspect.result.photo"),
       toggle(t("inspect.result.heat"), (on) => { image.src = path(on ? "heat" : "picture", 900); }),
       found.regions.length > 0 && toggle(t("inspect.result.frames"), (on) => frames.classList.toggle("away", !on))));
