@@ -123,6 +123,7 @@ const FILES: &[(&str, &[u8])] = files![
     "ui/h.js",
     "ui/held.js",
     "ui/jobs.js",
+    "ui/patient.js",
     "ui/router.js",
     "ui/save.js",
     "ui/sheet.js",
