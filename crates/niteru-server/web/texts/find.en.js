@@ -12,7 +12,7 @@ export default {
   "collections.name.example": "for example: bolts",
   "collections.model": "Model",
   "collections.model.words": "{name} (also finds by words)",
-  "collections.model.none": "No model is installed. An administrator fetches one with: niteru models pull",
+  "collections.model.none": "No model is installed yet. An administrator fetches one with a click, under Settings → Models.",
   "collections.make": "Make the collection",
   "collections.find": "Find similar",
   "collections.photos": "Photos",

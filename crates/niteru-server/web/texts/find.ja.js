@@ -12,7 +12,7 @@ export default {
   "collections.name.example": "例：ボルト",
   "collections.model": "モデル",
   "collections.model.words": "{name}（言葉でもさがせます）",
-  "collections.model.none": "モデルがありません。管理者が niteru models pull で取得してください。",
+  "collections.model.none": "モデルがまだありません。管理者が「設定」→「モデル」でボタンを押して取得してください。",
   "collections.make": "コレクションを作る",
   "collections.find": "似ているものをさがす",
   "collections.photos": "写真",

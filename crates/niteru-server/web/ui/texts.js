@@ -8,8 +8,9 @@ const KEY = "niteru-language";
 let language = "en";
 let texts = en;
 
-/** The texts of single screens by their languages: what `load` has brought. */
+/** The texts of single screens by their languages: what `load` has brought, and under which names. */
 const parts = { en: {}, ja: {} };
+const loaded = { en: new Set(), ja: new Set() };
 
 /** The languages by their own names. */
 export const languages = NAMES;
@@ -38,7 +39,13 @@ export async function use(name, keep = true) {
 export async function load(name) {
   for (const one of new Set(["en", language])) {
     Object.assign(parts[one], (await import(`../texts/${name}.${one}.js`)).default);
+    loaded[one].add(name);
   }
+}
+
+/** Whether the texts of a screen are there in the language in use. */
+export function has(name) {
+  return loaded[language].has(name);
 }
 
 /**

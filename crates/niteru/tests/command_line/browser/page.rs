@@ -48,8 +48,22 @@ fn errors_are_told_in_the_language_of_the_page() {
         browser.size(390, 844, true);
         browser.picture(&format!("error.{language}.phone"));
         browser.goto("#/settings/jobs");
-        told("article.job[data-state=failed] p.error", failed);
+        told("article.job[data-state=failed] div.error", failed);
         browser.picture(&format!("error-job.{language}.phone"));
+    }
+    // Nor in the language that an error was told in before, without loading the page anew.
+    let both = [table[0], table[1], table[0]];
+    browser.goto("#/start");
+    for (language, refused, _) in both {
+        browser.language(language);
+        browser.script("location.hash = '#/collections/板';");
+        let shown = format!(
+            "document.documentElement.lang === '{language}' \
+             && document.querySelector('div.error')?.textContent.includes('{refused}')"
+        );
+        browser.until(refused, &shown);
+        browser.script("location.hash = '#/start';");
+        browser.shown();
     }
 }
 
