@@ -1,6 +1,7 @@
 // Backups: made with one click, taken away, brought, restored.
 
 import { get, post, refreshMe, remove } from "../../ui/api.js";
+import { modal } from "../../ui/dialog.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
@@ -104,9 +105,7 @@ function confirming(backup, place) {
       go.disabled = false;
     }
   }
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  modal(dialog);
   input.focus();
 }
 
