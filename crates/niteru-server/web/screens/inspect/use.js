@@ -49,7 +49,7 @@ export async function show(place, { name, newest }, [id]) {
 /** A decision that was made before, as it was then. */
 async function showOld(place, name, id) {
   const was = await get(`/api/history/${encodeURIComponent(id)}`);
-  const back = h("p", h("a", { href: page(name, "use") }, "← ", t("inspect.history")));
+  const back = h("p", h("a.button", { href: page(name, "use") }, "← ", t("inspect.history")));
   const about = h("p.small", t("inspect.history.about", { time: time(was.time), version: was.version, who: was.operator ?? "–" }));
   place.append(back, h("h2", t("inspect.history.one", { id: was.id })), about);
   try {

@@ -7,6 +7,7 @@ import { finished, watch } from "../../ui/jobs.js";
 import { bytes, number, t } from "../../ui/texts.js";
 import { picker } from "../../ui/files.js";
 import { doing, sendShown, twice } from "./act.js";
+import { precisions } from "./results.js";
 
 /** Kinds of jobs that change what there is. */
 const JOBS = ["pull", "import"];
@@ -91,22 +92,12 @@ function checking(model, path, results) {
     fill(results, h("p.card", { role: "status" }, t("model.check.running")));
     try {
       const job = await finished((await post(path("/check"), { photos: { collection } })).id);
-      fill(results, job.state === "done" ? checked(job.result) : showFailure(job));
+      fill(results, job.state === "done" ? precisions(job.result) : showFailure(job));
     } catch (error) {
       fill(results, showError(error));
     }
   };
   return h("button", { onclick: () => begin().catch((error) => fill(results, showError(error))) }, t("model.check"));
-}
-
-function checked(report) {
-  return h("div.card", h("h2", t("model.check.title", { name: report.model })),
-    h("p", t("model.check.auto", { auto: report.auto, n: number(report.images) })),
-    h("div.scroll", h("table",
-      h("thead", h("tr", ["precision", "speed", "mean", "worst"].map((name) => h("th", { scope: "col" }, t(`model.check.${name}`))))),
-      h("tbody", report.precisions.map((one) => h("tr", h("th", { scope: "row" }, one.precision),
-        h("td", number(one.images_per_second, 1)), h("td", number(one.mean_cosine, 5)), h("td", number(one.worst_cosine, 5))))))),
-    report.skipped.length > 0 && h("p.small", t("model.check.skipped", { n: number(report.skipped.length) })));
 }
 
 /** Files that somebody brings, for computers without a network. */

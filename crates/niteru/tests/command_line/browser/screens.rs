@@ -97,9 +97,8 @@ const WRONG: &str = r#"
     if (/\b(undefined|NaN|null)\b/.test(document.body.innerText)) wrong.push("no value");
     for (const image of document.images) if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") wrong.push(`no picture: ${image.src}`);
     if (document.querySelectorAll("h1").length !== 1) wrong.push("not one h1");
-    // What is meant for fingers: a finger in a glove needs 44 pixels. What belongs to a larger label, and
-    // links within a line of text, are left out.
-    for (const one of document.querySelectorAll("button, select, summary, input:not([type=hidden]), a.button, nav a")) {
+    // What is meant for fingers: a finger in a glove needs 44 pixels. What belongs to a larger label is left out.
+    for (const one of document.querySelectorAll("button, select, summary, input:not([type=hidden]), main a, nav a")) {
         if (!one.checkVisibility() || one.disabled) continue;
         const target = one.matches("input") ? one.closest("label") ?? one : one;
         const { width, height } = target.getBoundingClientRect();
