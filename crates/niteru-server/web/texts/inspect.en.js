@@ -116,6 +116,8 @@ export default {
   "inspect.check.apply.more": "Another threshold makes a new version at once, without learning again. Earlier decisions stay as they are.",
   "inspect.check.mistakes": "Bad parts that would pass",
   "inspect.check.none_missed": "None: every bad photo is stopped.",
+  "inspect.check.stops": "Good parts that would be stopped",
+  "inspect.check.none_stopped": "None: every good photo passes.",
   "inspect.check.and_more": "and {n} more",
   "inspect.check.photo": "Photo with score {score}",
   "inspect.check.suspicious": "Are these really good?",

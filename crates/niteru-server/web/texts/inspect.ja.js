@@ -116,6 +116,8 @@ export default {
   "inspect.check.apply.more": "しきい値を変えると、学習し直さずに新しいバージョンになります。これまでの判定は変わりません。",
   "inspect.check.mistakes": "見逃す不良品",
   "inspect.check.none_missed": "ありません。不良品の写真はすべて止まります。",
+  "inspect.check.stops": "誤って止まる良品",
+  "inspect.check.none_stopped": "ありません。良品の写真はすべて OK になります。",
   "inspect.check.and_more": "ほか {n} 枚",
   "inspect.check.photo": "スコア {score} の写真",
   "inspect.check.suspicious": "これらは本当に良品ですか？",
