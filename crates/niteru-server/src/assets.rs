@@ -64,6 +64,7 @@ const FILES: &[(&str, &[u8])] = files![
     "screens/inspect/data.js",
     "screens/inspect/drift.js",
     "screens/inspect/frame.js",
+    "screens/inspect/frames.js",
     "screens/inspect/history.js",
     "screens/inspect/inspect.css",
     "screens/inspect/list.js",

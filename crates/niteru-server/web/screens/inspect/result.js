@@ -3,8 +3,8 @@
 import { may, post } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
-import { svg } from "../../ui/svg.js";
 import { number, t, time } from "../../ui/texts.js";
+import { frames } from "./frames.js";
 import { scoreBar, verdict } from "./verdict.js";
 
 /** Ways in which a place may differ. */
@@ -60,22 +60,14 @@ function gone(event) {
 /** The photo, with the heat map and frames over it, each of which can be put away. */
 function photo(found, path) {
   const image = h("img", { src: path("heat", 900), alt: t("inspect.result.photo"), onload: shape, onerror: gone });
-  const frames = svg("svg.frames", { viewBox: `0 0 ${found.width} ${found.height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    found.regions.map((region, at) => frame(region, at, found.width)));
+  const around = frames(found, found.regions);
   const toggle = (words, change) => h("label.check", h("input", { type: "checkbox", checked: true,
     onchange: (event) => change(event.target.checked) }), words);
   return h("figure",
-    framed(found, image, frames),
+    framed(found, image, around),
     h("figcaption", t("inspect.result.photo"),
       toggle(t("inspect.result.heat"), (on) => { image.src = path(on ? "heat" : "picture", 900); }),
-      found.regions.length > 0 && toggle(t("inspect.result.frames"), (on) => frames.classList.toggle("away", !on))));
-}
-
-function frame({ x, y, w, h: height }, at, width) {
-  const size = width / 22;
-  return svg("g", {},
-    svg("rect.halo", { x, y, width: w, height }), svg("rect.frame", { x, y, width: w, height }),
-    svg("text", { x: x + w / 2, y: y > size * 1.2 ? y - size * 0.25 : y + height + size, "font-size": size, "text-anchor": "middle" }, at + 1));
+      found.regions.length > 0 && toggle(t("inspect.result.frames"), (on) => around.classList.toggle("away", !on))));
 }
 
 /** How the worst places differ, as bars and in words. */

@@ -68,6 +68,40 @@ fn errors_are_told_in_the_language_of_the_page() {
 }
 
 #[test]
+fn a_job_is_told_in_words_and_sizes() {
+    let niteru = Niteru::empty();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("");
+    let told = |job: &str| {
+        let script = format!(
+            "return (async () => (await {}).progress({{ state: 'running', rate: null, seconds_left: null, ...{job} }}).innerText)();",
+            Browser::module("ui/progress.js")
+        );
+        browser.script(&script).as_str().unwrap().to_owned()
+    };
+    let table = [
+        (
+            "{ kind: 'pull', message: 'model.safetensors', done: 13006000, total: 26012000, rate: 1e6 }",
+            "model.safetensors · 13.0 MB / 26.0 MB · 1.0 MB a second",
+        ),
+        (
+            "{ kind: 'samples', message: 'model', done: 1200000, total: 17364911 }",
+            "fetching the model · 1.2 MB / 17.4 MB",
+        ),
+        (
+            "{ kind: 'train', message: 'learning', done: 1, total: 6 }",
+            "learning · 1 / 6",
+        ),
+    ];
+    for (job, expected) in table {
+        assert_eq!(told(job), expected, "{job}");
+    }
+}
+
+#[test]
 fn the_first_page_is_small_and_needs_nobody_else() {
     let niteru = Niteru::empty();
     let (_serving, said) = start(&niteru, &[]);
