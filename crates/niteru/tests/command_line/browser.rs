@@ -4,6 +4,7 @@
 
 mod adding;
 mod camera;
+mod find;
 mod inspection;
 mod map;
 mod page;

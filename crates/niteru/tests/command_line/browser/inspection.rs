@@ -72,13 +72,20 @@ fn five_steps_lead_from_photos_to_a_verdict() {
     browser.click("p.onward button.main");
 
     // 3: training, with a reload in the middle.
-    browser.click("form.training button.main");
+    // A second click at once begins nothing twice.
+    browser.element("form.training button.main");
+    browser.script("const go = document.querySelector('form.training button.main'); go.click(); go.click();");
     browser.until("the job", "document.querySelector('article.job[data-state=queued], article.job[data-state=running], p.onward')");
     browser.reload();
     browser.until(
         "the end of training",
         "document.querySelector('p.onward a.main[href$=check]')",
     );
+    let trainings = browser.script(
+        "return fetch('/api/jobs').then((answer) => answer.json())
+             .then(({ jobs }) => jobs.filter((job) => job.kind === 'train').length);",
+    );
+    assert_eq!(trainings, json!(1));
     browser.click("p.onward a.main[href$=check]");
 
     // 4: how strict it is; the slider changes what is told, and the new threshold is taken.
