@@ -42,6 +42,8 @@ function form({ name, photos, newest }, wrong) {
   const button = h("button.main", { type: "submit" }, t(newest ? "inspect.train.again" : "inspect.train.go"));
   /** The job that was begun and is not seen yet. */
   let begun = null;
+  /** The newest job that was seen: it may be told before the answer to what began it. */
+  let newestJob = null;
   const send = async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -54,12 +56,14 @@ function form({ name, photos, newest }, wrong) {
         false_alarm: Number(chosen.get("share")), align: chosen.has("align"), with_reviews: chosen.has("reviews"),
       });
       begun = job.id;
+      seen(newestJob);
     } catch (error) {
       button.disabled = false;
       fill(wrong, showError(error));
     }
   };
   const seen = (job) => {
+    newestJob = job;
     if (begun === null || !(job?.id >= begun)) return;
     begun = null;
     button.disabled = false;

@@ -79,8 +79,8 @@ export async function show(place, name, job) {
     current = job === NEW ? null : own.find((one) => String(one.job) === job) ?? own.at(-1) ?? null;
     const now = [current?.job, ...own.map((one) => one.job)].join();
     if (now !== drawn) {
-      drawn = now;
       await draw(own);
+      drawn = now;
     }
     headline();
     if (!current) return;
@@ -206,13 +206,18 @@ export async function show(place, name, job) {
     busy = false;
     if (!left) timer = setTimeout(changed, worked ? EACH : AGAIN);
   };
-  const awake = () => document.visibilityState === "visible" && changed();
-  document.addEventListener("visibilitychange", awake);
-  const clockwork = setInterval(() => {
-    if (silent || Date.now() - heard < SILENCE) return;
+  // Pages that nobody sees are let sleep by browsers: that is no silence of the server.
+  const listen = () => {
+    if (document.hidden || silent || Date.now() - heard < SILENCE) return;
     silent = true;
     headline();
-  }, 1000);
+  };
+  const awake = () => {
+    listen();
+    if (!document.hidden) changed();
+  };
+  document.addEventListener("visibilitychange", awake);
+  const clockwork = setInterval(listen, 1000);
   const end = watchJobs(changed);
   return () => {
     left = true;
