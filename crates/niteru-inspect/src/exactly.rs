@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use niteru_encoder::EmbedError;
 use niteru_imaging::DecodeError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -76,6 +77,10 @@ impl Exactly {
         let mut at = Some(error);
         while let Some(error) = at {
             if let Some(decode) = error.downcast_ref() {
+                return Exactly::of(decode);
+            }
+            // It stands for its cause, and does not name it as such.
+            if let Some(EmbedError::Decode(decode)) = error.downcast_ref() {
                 return Exactly::of(decode);
             }
             at = error.source();
