@@ -17,10 +17,10 @@ const FULL = 12;
 /** Places that are told in words. */
 const TOLD = 3;
 
-/** What an inspection found. `reviews` are what people said of it; `said` is called after one more. */
-export function result(found, { reviews = [], said = () => {} } = {}) {
+/** What an inspection found, at a `time`. `reviews` are what people said of it; `said` is called after one more. */
+export function result(found, { time: at, reviews = [], said = () => {} }) {
   return h("article.result",
-    verdict(found.verdict),
+    verdict(found.verdict, at),
     scoreBar(found.score, found.threshold),
     pictures(found),
     how(found),

@@ -25,7 +25,7 @@ export async function show(place, { name, newest }, [id]) {
     fill(answer, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
     try {
       const found = await upload(api(name, "inspect"), [file], from.query());
-      fill(answer, result(found, { said: list.draw }));
+      fill(answer, result(found, { time: Date.now(), said: list.draw }));
       answer.scrollIntoView({ block: "start" });
       await Promise.all([list.draw(), lately.draw()]);
     } catch (error) {
@@ -53,7 +53,7 @@ async function showOld(place, name, id) {
   const about = h("p.small", t("inspect.history.about", { time: time(was.time), version: was.version, who: was.operator ?? "–" }));
   place.append(back, h("h2", t("inspect.history.one", { id: was.id })), about);
   try {
-    place.append(result(await post(`/api/history/${was.id}/replay`), { reviews: was.reviews }));
+    place.append(result(await post(`/api/history/${was.id}/replay`), { time: was.time, reviews: was.reviews }));
   } catch (error) {
     place.append(showError(error));
   }
