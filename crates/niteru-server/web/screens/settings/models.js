@@ -22,12 +22,19 @@ export async function show(place) {
   const results = h("div", { "aria-live": "polite" });
   let models = [];
   let jobs = [];
-  const paint = () => fill(list, models.map((model) => card(model, jobs, act, results)));
+  const paint = () => fill(list, models.map((model) => card(model, jobs, { act, pull, results })));
   const draw = async () => {
     ({ models } = await get("/api/models"));
     paint();
   };
   const act = doing(wrong, draw);
+  /** Fetches a model; its card shows the job at once, so that nobody begins it twice. */
+  const pull = async (event, name) => {
+    const button = event.target;
+    button.disabled = true;
+    const begun = await act(async () => { jobs = [...jobs, await post(`/api/models/${encodeURIComponent(name)}/pull`)]; });
+    if (!begun) button.disabled = false;
+  };
   place.append(h("p.lead", t("models.lead")), wrong, results, list, may("administrator") && importing(wrong, draw));
   await draw();
   let open = new Set();
@@ -43,7 +50,7 @@ export async function show(place) {
 
 const installed = (model) => model.state === "installed";
 
-function card(model, jobs, act, results) {
+function card(model, jobs, does) {
   const job = jobs.find((one) => one.parameters.name === model.name);
   return h("article.card.model", { "data-state": model.state },
     h("header", h("h2", model.name), h("span.state", t(`model.${model.state.replace(" ", "_")}`))),
@@ -55,7 +62,7 @@ function card(model, jobs, act, results) {
       fact("reads", t(model.reads_text ? "model.reads.text" : "model.reads.images")),
       fact("dimensions", model.dimensions && number(model.dimensions)),
       fact("source", model.source)),
-    job ? working(job) : buttons(model, act, results));
+    job ? working(job) : buttons(model, does));
 }
 
 const fact = (name, value) => value && h("div", h("dt", t(`model.${name}`)), h("dd", value));
@@ -68,11 +75,11 @@ function working(job) {
     may("operator") && h("button.quiet", { onclick: () => post(`/api/jobs/${job.id}/cancel`).catch(() => {}) }, t("cancel")));
 }
 
-function buttons(model, act, results) {
+function buttons(model, { act, pull, results }) {
   const path = (what = "") => `/api/models/${encodeURIComponent(model.name)}${what}`;
   const known = model.dimensions !== null;
   return h("p.buttons",
-    may("administrator") && !installed(model) && known && h("button.main", { onclick: () => act(() => post(path("/pull"))) }, t("model.pull")),
+    may("administrator") && !installed(model) && known && h("button.main", { onclick: (event) => pull(event, model.name) }, t("model.pull")),
     may("engineer") && installed(model) && checking(model, path, results),
     may("administrator") && model.state !== "not installed" && twice(t("remove"), t("model.remove.sure"), () => act(() => remove(path()))));
 }
