@@ -32,7 +32,7 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
         return;
     };
     let photos: Vec<_> = (0..PHOTOS)
-        .map(|seed| niteru.picture(format!("{seed:02}.png"), seed))
+        .map(|seed| niteru.picture(&format!("{seed:02}.png"), seed))
         .collect();
     let (_serving, said) = start(&niteru, &[]);
     let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {

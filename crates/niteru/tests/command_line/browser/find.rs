@@ -10,7 +10,7 @@ fn cropping_with_the_keys_asks_once_they_rest() {
         return;
     };
     for seed in 0..4 {
-        niteru.picture(format!("parts/{seed}.png"), seed);
+        niteru.picture(&format!("parts/{seed}.png"), seed);
     }
     let asked = niteru.picture("asked.png", 2);
     let folder = niteru.file("parts");
