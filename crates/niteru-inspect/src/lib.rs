@@ -9,6 +9,7 @@ mod bank;
 mod compare;
 mod difference;
 mod evaluate;
+mod exactly;
 mod features;
 mod file;
 mod fusion;
@@ -31,6 +32,7 @@ mod view;
 
 pub use compare::{CompareError, CompareOptions, Comparison, DifferentPlace, OtherPlace, compare};
 pub use difference::{Difference, Group, UNUSUAL};
+pub use exactly::{Exactly, Figure};
 pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate, evaluate_bad};
 pub use fusion::{ScorePart, ScoreParts};
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};

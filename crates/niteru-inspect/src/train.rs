@@ -36,6 +36,9 @@ use crate::reference::Reference;
 /// Cells of an area that are kept along a side at most: a mask of a camera's full size says no more.
 const AREA_SIDE: u32 = 1024;
 
+/// Good pictures whose scores are told one by one.
+const HIGHEST: usize = 60;
+
 /// Trains an inspector from files of good pictures.
 ///
 /// Scores are calibrated by cross-fitting: each picture is scored by a memory that was learnt without it. Of files
@@ -110,6 +113,7 @@ pub fn train<'e>(
         Some(_) => features.iter().filter(lies_as_it_lay).count(),
         None => 0,
     };
+    let highest = known.highest(&paths);
     let patches = memory.banks.iter().map(crate::bank::Bank::len).sum();
     let memory_bytes = memory.bytes();
     let learnt = Learnt {
@@ -134,6 +138,7 @@ pub fn train<'e>(
         skipped,
         suspicious: suspicious.pictures,
         left_out,
+        highest,
         not_needed,
         duplicates,
         stretched,
@@ -238,6 +243,23 @@ impl Calibrated {
         self.calibration = Calibration::new(self.scores.clone())
             .map_err(|_| TrainError::Features(FitError::Empty))?;
         Ok(())
+    }
+
+    /// The pictures that scored highest, the worst first: what a threshold stops by mistake.
+    fn highest(&self, paths: &[PathBuf]) -> Vec<Suspicious> {
+        if !self.of_own {
+            return Vec::new();
+        }
+        let pairs = paths.iter().zip(&self.scores);
+        let mut pictures: Vec<Suspicious> = pairs
+            .map(|(path, &score)| Suspicious {
+                path: path.clone(),
+                score,
+            })
+            .collect();
+        pictures.sort_by(|a, b| b.score.total_cmp(&a.score));
+        pictures.truncate(HIGHEST);
+        pictures
     }
 
     /// The pictures that look like none of the others; variants of the only one are no pictures.

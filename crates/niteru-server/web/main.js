@@ -10,65 +10,110 @@ import { showError } from "./ui/errors.js";
 const { t } = texts;
 const app = document.getElementById("app");
 
+/** What stands above all screens: kept while screens change, so that who is in it stays there. */
+let header = null;
+
 async function begin() {
   theme.begin();
   await texts.begin();
-  addEventListener("hashchange", () => draw());
+  addEventListener("hashchange", () => draw(true));
   addEventListener("niteru-logged-out", () => reload());
   await reload();
 }
 
 /** Asks who we are, and draws everything. */
 async function reload() {
+  const again = header !== null;
   try {
     await refreshMe();
-    await draw();
+    header = makeHeader();
+    await draw(again);
   } catch (error) {
+    router.leave();
+    header = null;
     fill(app, showError(error, h("button.main", { onclick: () => reload() }, t("again"))));
   }
 }
 
-async function draw() {
+/** Draws the screen of the address. `move`: the focus goes to it, as what had it is gone. */
+async function draw(move = false) {
+  // An address that was changed before it is known who asks is drawn then.
+  if (header === null) return;
   document.title = `${t(`nav.${router.parts()[0]}`)} – Niteru`;
+  header.tell();
   if (me.role === null) {
-    fill(app, header(), h("main.screen.narrow", { id: "screen" }, me.setup ? setup() : login()));
+    router.leave();
+    const form = me.setup ? setup() : login();
+    fill(app, header.element, h("main.screen.narrow", { id: "screen" }, form));
+    if (move) form.querySelector("input").focus();
     return;
   }
   const place = h("main.screen", { id: "screen", tabindex: "-1" });
-  fill(app, h("a.skip", { href: "#screen", onclick: (event) => { event.preventDefault(); place.focus(); } }, t("skip")),
-    header(), place);
-  app.querySelector(".top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  show(place);
   try {
     await router.show(place);
   } catch (error) {
     fill(place, showError(error));
   }
+  if (move && place.isConnected) focus(place);
 }
 
-function header() {
-  const links = me.role === null ? [] : router.navigation.map((name) => h("a", {
-    href: `#/${name}`,
-    "aria-current": router.parts()[0] === name ? "page" : null,
-  }, t(`nav.${name}`)));
-  return h("header.top",
-    h("a.brand", { href: "#/start" }, "Niteru"),
-    h("nav", { "aria-label": t("nav") }, links),
-    h("div.choices", language(), themes(), me.has_password && h("button.quiet", { onclick: logout }, t("logout"))));
+/** Puts a screen below the header, which stays where it is. */
+function show(place) {
+  const known = header.element.isConnected && app.querySelector("main");
+  if (known) {
+    known.replaceWith(place);
+    return;
+  }
+  fill(app, h("a.skip", { href: "#screen", onclick: (event) => { event.preventDefault(); app.querySelector("main").focus(); } }, t("skip")),
+    header.element, place);
 }
 
-function language() {
-  const options = Object.entries(texts.languages).map(([name, shown]) =>
-    h("option", { value: name, selected: name === texts.current(), lang: name }, shown));
-  return h("select", {
-    "aria-label": t("language"),
-    onchange: async (event) => { await texts.use(event.target.value); await draw(); },
-  }, options);
+/** The heading is where reading begins; who is somewhere in the screen or in the header already stays there. */
+function focus(place) {
+  const at = document.activeElement;
+  if (place.contains(at) || at?.closest("select")) return;
+  const heading = place.querySelector("h1") ?? place;
+  heading.setAttribute("tabindex", "-1");
+  heading.focus({ preventScroll: true });
 }
 
-function themes() {
-  const options = ["system", "light", "dark"].map((name) =>
-    h("option", { value: name, selected: name === theme.current() }, t(`theme.${name}`)));
-  return h("select", { "aria-label": t("theme"), onchange: (event) => theme.use(event.target.value) }, options);
+/** The header for who is here now. `tell` puts into it what is to be read at the moment: another language, another screen. */
+function makeHeader() {
+  const links = new Map(me.role === null ? [] : router.navigation.map((name) => [name, h("a", { href: `#/${name}` })]));
+  const nav = h("nav", [...links.values()]);
+  const languages = h("select", { onchange: (event) => speak(event.target.value) },
+    Object.entries(texts.languages).map(([name, shown]) => h("option", { value: name, lang: name }, shown)));
+  const shades = ["system", "light", "dark"].map((name) => h("option", { value: name }));
+  const themes = h("select", { onchange: (event) => theme.use(event.target.value) }, shades);
+  const out = me.has_password && h("button.quiet", { onclick: logout });
+  const tell = () => {
+    for (const [name, link] of links) {
+      fill(link, t(`nav.${name}`));
+      if (router.parts()[0] === name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    nav.setAttribute("aria-label", t("nav"));
+    languages.setAttribute("aria-label", t("language"));
+    languages.value = texts.current();
+    themes.setAttribute("aria-label", t("theme"));
+    for (const option of shades) fill(option, t(`theme.${option.value}`));
+    themes.value = theme.current();
+    if (out) fill(out, t("logout"));
+    const skip = app.querySelector(".skip");
+    if (skip) fill(skip, t("skip"));
+    nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  };
+  const element = h("header.top", h("a.brand", { href: "#/start" }, "Niteru"), nav, h("div.choices", languages, themes, out));
+  return { element, tell };
+}
+
+/** Everything in another language. Who steps through the languages with the keys gets the last one. */
+let asked = null;
+async function speak(language) {
+  asked = language;
+  await texts.use(language);
+  if (asked === language) await draw();
 }
 
 /** A form that sends its fields; what was wrong is said below it. */

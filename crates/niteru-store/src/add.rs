@@ -18,7 +18,8 @@ use crate::sink::{Image, Sink, Write};
 use crate::skip::{DuplicateFilter, SkippedDuplicate};
 use crate::walk::{self, Found};
 use crate::{
-    Candidate, EmbeddedFile, EncoderSeconds, Home, ImageEncoder, Skipped, StoreError, paths,
+    Candidate, EmbeddedFile, EncoderSeconds, Exactly, Home, ImageEncoder, Skipped, StoreError,
+    paths,
 };
 
 /// Total that the counting walk has not found yet.
@@ -314,7 +315,11 @@ impl Run<'_> {
             Ok(Verdict::Embed(_)) => {}
             Ok(Verdict::Unchanged) => sink.unchanged(),
             Ok(Verdict::Write(write)) => sink.push(write),
-            Ok(Verdict::Skip(path, reason)) => sink.skip_file(path, reason),
+            Ok(Verdict::Skip(path, reason)) => sink.skip_file(Skipped {
+                path,
+                reason,
+                exactly: None,
+            }),
             Err(error) => sink.fail(error),
         }
         self.after(&mut sink)
@@ -333,15 +338,19 @@ impl Run<'_> {
         let mut sink = lock(&self.sink);
         let dimensions = sink.dimensions();
         match embedded
-            .map_err(|error| with_causes(&*error))
-            .and_then(|e| check(e, dimensions))
+            .map_err(|error| (with_causes(&*error), Exactly::of_cause(&*error)))
+            .and_then(|e| check(e, dimensions).map_err(|reason| (reason, None)))
         {
             Ok(embedded) => sink.push(Write::Put(Image::embedded(file, &embedded))),
-            Err(reason) => {
+            Err((reason, exactly)) => {
                 if let Some(follow) = self.options.follow {
                     follow.refused(&file);
                 }
-                sink.skip_file(file.place.path, reason);
+                sink.skip_file(Skipped {
+                    path: file.place.path,
+                    reason,
+                    exactly,
+                });
             }
         }
         self.after(&mut sink)

@@ -115,7 +115,7 @@ pub use metadata_edit::{FieldValues, ValueCount};
 pub use metadata_import::{ImportProblem, ImportProblemKind, ImportRow, MetadataImport};
 pub use model_check::{CheckedPrecision, ModelCheck, ModelCheckError, check_model};
 pub use models::ModelSummary;
-pub use niteru_inspect::Skipped;
+pub use niteru_inspect::{Exactly, Skipped};
 pub use notice::Notice;
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use samples::{

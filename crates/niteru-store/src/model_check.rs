@@ -8,7 +8,7 @@ use niteru_encoder::{
     EmbedError, EmbedOptions, LEAST_COSINE, LoadError, ModelCache, ModelError, PrecisionChoice,
     PrecisionReport, check_precisions,
 };
-use niteru_inspect::Skipped;
+use niteru_inspect::{Exactly, Skipped};
 use niteru_kernels::{Kernels, Precision};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -87,6 +87,7 @@ pub fn check_model(
         skipped.extend(error.map(|error| Skipped {
             path: photo.to_path_buf(),
             reason: error.to_string(),
+            exactly: Exactly::of_cause(&error),
         }));
         flow
     })?;

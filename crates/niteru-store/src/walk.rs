@@ -57,7 +57,11 @@ pub fn image_files(
 ) -> impl Iterator<Item = Result<PathBuf, Skipped>> + Send {
     roots.into_iter().flat_map(walk).map(|found| match found {
         Found::File(candidate) => Ok(candidate.place.path),
-        Found::Unreadable(path, reason) => Err(Skipped { path, reason }),
+        Found::Unreadable(path, reason) => Err(Skipped {
+            path,
+            reason,
+            exactly: None,
+        }),
     })
 }
 

@@ -8,6 +8,7 @@ use niteru_learn::FitError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::exactly::Exactly;
 use crate::inspector::{Inspector, InspectorError};
 use crate::paths;
 
@@ -117,6 +118,9 @@ pub struct Skipped {
     pub path: PathBuf,
     /// What is wrong, for people; for a row of metadata with its line number.
     pub reason: String,
+    /// The same for programs, where it is known.
+    #[serde(flatten)]
+    pub exactly: Option<Exactly>,
 }
 
 impl Skipped {
@@ -124,6 +128,7 @@ impl Skipped {
         Skipped {
             path: path.to_path_buf(),
             reason: niteru_encoder::with_causes(error.reason()),
+            exactly: Exactly::of(error),
         }
     }
 }
@@ -162,6 +167,8 @@ pub struct Trained<'e> {
     pub suspicious: Vec<Suspicious>,
     /// Good pictures that it was not learnt from, as they were suspicious, the worst first.
     pub left_out: Vec<Suspicious>,
+    /// The good pictures that scored highest when they were held out, the worst first, up to 60; of one alone none.
+    pub highest: Vec<Suspicious>,
     /// Good pictures that were not read, as all together do not fit into [`TrainOptions::memory`].
     pub not_needed: usize,
     /// Good pictures that are copies of others: each content was learnt from once.

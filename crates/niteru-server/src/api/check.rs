@@ -22,7 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
         ),
         read(
             "/api/inspectors/{name}/check/{version}/{kind}/{number}",
-            "A photo that the check of a version tells of: kind bad, suspicious or left_out, number from 0 on",
+            "A photo that the check of a version tells of: kind bad, suspicious, left_out or highest, number from 0 on",
             Role::Viewer,
             picture,
         ),
@@ -68,6 +68,7 @@ async fn picture(
             "bad" => &ready.check.bad,
             "suspicious" => &ready.check.suspicious,
             "left_out" => &ready.check.left_out,
+            "highest" => &ready.check.highest,
             _ => return Err(ApiError::not_found("there are no photos of this kind")),
         };
         let photo = photos.get(number);

@@ -16,8 +16,8 @@ pub(super) fn routes() -> Vec<Route> {
     vec![change(
         (Method::POST, "samples.add"),
         "/api/samples",
-        "Draw parts to inspect, and fetch photos to search among; a job does it. Without a network the drawn parts \
-         are all there is",
+        "Draw parts to inspect, and fetch photos to search among, and the usual model where it is not there; a job does \
+         it. Where the photos cannot be fetched, the drawn parts are all there is",
         Role::Engineer,
         add,
     )]

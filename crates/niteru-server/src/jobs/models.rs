@@ -1,6 +1,5 @@
 //! Models: fetched, taken from files that were sent, checked on photos.
 
-use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,15 +66,16 @@ impl CheckParameters {
     }
 }
 
-/// Shows what a fetch or a copy tells as progress of the job.
-fn watched<T>(handle: &Handle<'_>, work: impl FnOnce(&Watch<'_>) -> T) -> T {
-    // Files follow each other: each is counted for itself.
-    let current = RefCell::new(String::new());
+/// Shows what a fetch or a copy tells as progress of the job, in bytes; of a stage, or else of each file by its name.
+fn watched<T>(
+    handle: &Handle<'_>,
+    stage: Option<&str>,
+    work: impl FnOnce(&Watch<'_>) -> T,
+) -> T {
     let on_event = |event: FetchEvent<'_>| {
         if let FetchEvent::Progress { file, done, total } = event {
-            *current.borrow_mut() = file.to_owned();
             // It looks itself whether it is to stop.
-            let _ = handle.progress_of(&current.borrow(), done, total);
+            let _ = handle.progress_of(stage.unwrap_or(file), done, total);
         }
     };
     let cancelled = || handle.cancel().load(Ordering::Relaxed);
@@ -105,11 +105,22 @@ pub(super) fn pull(
     parameters: Value,
 ) -> Result<Value, JobError> {
     let PullParameters { name } = serde_json::from_value(parameters)?;
+    fetch(app, handle, &name, None)
+}
+
+/// Fetches a model of the catalogue, and gives it as it is then. `stage` is what the job shows meanwhile; left out:
+/// the files' names.
+pub(super) fn fetch(
+    app: &App,
+    handle: &Handle<'_>,
+    name: &str,
+    stage: Option<&str>,
+) -> Result<Value, JobError> {
     let cache = app.models();
-    let pulled = watched(handle, |watch| {
-        cache.pull(&name, &Network::from_env(), watch)
+    let pulled = watched(handle, stage, |watch| {
+        cache.pull(name, &Network::from_env(), watch)
     });
-    outcome(app, handle, &name, pulled.map(drop))
+    outcome(app, handle, name, pulled.map(drop))
 }
 
 pub(super) fn import(
@@ -125,7 +136,7 @@ pub(super) fn import(
     let folder = app.incoming().join(&parameters.folder);
     let sent = what_was_sent(&folder)?;
     let cache = app.models();
-    let imported = watched(handle, |watch| {
+    let imported = watched(handle, None, |watch| {
         cache.import_from(&parameters.name, &sent, &parameters.source, watch)
     });
     // It is copied, or of no use.

@@ -1,11 +1,12 @@
 //! Photos to try everything with: drawn parts to inspect, which need no network, and photos to search among, which
-//! are fetched once. What is there already is left alone, so the job can be begun again whenever it ended.
+//! are fetched once, as is the usual model. What is there already is left alone, so the job can be begun again whenever
+//! it ended.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use niteru_store::below::encoder::{Pip, Watch, with_causes};
+use niteru_store::below::encoder::{DEFAULT_MODEL, ModelState, Pip, Watch, with_causes};
 use niteru_store::{
     AddOptions, AddProgress, EncoderIdentity, FileEncoder, NewUpload, PartDefect, SamplesError,
     SamplesReport, Shows, Upload, sample_part,
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::handle::{Handle, JobError};
+use super::models;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -39,6 +41,8 @@ pub(super) fn run(
     parameters: Value,
 ) -> Result<Value, JobError> {
     let names: SamplesParameters = serde_json::from_value(parameters)?;
+    // First: nothing can be searched or learnt without one, and what is half there helps nobody.
+    model(app, handle, &names.collection)?;
     let good = (0..GOOD).map(|number| (number, None));
     let all: Vec<(u64, Option<PartDefect>)> = good.chain(bad_parts()).collect();
     let (mut good, mut bad) = (Vec::new(), Vec::new());
@@ -74,6 +78,16 @@ pub(super) fn run(
         "problem": problem.map(|error| with_causes(&error)),
         "exactly": exactly,
     }))
+}
+
+/// Sees that the collection's model is there: a new home has none.
+fn model(app: &App, handle: &Handle<'_>, collection: &str) -> Result<(), JobError> {
+    let known = app.home.collections()?;
+    let state = app.models().status(DEFAULT_MODEL)?.state;
+    if known.iter().any(|one| one.name == collection) || matches!(state, ModelState::Installed(_)) {
+        return Ok(());
+    }
+    models::fetch(app, handle, DEFAULT_MODEL, Some("model")).map(drop)
 }
 
 /// The drawn parts with defects, by numbers that no good one has.

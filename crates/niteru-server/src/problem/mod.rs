@@ -5,8 +5,9 @@ mod of_errors;
 
 use std::error::Error;
 
+use niteru_store::Exactly;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 /// Makes the kinds with their names and the values that each may carry.
@@ -20,7 +21,6 @@ macro_rules! kinds {
 
         impl Kind {
             /// All there are.
-            #[cfg(test)]
             const ALL: &[Kind] = &[$(Kind::$kind),*];
 
             /// For programs.
@@ -215,6 +215,17 @@ impl Problem {
         self
     }
 
+    /// What a room below has told; a test sees to it that there is a kind of each name.
+    fn told(exactly: &Exactly) -> Option<Problem> {
+        let kind = Kind::ALL.iter().find(|kind| kind.name() == exactly.kind)?;
+        let values = exactly.values.iter();
+        let values = values.map(|(name, value)| ((*name).to_owned(), json!(value)));
+        Some(Problem {
+            kind: *kind,
+            values: values.collect(),
+        })
+    }
+
     /// What an error is, or the nearest of its causes that has a kind.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Problem> {
         let mut at = Some(error);
@@ -278,6 +289,41 @@ mod tests {
                     "{language}, {}: {text}",
                     kind.name()
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn all_that_may_be_wrong_with_a_file_has_a_kind() {
+        let format = "PNG";
+        let all = [
+            DecodeError::Io(std::io::Error::other("gone")),
+            DecodeError::Empty,
+            DecodeError::NotAnImage { text: true },
+            DecodeError::FileTooLarge { bytes: 9, limit: 5 },
+            DecodeError::TooMuchMemory {
+                needed: 9,
+                limit: 5,
+            },
+            DecodeError::TooLarge {
+                width: 9,
+                height: 9,
+                max_side: 5,
+                max_pixels: 25,
+            },
+            DecodeError::Truncated { format },
+            DecodeError::Corrupt {
+                format,
+                detail: "x".into(),
+            },
+            DecodeError::Unsupported { what: "x".into() },
+        ];
+        for error in all {
+            let told = Exactly::of(&error).unwrap();
+            let problem = Problem::told(&told).unwrap_or_else(|| panic!("{}", told.kind));
+            let known = problem.kind.values();
+            for name in told.values.keys() {
+                assert!(known.contains(name), "{}: {name}", told.kind);
             }
         }
     }

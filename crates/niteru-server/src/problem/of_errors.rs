@@ -7,7 +7,7 @@ use std::path::Path;
 use niteru_store::below::encoder::{EmbedError, FetchError, LoadError, ModelError};
 use niteru_store::below::imaging::DecodeError;
 use niteru_store::below::index::{ConditionError, IndexError};
-use niteru_store::below::inspect::{CompareError, InspectorError, Suspicious, TrainError};
+use niteru_store::below::inspect::{CompareError, Exactly, InspectorError, Suspicious, TrainError};
 use niteru_store::{
     BackupError, EncoderError, InspectError, SamplesError, StoreError, TrainingError, UploadError,
 };
@@ -131,29 +131,7 @@ fn store(error: &StoreError) -> Option<Problem> {
 }
 
 fn decode(error: &DecodeError) -> Option<Problem> {
-    use DecodeError as E;
-    let of_format = |kind: Kind, format: &'static str| Problem::from(kind).with("format", format);
-    Some(match error.reason() {
-        E::Io(_) => Kind::Unreadable.into(),
-        E::Empty => Kind::FileEmpty.into(),
-        E::NotAnImage { .. } => Kind::NotAnImage.into(),
-        E::FileTooLarge { bytes, limit } => sizes(Kind::FileTooLarge, *bytes, *limit),
-        E::TooMuchMemory { needed, limit } => sizes(Kind::ImageNeedsMemory, *needed, *limit),
-        E::TooLarge {
-            width,
-            height,
-            max_side,
-            max_pixels,
-        } => Problem::from(Kind::ImageTooLarge)
-            .with("width", *width)
-            .with("height", *height)
-            .with("side", *max_side)
-            .with("pixels", *max_pixels),
-        E::Truncated { format } => of_format(Kind::FileCutOff, format),
-        E::Corrupt { format, .. } => of_format(Kind::FileDamaged, format),
-        E::Unsupported { what } => Problem::from(Kind::ImageUnsupported).with("what", &**what),
-        _ => return None,
-    })
+    Problem::told(&Exactly::of(error)?)
 }
 
 fn upload(error: &UploadError) -> Option<Problem> {

@@ -272,7 +272,18 @@ async fn checks(place: &Place) {
         photo["verdict"] != "UNLIKE" && photo["score"].as_f64().unwrap() <= threshold(0)
     });
     assert_eq!(choices[0]["missed"], passed.count());
-    for (picture, status) in [("bad/0", 200), ("bad/6", 404), ("good/0", 404)] {
+    // The good photos that a threshold stops, by their scores.
+    let highest = check["highest"].as_array().unwrap().iter();
+    let mut highest: Vec<Value> = highest.map(|photo| photo["score"].clone()).collect();
+    highest.reverse();
+    assert_eq!(json!(highest), check["good_scores"]);
+    for (picture, status) in [
+        ("bad/0", 200),
+        ("highest/0", 200),
+        ("bad/6", 404),
+        ("highest/6", 404),
+        ("good/0", 404),
+    ] {
         let answer = place
             .get(&here, &format!("{path}/1/{picture}?side=50"))
             .await;
@@ -292,6 +303,7 @@ async fn checks(place: &Place) {
     );
     let now = place.get(&here, path).await.json();
     assert_eq!(now["good_scores"], check["good_scores"]);
+    assert_eq!(now["highest"], check["highest"]);
     assert_eq!(now["promise"]["threshold"], choices[2]["threshold"]);
     for share in [0.0, 1.0, -1.0] {
         let body = json!({ "false_alarm": share });

@@ -28,12 +28,16 @@ export async function show(place, [name, image]) {
   const [{ fields }, model] = await Promise.all([get(at(collection.name, "fields?values=40")), modelOf(collection)]);
   const found = h("div.found");
   let asked = 0;
+  let open = new AbortController();
   const look = async () => {
     const turn = ++asked;
+    // The server need not look for what nobody waits for any more.
+    open.abort();
+    open = new AbortController();
     if (!state.asks()) return void fill(found, h("p.empty", t("find.begin")));
     found.classList.add("waiting");
     try {
-      const answer = await search(state);
+      const answer = await search(state, { signal: open.signal });
       // Something else may have been asked for meanwhile.
       if (turn === asked) fill(found, results(state, answer, fields, look));
     } catch (error) {
@@ -47,7 +51,11 @@ export async function show(place, [name, image]) {
     h("label.field.inline", h("span", t("find.in")), chooser(collections, collection)),
     asking.element, filters(state, fields, look), found);
   await look();
-  return asking.stop;
+  return () => {
+    asked += 1;
+    open.abort();
+    asking.stop();
+  };
 }
 
 function nothing() {

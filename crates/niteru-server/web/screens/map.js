@@ -4,6 +4,7 @@ import { get, may, post } from "../ui/api.js";
 import { showError, showFailure } from "../ui/errors.js";
 import { fill, h } from "../ui/h.js";
 import { watch } from "../ui/jobs.js";
+import { stage } from "../ui/progress.js";
 import { go } from "../ui/router.js";
 import { sheet } from "../ui/sheet.js";
 import { duration, load, number, t, time } from "../ui/texts.js";
@@ -111,7 +112,6 @@ function follow(collection, place, draw) {
 }
 
 function working(job) {
-  const stage = job.message ? t(`stage.${job.message}`) : t(`state.${job.state}`);
   const left = job.seconds_left && t("jobs.left", { time: duration(job.seconds_left) });
   const stop = may("operator") && h("button", { onclick: (event) => {
     event.target.disabled = true;
@@ -119,5 +119,5 @@ function working(job) {
   } }, t("cancel"));
   return h("div.card.map-working", h("div.progress",
     h("progress", { "aria-label": t("job.map"), ...(job.total && { max: job.total, value: job.done }) }),
-    h("span", [`${t("job.map")}: ${stage}`, left].filter(Boolean).join(" · "))), stop);
+    h("span", [`${t("job.map")}: ${stage(job) ?? t(`state.${job.state}`)}`, left].filter(Boolean).join(" · "))), stop);
 }

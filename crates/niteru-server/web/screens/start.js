@@ -18,7 +18,7 @@ export async function show(place) {
       fact(t("nav.collections"), h("a", { href: "#/collections" }, number(collections.length))),
       fact(t("start.images"), number(images)),
       fact(t("start.inspectors"), number(inspectors.length))),
-    images === 0 && h("p", t("start.empty"), " ", h("a", { href: "#/collections" }, t("nav.collections"))),
+    images === 0 && h("p", t("start.empty"), " ", h("a.button", { href: "#/collections" }, t("nav.collections"))),
     may("engineer") && images + inspectors.length === 0 && samples());
 }
 

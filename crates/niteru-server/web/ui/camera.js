@@ -37,8 +37,11 @@ export function camera() {
       video.srcObject = stream;
       await video.play();
     },
-    /** A picture of now, at most so many pixels a side, as a file; `null` while there is none. */
+    /** A picture of now, at most so many pixels a side, as a file; `null` while there is none. A camera that is gone is an error. */
     async shot(side = Infinity) {
+      // The element goes on showing the last picture of a camera that was unplugged.
+      const [track] = stream?.getVideoTracks() ?? [];
+      if (track && (track.readyState === "ended" || track.muted)) throw new Error(t("camera.lost"));
       const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
       const [width, height] = [Math.round(video.videoWidth * scale), Math.round(video.videoHeight * scale)];
       if (!width) return null;

@@ -2,20 +2,30 @@
 // sentence; the sentences are in texts/errors.LANGUAGE.js.
 
 import { fill, h } from "./h.js";
-import { bytes, load, number, t, time } from "./texts.js";
+import { bytes, has, load, number, t, time } from "./texts.js";
+
+/** What is mended where models are looked after. */
+const OF_MODELS = ["model", "model_not_installed", "model_damaged", "model_changed", "no_pip", "not_fetched", "fetched_damaged", "fetch_refused"];
+const MODELS = "#/settings/models";
 
 /** An error as people read it; `more` stands below it, such as a button to try again. */
 export function showError(error, ...more) {
   const place = h("div");
   told(place, error, () => said(error).map((line, at) => h(at ? "p.help" : "p", line)));
-  return h("div.error", { role: "alert" }, h("strong", t("error")), place, more);
+  return h("div.error", { role: "alert" }, h("strong", t("error")), place, toModels(error.kind), more);
 }
 
 /** Why a job did not come to its end. */
 export function showFailure(job) {
   const { kind, values } = job.result ?? {};
   const draw = () => sentence(kind, values, job.message) ?? failure(job);
-  return told(h("p.error"), { kind }, draw);
+  return h("div.error", told(h("p"), { kind }, draw), toModels(kind));
+}
+
+/** The way to where an error of a model is mended. */
+function toModels(kind) {
+  return OF_MODELS.includes(kind) && !location.hash.startsWith(MODELS)
+    && h("p", h("a.button", { href: MODELS }, t("error.models"), " →"));
 }
 
 /** Why a file was not taken. */
@@ -26,8 +36,8 @@ export function showRefused(file) {
 
 /** Fills a place now, or when the sentences are here. */
 function told(place, { kind }, draw) {
-  const waits = kind && sentence(kind) === null;
-  if (!waits) return fill(place, draw());
+  // What was told in another language before does not count.
+  if (!kind || has("errors")) return fill(place, draw());
   const now = () => fill(place, draw());
   load("errors").then(now, now);
   return place;

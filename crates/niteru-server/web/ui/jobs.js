@@ -9,6 +9,11 @@ const listeners = new Set();
 const jobs = new Map();
 let source = null;
 
+/** Jobs whose ends are waited for, by their numbers: what is to be called with each, and with what is wrong. */
+const awaited = new Map();
+
+const isOver = (job) => !["queued", "running"].includes(job.state);
+
 /** All jobs that are known, the newest first. */
 export function known() {
   return [...jobs.values()].sort((a, b) => b.id - a.id);
@@ -30,15 +35,35 @@ export function watch(listener) {
 
 /** Waits until a job is over, and gives it. */
 export function finished(id) {
-  return new Promise((resolve) => {
-    const end = watch(() => {
-      const job = jobs.get(id);
-      if (job && !["queued", "running"].includes(job.state)) {
-        queueMicrotask(() => end());
-        resolve(job);
-      }
-    });
-  });
+  let end = () => {};
+  return new Promise((resolve, reject) => {
+    const known = awaited.get(id) ?? [];
+    awaited.set(id, [...known, { resolve, reject }]);
+    end = watch(() => jobs.has(id) && ended(jobs.get(id)));
+    // It may be over for so long that no snapshot has it.
+    ask(id);
+  }).finally(() => end());
+}
+
+/** Tells those who wait for a job, when it is over. */
+function ended(job) {
+  if (!isOver(job)) return;
+  const all = awaited.get(job.id) ?? [];
+  awaited.delete(job.id);
+  for (const { resolve } of all) resolve(job);
+}
+
+/** Asks about a job that is waited for. What cannot be answered now is asked again. */
+async function ask(id) {
+  try {
+    ended(await get(`/api/jobs/${id}`));
+  } catch (error) {
+    if (!awaited.has(id)) return;
+    if (error.status !== 404 && me?.role) return void setTimeout(() => awaited.has(id) && ask(id), AGAIN);
+    const all = awaited.get(id);
+    awaited.delete(id);
+    for (const { reject } of all) reject(error);
+  }
 }
 
 function tell() {
@@ -54,6 +79,8 @@ function connect() {
     jobs.clear();
     for (const job of JSON.parse(event.data).jobs) jobs.set(job.id, job);
     tell();
+    // It has only the newest ones, and some may have come to their end while nobody was told.
+    for (const id of awaited.keys()) if (!jobs.has(id)) ask(id);
   });
   source.addEventListener("job", (event) => {
     const job = JSON.parse(event.data);

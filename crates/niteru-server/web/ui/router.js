@@ -16,7 +16,8 @@ const screens = {
 export const navigation = ["start", "collections", "find", "inspect", "causes", "map", "settings"]
   .filter((name) => name in screens);
 
-let leave = null;
+/** What ends the screen that is shown. */
+let end = null;
 
 /** The parts of the address: `["settings", "users"]`. */
 export function parts() {
@@ -32,19 +33,25 @@ export function go(...to) {
 /** How often a screen was asked for: what belongs to an older turn is ended as soon as it is known. */
 let turn = 0;
 
+/** Ends what the screen that is shown left running, such as a camera. */
+export function leave() {
+  turn += 1;
+  end?.();
+  end = null;
+}
+
 /** Shows the screen of the address in a place. What the last one left running ends first. */
 export async function show(place) {
   const [name, ...rest] = parts();
-  const own = ++turn;
-  leave?.();
-  leave = null;
+  leave();
+  const own = turn;
   const load = screens[name] ?? screens.start;
   const screen = await load();
   // Another screen may have been asked for meanwhile.
   if (own !== turn) return;
   place.replaceChildren();
   place.dataset.screen = name;
-  const end = (await screen.show(place, rest)) ?? null;
-  if (own === turn) leave = end;
-  else end?.();
+  const ending = (await screen.show(place, rest)) ?? null;
+  if (own === turn) end = ending;
+  else ending?.();
 }

@@ -8,8 +8,9 @@ const KEY = "niteru-language";
 let language = "en";
 let texts = en;
 
-/** The texts of single screens by their languages: what `load` has brought. */
+/** The texts of single screens by their languages: what `load` has brought, and under which names. */
 const parts = { en: {}, ja: {} };
+const loaded = { en: new Set(), ja: new Set() };
 
 /** The languages by their own names. */
 export const languages = NAMES;
@@ -38,7 +39,13 @@ export async function use(name, keep = true) {
 export async function load(name) {
   for (const one of new Set(["en", language])) {
     Object.assign(parts[one], (await import(`../texts/${name}.${one}.js`)).default);
+    loaded[one].add(name);
   }
+}
+
+/** Whether the texts of a screen are there in the language in use. */
+export function has(name) {
+  return loaded[language].has(name);
 }
 
 /**
@@ -58,6 +65,13 @@ export function number(value, digits = 0) {
 /** A time (RFC 3339) as the language writes it, here. */
 export function time(text) {
   return new Date(text).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** A time to the second, as it is wanted while one waits; with the date where that is not today's. */
+export function clock(moment) {
+  const then = new Date(moment);
+  const today = then.toDateString() === new Date().toDateString();
+  return then.toLocaleString(language, { dateStyle: today ? undefined : "medium", timeStyle: "medium" });
 }
 
 /** Bytes as people read them. */

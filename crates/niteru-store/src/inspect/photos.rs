@@ -102,6 +102,7 @@ impl PhotoRows {
         self.skipped.push(Skipped {
             path: file.path().to_path_buf(),
             reason: format!("line {line}: {reason}"),
+            exactly: None,
         });
     }
 

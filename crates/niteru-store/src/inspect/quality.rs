@@ -39,6 +39,8 @@ pub(super) struct NotedPhotos {
     bad: Vec<ScoredPhoto>,
     suspicious: Vec<ScoredPhoto>,
     left_out: Vec<ScoredPhoto>,
+    /// Inspectors that were trained before this was noted have none.
+    highest: Vec<ScoredPhoto>,
 }
 
 /// A threshold that could be chosen.
@@ -74,6 +76,9 @@ pub struct InspectorCheck {
     pub suspicious: Vec<ScoredPhoto>,
     /// Good photos that it did not learn from, as they are like none of the others.
     pub left_out: Vec<ScoredPhoto>,
+    /// The good photos that scored highest when they were held out, the worst first, up to 60: those that a
+    /// threshold stops by mistake. None of an inspector that an older Niteru trained.
+    pub highest: Vec<ScoredPhoto>,
     /// The thresholds that there are, from the one that stops fewest good parts on; none where one good
     /// photo promises nothing.
     pub choices: Vec<ThresholdChoice>,
@@ -106,6 +111,7 @@ impl NotedPhotos {
             bad: quality.map_or_else(Vec::new, |quality| quality.judged.iter().map(bad).collect()),
             suspicious: trained.suspicious.iter().map(good).collect(),
             left_out: trained.left_out.iter().map(good).collect(),
+            highest: trained.highest.iter().map(good).collect(),
         }
     }
 
@@ -151,6 +157,7 @@ impl InspectorCheck {
             bad: photos.bad,
             suspicious: photos.suspicious,
             left_out: photos.left_out,
+            highest: photos.highest,
         }
     }
 }

@@ -181,14 +181,18 @@ impl<'a> Sink<'a> {
     }
 
     /// A file that is not added.
-    pub(crate) fn skip_file(&mut self, path: PathBuf, reason: String) {
+    pub(crate) fn skip_file(&mut self, skipped: Skipped) {
         self.done += 1;
-        self.skip(path, reason);
+        self.report.skipped.push(skipped);
     }
 
     /// Something else that is not used.
     pub(crate) fn skip(&mut self, path: PathBuf, reason: String) {
-        self.report.skipped.push(Skipped { path, reason });
+        self.report.skipped.push(Skipped {
+            path,
+            reason,
+            exactly: None,
+        });
     }
 
     pub(crate) fn fail(&mut self, error: rusqlite::Error) {

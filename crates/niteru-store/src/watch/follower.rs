@@ -106,7 +106,7 @@ impl<'a> Follower<'a> {
         for path in paths.iter().filter(|path| !skipped.contains(&***path)) {
             lock(&self.state).memory.is_well(path);
         }
-        for Skipped { path, reason } in &report.skipped {
+        for Skipped { path, reason, .. } in &report.skipped {
             // A file that has come and gone is no news; a link that leads nowhere is.
             let absent = lock(&self.state).absent.contains(path) || is_absent(path);
             let told = !absent || self.shared.roots.contains(path);

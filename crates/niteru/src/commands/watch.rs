@@ -114,7 +114,11 @@ impl Watcher<'_> {
         match event {
             WatchEvent::Skipped { path, reason } => {
                 let (path, reason) = (path.clone(), reason.clone());
-                let skipped = add::described(&Skipped { path, reason });
+                let skipped = add::described(&Skipped {
+                    path,
+                    reason,
+                    exactly: None,
+                });
                 self.bar
                     .suspend(|| output.warn(format!("skipped: {skipped}")));
             }

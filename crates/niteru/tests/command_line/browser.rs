@@ -2,10 +2,13 @@
 //!
 //! Pictures of the screens lie in `target/screens` afterwards.
 
+mod adding;
 mod camera;
+mod find;
 mod inspection;
 mod map;
 mod page;
+mod people;
 mod screens;
 mod watched;
 
@@ -141,6 +144,26 @@ impl Browser {
         self.wait_for(self.driver().goto("about:blank"));
         self.wait_for(self.driver().goto(format!("{}/{address}", self.origin)));
         self.shown();
+    }
+
+    /// The same where nobody is logged in, and there is a form in place of a screen.
+    pub(crate) fn open_page(&self, address: &str) {
+        self.wait_for(self.driver().goto("about:blank"));
+        self.wait_for(self.driver().goto(format!("{}/{address}", self.origin)));
+        self.until("the form", "document.querySelector('#screen form')");
+    }
+
+    /// A script's expression that imports a module of the page.
+    pub(crate) fn module(path: &str) -> String {
+        format!(
+            "import(document.querySelector('script[type=module]').src.replace('main.js', '{path}'))"
+        )
+    }
+
+    /// Presses a key, as WebDriver numbers them, where the focus is.
+    pub(crate) fn press(&self, key: char) {
+        let keys = self.driver().action_chain().send_keys(key);
+        self.wait_for(keys.perform());
     }
 
     /// Waits until the screen is drawn and has what it asked for.

@@ -166,13 +166,19 @@ fn bad_files_cost_themselves_alone() {
         .iter()
         .map(|skipped| {
             let path = Path::new(skipped["path"].as_str().unwrap());
-            path.file_name().unwrap().to_string_lossy().into_owned()
+            let name = path.file_name().unwrap().to_string_lossy();
+            format!("{name} {}", skipped["kind"].as_str().unwrap_or_default())
         })
         .collect();
     skipped.sort();
     assert_eq!(
         skipped,
-        ["bomb.png", "cut.png", "empty.jpg", "text.jpg"],
+        [
+            "bomb.png image_too_large",
+            "cut.png file_cut_off",
+            "empty.jpg file_empty",
+            "text.jpg not_an_image"
+        ],
         "{report}"
     );
 

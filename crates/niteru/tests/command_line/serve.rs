@@ -1,5 +1,6 @@
 //! `serve`, started, asked and stopped as a service manager does.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
@@ -20,11 +21,38 @@ impl Drop for Serving {
     }
 }
 
+impl Serving {
+    /// From now on it takes connections and answers none, as a computer that hangs.
+    pub(crate) fn hang(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.0.id()).unwrap();
+        // SAFETY: kill has no preconditions; the process is a child that was not waited for yet.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+}
+
 /// Starts it, and gives what it says on stdout.
 pub(crate) fn start(niteru: &Niteru, arguments: &[&str]) -> (Serving, Value) {
+    start_with(niteru, arguments, &[])
+}
+
+/// The same, with variables of the environment.
+pub(crate) fn start_with(
+    niteru: &Niteru,
+    arguments: &[&str],
+    variables: &[(&str, &OsStr)],
+) -> (Serving, Value) {
     let command = ["--json", "serve", "--addr", "127.0.0.1:0"];
     let mut child = niteru
         .command(command.iter().chain(arguments))
+        .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -65,9 +93,7 @@ fn it_answers_until_it_is_told_to_end() {
         let answer = get(&said, path);
         assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
     }
-    let pid = libc::pid_t::try_from(serving.0.id()).unwrap();
-    // SAFETY: kill has no preconditions; the process is a child that was not waited for yet.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+    serving.signal(libc::SIGTERM);
     assert_eq!(serving.0.wait().unwrap().code(), Some(0));
     let mut stderr = String::new();
     serving

@@ -1,9 +1,10 @@
 // Adding photos: sending them in portions, what the server makes of them, and what it could not use.
 
-import { upload } from "../../ui/api.js";
+import { post, upload } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
+import { patiently } from "../../ui/patient.js";
 import { duration, number, t } from "../../ui/texts.js";
 import { at, similarity, thumbnail } from "../find/shared.js";
 import { cameraBox } from "../../ui/camera.js";
@@ -11,6 +12,9 @@ import { dropZone, portions } from "../../ui/files.js";
 
 /** Similarity from which the camera's hint says that a photo is there already. */
 const SAME = 0.95;
+
+/** Portions that the server may have before it. */
+const AHEAD = 3;
 
 /** Where photos are added; `changed` is called when some were. Gives its element and what ends it. */
 export function adding(collection, changed) {
@@ -33,41 +37,87 @@ async function hint(collection, photo) {
     h("span", best.similarity >= SAME ? h("strong", t("add.hint.same")) : t("add.hint.nearest"), " ", similarity(best.similarity)));
 }
 
-async function run(collection, files, skipDuplicates, state, changed) {
-  const wrong = [];
-  const jobs = [];
-  const names = new Map();
-  let sent = 0;
-  const sending = () => fill(state, h("div.progress", h("progress", { max: files.length, value: sent, "aria-label": t("add.sending") }),
-    h("span.small", t("add.sent", { n: number(sent), of: number(files.length) }))));
-  let end = null;
-  try {
-    sending();
-    for (const portion of portions(files)) {
-      const answer = await upload(at(collection, "images"), portion, { skip_duplicates: skipDuplicates });
-      for (const one of answer.uploads) names.set(one.sha256, one.name);
-      wrong.push(...answer.refused);
-      if (answer.job) jobs.push(answer.job.id);
-      sent += portion.length;
-      sending();
-    }
-    end = watch((all) => fill(state, working(all.filter((job) => jobs.includes(job.id)))));
-    const done = await Promise.all(jobs.map((id) => finished(id)));
-    fill(state, outcome(collection, done, wrong, names));
-    await changed();
-  } catch (error) {
-    // Some may have been taken before.
-    fill(state, showError(error), jobs.length > 0 && h("p", t("add.some")));
-  } finally {
-    end?.();
+/** What becomes of the files: sent so far, refused, and the jobs that were done. */
+class Sending {
+  constructor(files) {
+    this.all = files.length;
+    this.left = [...files];
+    this.sent = 0;
+    this.wrong = [];
+    this.names = new Map();
+    this.jobs = [];
+    this.done = [];
+    /** Jobs whose ends are waited for. */
+    this.open = new Set();
+    this.stop = new AbortController();
+  }
+
+  /** Keeps what the server answered to a portion, and waits in the background for its job. */
+  took(portion, answer) {
+    for (const one of answer.uploads) this.names.set(one.sha256, one.name);
+    this.wrong.push(...answer.refused);
+    this.sent += portion.length;
+    this.left = this.left.filter((file) => !portion.includes(file));
+    if (!answer.job) return;
+    this.jobs.push(answer.job.id);
+    const end = finished(answer.job.id).then((job) => { this.done.push(job); }, (error) => { this.lost = error; }).finally(() => this.open.delete(end));
+    this.open.add(end);
   }
 }
 
-function working(jobs) {
-  const sum = (value) => jobs.reduce((all, job) => all + (value(job) ?? 0), 0);
-  const total = sum((job) => job.total ?? job.parameters.uploads?.length);
-  const over = (job) => !["queued", "running"].includes(job.state);
-  const done = sum((job) => (over(job) ? job.total ?? job.parameters.uploads?.length : job.done));
+async function run(collection, files, skipDuplicates, state, changed) {
+  const all = new Sending(files);
+  const { signal } = all.stop;
+  const looked = h("div");
+  const sent = h("div");
+  const waiting = h("p.small", { role: "status" });
+  const cancel = h("button", { type: "button", onclick: () => stopped(all, cancel) }, t("cancel"));
+  fill(state, sent, looked, waiting, h("p.buttons", cancel));
+  const sending = () => fill(sent, h("div.progress", h("progress", { max: all.all, value: all.sent, "aria-label": t("add.sending") }),
+    h("span.small", t("add.sent", { n: number(all.sent), of: number(all.all) }))));
+  const waits = (error) => fill(waiting, error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
+  const end = watch((jobs) => fill(looked, all.jobs.length > 0 && working(jobs.filter((job) => all.jobs.includes(job.id)), all)));
+  let problem = null;
+  try {
+    sending();
+    for (const portion of portions(files)) {
+      // The server works off what it has first: its queue is for everybody.
+      while (all.open.size >= AHEAD && !signal.aborted) await Promise.race([...all.open, aborted(signal)]);
+      if (signal.aborted) break;
+      const query = { skip_duplicates: skipDuplicates };
+      all.took(portion, await patiently(() => upload(at(collection, "images"), portion, query, { signal }), { signal, waits }));
+      sending();
+    }
+  } catch (error) {
+    if (!signal.aborted) problem = error;
+  }
+  await Promise.all(all.open);
+  end();
+  const again = () => run(collection, all.left, skipDuplicates, state, changed);
+  fill(state, problem && showError(problem), all.lost && showError(all.lost),
+    all.left.length > 0 && h("div", h("p", t("add.left", { n: number(all.left.length) })), h("p.buttons", h("button", { type: "button", onclick: again }, t("add.left.send")))),
+    (all.done.length > 0 || all.wrong.length > 0) && outcome(collection, all.done, all.wrong, all.names, signal.aborted));
+  try {
+    await changed();
+  } catch (error) {
+    state.append(showError(error));
+  }
+}
+
+/** Sends nothing more, and has the server stop with what it has. */
+function stopped(all, button) {
+  button.disabled = true;
+  all.stop.abort();
+  for (const id of all.jobs) if (!all.done.some((job) => job.id === id)) post(`/api/jobs/${id}/cancel`).catch(() => {});
+}
+
+const aborted = (signal) => new Promise((resolve) => { signal.addEventListener("abort", resolve, { once: true }); });
+
+/** How far the server is: with the jobs that are told now, and those that are over, which it may tell no more. */
+function working(jobs, { all: total, wrong, done: over }) {
+  const photos = (job) => job.parameters.uploads?.length ?? 0;
+  const running = jobs.filter((job) => ["queued", "running"].includes(job.state));
+  const done = wrong.length + over.reduce((sum, job) => sum + photos(job), 0) + running.reduce((sum, job) => sum + (job.done ?? 0), 0);
   const rate = Math.max(0, ...jobs.map((job) => (job.state === "running" && job.rate) || 0));
   return h("div.progress", h("progress", { max: total, value: done, "aria-label": t("add.looking") }),
     h("span.small", [t("add.looked", { n: number(done), of: number(total) }),
@@ -75,14 +125,14 @@ function working(jobs) {
 }
 
 /** What became of it all, in plain words. */
-function outcome(collection, jobs, wrong, names) {
+function outcome(collection, jobs, wrong, names, cancelled) {
   const results = jobs.map((job) => job.result).filter(Boolean);
   const count = (field) => results.reduce((sum, result) => sum + (result[field] ?? 0), 0);
   const nameIn = (path) => names.get(path.split(/[\\/]/).at(-1).split(".")[0]) ?? path;
   const skipped = results.flatMap((result) => result.skipped ?? []);
   const twice = results.flatMap((result) => result.duplicates ?? []);
   const bad = [...wrong, ...skipped.map((one) => ({ ...one, name: nameIn(one.path) }))];
-  const failed = jobs.filter((job) => job.state !== "done");
+  const failed = jobs.filter((job) => job.state !== "done" && !(cancelled && job.state === "cancelled"));
   return [
     h("p.done", t("add.done", { n: number(count("added")) }),
       count("unchanged") > 0 && ` ${t("add.known", { n: number(count("unchanged")) })}`),

@@ -61,7 +61,7 @@ async function newCollection(open) {
     usable.length > 1 && h("label.field", h("span", t("collections.model")),
       h("select", { name: "model" }, usable.map((model) => h("option", { value: model.name },
         model.reads_text ? t("collections.model.words", { name: model.name }) : model.name)))),
-    usable.length === 0 && h("p.error", t("collections.model.none")),
+    usable.length === 0 && h("div.error", h("p", t("collections.model.none")), h("p", h("a.button", { href: "#/settings/models" }, t("error.models"), " →"))),
     wrong,
     h("button.main", { type: "submit", disabled: usable.length === 0 }, t("collections.make")));
   return open ? form : h("details.more", h("summary", t("collections.new")), form);

@@ -57,5 +57,5 @@ export async function source(collection, ids) {
 /** Says that only some are shown, with the way to all. */
 export function some(collection, part, ids) {
   return h("p.some", { role: "status" }, t(ids ? "set.some" : "set.gone", { n: number(ids?.length ?? 0) }), " ",
-    h("a", { href: `#/collections/${encodeURIComponent(collection)}/${part}` }, t("set.all")));
+    h("a.button", { href: `#/collections/${encodeURIComponent(collection)}/${part}` }, t("set.all")));
 }

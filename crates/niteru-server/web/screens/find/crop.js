@@ -8,6 +8,9 @@ const SIDE = 900;
 const LEAST = 0.03;
 const STEP = 0.02;
 
+/** Milliseconds that the keys rest before it is looked for. */
+const REST = 300;
+
 /** The photo of a search, on which the part that counts is drawn. `look` is called when that has changed. */
 export function cropper(state, look) {
   const canvas = h("canvas.crop", { tabindex: "0", role: "img", "aria-label": t("crop.label") });
@@ -43,10 +46,14 @@ export function cropper(state, look) {
     }
   }
 
-  function change(crop) {
+  let timer = null;
+  /** Takes another rectangle; `rest`: more may follow at once, as of a key that is held. */
+  function change(crop, rest = 0) {
     state.crop = crop;
     draw();
-    look();
+    clearTimeout(timer);
+    if (rest === 0) look();
+    else timer = setTimeout(() => canvas.isConnected && look(), rest);
   }
 
   const place = (event) => {
@@ -77,7 +84,7 @@ export function cropper(state, look) {
     const step = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[event.key];
     if (!step || !picture) return;
     event.preventDefault();
-    change(moved(state.crop ?? [0.25, 0.25, 0.5, 0.5], step, event.shiftKey));
+    change(moved(state.crop ?? [0.25, 0.25, 0.5, 0.5], step, event.shiftKey), REST);
   });
   return h("figure.cropper", canvas, h("figcaption", whole));
 }

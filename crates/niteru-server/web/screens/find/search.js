@@ -46,15 +46,15 @@ export function begin(collection) {
   return state;
 }
 
-/** Asks the server. */
-export function search(state) {
+/** Asks the server; `bounds` as requests have them. */
+export function search(state, bounds) {
   const request = {
     like: state.like, unlike: state.unlike, filter: [...state.filters.values()].map((one) => one.condition), k: state.k,
     ...(state.words.trim() && { text: state.words.trim() }),
     ...(state.groupBy && { group_by: state.groupBy }),
   };
-  if (state.photo === null) return post(at(state.collection, "search"), request);
-  return upload(at(state.collection, "search/upload"), [state.photo], { ...request, ...(state.crop && { crop: state.crop }) });
+  if (state.photo === null) return post(at(state.collection, "search"), request, bounds);
+  return upload(at(state.collection, "search/upload"), [state.photo], { ...request, ...(state.crop && { crop: state.crop }) }, bounds);
 }
 
 /** A name or a value as conditions write it; see docs/filters.md. */

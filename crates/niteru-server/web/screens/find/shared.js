@@ -1,5 +1,6 @@
 // What the screens Collections and Find share: their texts and style, and images as both show them.
 
+import { modal } from "../../ui/dialog.js";
 import { h } from "../../ui/h.js";
 import { sheet } from "../../ui/sheet.js";
 import { load, t } from "../../ui/texts.js";
@@ -31,13 +32,10 @@ export function facts(image, most, without) {
   return all.slice(0, most).map(([field, value]) => h("span.fact", { title: `${field}: ${value}` }, value));
 }
 
-/** A window above the page; Escape and its button close it. Gives the element, which is open. */
+/** A window above the page; Escape, its button and the next screen close it. Gives the element, which is open. */
 export function openDialog(title, ...content) {
   const dialog = h("dialog.window", { "aria-label": title },
     h("header", h("h2", title), h("button.quiet", { onclick: () => dialog.close() }, t("find.close"))),
     ...content);
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
-  return dialog;
+  return modal(dialog);
 }

@@ -61,7 +61,7 @@ function strictness(name, check, chart) {
     slider.setAttribute("aria-valuetext", ofGoodParts(choice.expected));
     chart.move(choice.threshold);
     fill(told, ...effects(choice, check.bad.length));
-    fill(missed, passing(name, check, choice.threshold));
+    fill(missed, passing(name, check, choice.threshold), stopped(name, check, choice.threshold));
     apply.hidden = !changed || !may("engineer");
   }
   draw();
@@ -92,6 +92,18 @@ function passing(name, check, threshold) {
     passed.length === 0 ? h("p", t("inspect.check.none_missed"))
       : h("ul.thumbs.large", passed.slice(0, SHOWN).map((photo) => shot(name, check.version, "bad", photo))),
     passed.length > SHOWN && h("p.small", t("inspect.check.and_more", { n: number(passed.length - SHOWN) }))];
+}
+
+/** The good photos that would be stopped, the worst mistake first. */
+function stopped(name, check, threshold) {
+  const all = check.good_scores.filter((score) => score > threshold).length;
+  const shown = check.highest.map((photo, at) => ({ ...photo, at })).filter((photo) => photo.score > threshold).slice(0, SHOWN);
+  // One photo alone was tried with copies of itself, and older inspectors do not tell which photo scored how.
+  if (all > 0 && shown.length === 0) return null;
+  return [h("h3", t("inspect.check.stops")),
+    all === 0 ? h("p", t("inspect.check.none_stopped"))
+      : h("ul.thumbs.large", shown.map((photo) => shot(name, check.version, "highest", photo))),
+    all > shown.length && h("p.small", t("inspect.check.and_more", { n: number(all - shown.length) }))];
 }
 
 const shot = (name, version, kind, photo, ...more) => h("li",

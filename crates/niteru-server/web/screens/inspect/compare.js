@@ -3,10 +3,10 @@
 import { may, upload } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
-import { svg } from "../../ui/svg.js";
 import { load, number, t } from "../../ui/texts.js";
 import { dropZone } from "../../ui/files.js";
 import { sheet } from "../../ui/sheet.js";
+import { frames } from "./frames.js";
 
 /** Shows the page. */
 export async function show(place) {
@@ -73,18 +73,9 @@ function found(told) {
 /** A photo with numbered frames; where it has a heat map, that can be put away. */
 function photo(name, { picture, width, height }, places, heat) {
   const image = h("img", { src: heat ?? picture, alt: name });
-  // Places are in pixels of the photo itself, whatever is shown in its place.
-  const frames = svg("svg.frames", { preserveAspectRatio: "none", "aria-hidden": "true", viewBox: `0 0 ${width} ${height}` },
-    places.map((one, at) => frame(one, at, width)));
-  const shown = h("div.shown", image, frames);
+  const shown = h("div.shown", image, frames({ width, height }, places));
   shown.style.setProperty("--ratio", width / height);
   const toggle = heat && h("label.check", h("input", { type: "checkbox", checked: true,
     onchange: (event) => { image.src = event.target.checked ? heat : picture; } }), t("inspect.result.heat"));
   return h("figure", shown, h("figcaption", name, toggle));
-}
-
-function frame({ x, y, w, h: height }, at, width) {
-  const size = width / 22;
-  return svg("g", {}, svg("rect.halo", { x, y, width: w, height }), svg("rect.frame", { x, y, width: w, height }),
-    svg("text", { x: x + w / 2, y: y > size * 1.2 ? y - size * 0.25 : y + height + size, "font-size": size, "text-anchor": "middle" }, at + 1));
 }

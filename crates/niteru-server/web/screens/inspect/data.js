@@ -2,6 +2,7 @@
 
 import { get, upload } from "../../ui/api.js";
 import { portions } from "../../ui/files.js";
+import { patiently } from "../../ui/patient.js";
 import { number, t } from "../../ui/texts.js";
 
 /** The steps in their order. */
@@ -41,7 +42,7 @@ export async function send(name, files, shows, progress = () => {}) {
   let sent = 0;
   progress(0, files.length);
   for (const portion of portions(files)) {
-    refused.push(...(await upload(api(name, "photos"), portion, { shows })).refused);
+    refused.push(...(await patiently(() => upload(api(name, "photos"), portion, { shows }))).refused);
     sent += portion.length;
     progress(sent, files.length);
   }

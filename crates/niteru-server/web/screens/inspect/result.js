@@ -3,8 +3,8 @@
 import { may, post } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
-import { svg } from "../../ui/svg.js";
 import { number, t, time } from "../../ui/texts.js";
+import { frames } from "./frames.js";
 import { scoreBar, verdict } from "./verdict.js";
 
 /** Ways in which a place may differ. */
@@ -18,30 +18,47 @@ const FULL = 12;
 /** Places that are told in words. */
 const TOLD = 3;
 
-/** What an inspection found. `reviews` are what people said of it; `said` is called after one more. Of what is only in the
- * history, `again` is the promise of the photo judged again: pictures come of it, all else is as it was decided. */
-export function result(found, { reviews = [], said = () => {}, again = null } = {}) {
-  const beside = h("div.beside");
-  const why = h("div");
-  const pictures = (judged) => {
-    const path = (what, side) => `/api/history/${found.id}/${what}?side=${side}`;
-    fill(beside, photo({ ...found, width: judged.width, height: judged.height }, path),
-      h("figure", h("div.shown", h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone })),
-        h("figcaption", t("inspect.result.good"))));
-    fill(why, judged.alignment?.certain === false && h("p", t("inspect.result.unaligned")),
-      found.verdict === "NG" && judged.mostly && h("p.why", t(`inspect.result.why.${judged.mostly}`)));
+/** What an inspection found, at a `time`. `reviews` are what people said of it; `said` is called after one more. Of what
+ * is only in the history, `again` is the promise of the photo judged again: pictures come of it, all else is as it was. */
+export function result(found, { time: at, reviews = [], said = () => {}, again = null }) {
+  const [shown, why] = [h("div"), h("div")];
+  const draw = (judged) => {
+    fill(shown, pictures({ ...found, width: judged.width, height: judged.height }));
+    fill(why, reasons(found.verdict, judged));
   };
   if (again) {
-    fill(beside, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
-    again.then(pictures).catch((error) => fill(beside, showError(error)));
-  } else pictures(found);
-  return h("article.result",
-    verdict(found.verdict),
-    scoreBar(found.score, found.threshold),
-    beside,
-    why,
-    found.verdict === "UNLIKE" ? h("p", t("inspect.result.unlike")) : differences(found.regions),
+    fill(shown, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
+    again.then(draw).catch((error) => fill(shown, showError(error)));
+  } else draw(found);
+  return h("article.result", verdict(found.verdict, at), scoreBar(found.score, found.threshold), shown, why, how(found),
     reviewing(found, reviews, said));
+}
+
+/** The same below a verdict that stands elsewhere: what people press does not move with how much there is to say. */
+export function below(found, { reviews, said }) {
+  return h("article.result", pictures(found), reviewing(found, reviews, said), reasons(found.verdict, found), how(found));
+}
+
+/** What made it NG, and whether it is certain how the part lies. */
+const reasons = (verdict, judged) => [
+  judged.alignment?.certain === false && h("p", t("inspect.result.unaligned")),
+  verdict === "NG" && judged.mostly && h("p.why", t(`inspect.result.why.${judged.mostly}`)),
+];
+
+/** The photo with the heat map, and the good photo that is most like it. */
+export function pictures(found) {
+  const path = (what, side) => `/api/history/${found.id}/${what}?side=${side}`;
+  const good = framed(found, h("img", { src: path("good", 900), alt: t("inspect.result.good"), onload: shape, onerror: gone }));
+  return h("div.beside", photo(found, path), h("figure", good, h("figcaption", t("inspect.result.good"))));
+}
+
+const how = (found) => (found.verdict === "UNLIKE" ? h("p", t("inspect.result.unlike")) : differences(found.regions));
+
+/** A picture in its frame, which has its shape before it is there: nothing below moves when it comes. */
+function framed({ width, height }, ...inside) {
+  const place = h("div.shown", inside);
+  place.style.setProperty("--ratio", width / height);
+  return place;
 }
 
 /** Small photos are shown as large as others: their shape is told to the style sheet. */
@@ -56,22 +73,14 @@ function gone(event) {
 /** The photo, with the heat map and frames over it, each of which can be put away. */
 function photo(found, path) {
   const image = h("img", { src: path("heat", 900), alt: t("inspect.result.photo"), onload: shape, onerror: gone });
-  const frames = svg("svg.frames", { viewBox: `0 0 ${found.width} ${found.height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    found.regions.map((region, at) => frame(region, at, found.width)));
+  const around = frames(found, found.regions);
   const toggle = (words, change) => h("label.check", h("input", { type: "checkbox", checked: true,
     onchange: (event) => change(event.target.checked) }), words);
   return h("figure",
-    h("div.shown", image, frames),
+    framed(found, image, around),
     h("figcaption", t("inspect.result.photo"),
       toggle(t("inspect.result.heat"), (on) => { image.src = path(on ? "heat" : "picture", 900); }),
-      found.regions.length > 0 && toggle(t("inspect.result.frames"), (on) => frames.classList.toggle("away", !on))));
-}
-
-function frame({ x, y, w, h: height }, at, width) {
-  const size = width / 22;
-  return svg("g", {},
-    svg("rect.halo", { x, y, width: w, height }), svg("rect.frame", { x, y, width: w, height }),
-    svg("text", { x: x + w / 2, y: y > size * 1.2 ? y - size * 0.25 : y + height + size, "font-size": size, "text-anchor": "middle" }, at + 1));
+      found.regions.length > 0 && toggle(t("inspect.result.frames"), (on) => around.classList.toggle("away", !on))));
 }
 
 /** How the worst places differ, as bars and in words. */

@@ -4,7 +4,8 @@ import { may, post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
-import { duration, number, t } from "../../ui/texts.js";
+import { progress } from "../../ui/progress.js";
+import { number, t } from "../../ui/texts.js";
 import { api, ofGoodParts, page } from "./data.js";
 
 /** Shares of good parts that may be stopped by mistake. */
@@ -18,7 +19,7 @@ export function show(place, found) {
   const wrong = h("div");
   const job = h("div", { "aria-live": "polite" });
   const choice = form(found, wrong);
-  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong, may("engineer") && choice);
+  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong, may("engineer") && choice.element);
   return watch((jobs) => {
     const newest = jobs.find((one) => one.kind === "train" && one.parameters.name === found.name);
     // There is a version that the frame does not know of: all is drawn again, with the steps that are open now.
@@ -28,7 +29,8 @@ export function show(place, found) {
       queueMicrotask(() => dispatchEvent(new HashChangeEvent("hashchange")));
     }
     const busy = newest && ["queued", "running"].includes(newest.state);
-    choice.hidden = Boolean(busy);
+    choice.element.hidden = Boolean(busy);
+    choice.seen(newest);
     // What was trained and removed since is not told of.
     fill(job, newest && !unknown && card(newest, found.name, wrong));
   });
@@ -37,21 +39,36 @@ export function show(place, found) {
 function form({ name, photos, newest }, wrong) {
   const before = newest?.settings.false_alarm;
   const first = SHARES.includes(before) ? before : usual(photos.good.length);
+  const button = h("button.main", { type: "submit" }, t(newest ? "inspect.train.again" : "inspect.train.go"));
+  /** The job that was begun and is not seen yet. */
+  let begun = null;
+  /** The newest job that was seen: it may be told before the answer to what began it. */
+  let newestJob = null;
   const send = async (event) => {
     event.preventDefault();
+    button.disabled = true;
     const chosen = new FormData(event.target);
     const hashes = (kind) => ({ uploads: photos[kind].map((photo) => photo.sha256) });
     fill(wrong);
     try {
-      await post(api(name, "train"), {
+      const job = await post(api(name, "train"), {
         good: hashes("good"), bad: hashes("bad"), area: photos.area?.sha256 ?? null,
         false_alarm: Number(chosen.get("share")), align: chosen.has("align"), with_reviews: chosen.has("reviews"),
       });
+      begun = job.id;
+      seen(newestJob);
     } catch (error) {
+      button.disabled = false;
       fill(wrong, showError(error));
     }
   };
-  return h("form.card.training", { onsubmit: send },
+  const seen = (job) => {
+    newestJob = job;
+    if (begun === null || !(job?.id >= begun)) return;
+    begun = null;
+    button.disabled = false;
+  };
+  const element = h("form.card.training", { onsubmit: send },
     h("dl.facts",
       fact(t("inspect.photos.good"), number(photos.good.length)),
       fact(t("inspect.photos.bad"), number(photos.bad.length)),
@@ -62,7 +79,8 @@ function form({ name, photos, newest }, wrong) {
       h("span", t("inspect.train.align"), h("span.small", t("inspect.train.align.more")))),
     newest && newest.all_inspections > 0 && h("label.check", h("input", { type: "checkbox", name: "reviews", checked: true }),
       h("span", t("inspect.train.reviews"), h("span.small", t("inspect.train.reviews.more")))),
-    h("button.main", { type: "submit" }, t(newest ? "inspect.train.again" : "inspect.train.go")));
+    button);
+  return { element, seen };
 }
 
 /** The strictest share that so many photos can promise, but none that stops more than needed. */
@@ -95,17 +113,6 @@ function card(job, name, wrong) {
     }, t("cancel")),
     job.state === "done" && result(job.result, name),
     !open && job.state !== "done" && showFailure(job));
-}
-
-function progress(job) {
-  const label = [
-    job.message && t(`stage.${job.message}`),
-    job.total && `${number(job.done)} / ${number(job.total)}`,
-    job.rate && t("jobs.rate", { n: number(job.rate, 1) }),
-    job.seconds_left !== null && t("jobs.left", { time: duration(job.seconds_left) }),
-  ].filter(Boolean).join(" · ");
-  return h("div.progress", h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("jobs.progress") }),
-    h("span.small", label));
 }
 
 function result(report, name) {

@@ -25,7 +25,7 @@ export async function show(place, { name, newest }, [id]) {
     fill(answer, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
     try {
       const found = await upload(api(name, "inspect"), [file], from.query());
-      fill(answer, result(found, { said: list.draw }));
+      fill(answer, result(found, { time: Date.now(), said: list.draw }));
       answer.scrollIntoView({ block: "start" });
       await Promise.all([list.draw(), lately.draw()]);
     } catch (error) {
@@ -49,9 +49,10 @@ export async function show(place, { name, newest }, [id]) {
 /** A decision that was made before, as it was then. */
 async function showOld(place, name, id) {
   const was = await get(`/api/history/${encodeURIComponent(id)}`);
-  const back = h("p", h("a", { href: page(name, "use") }, "← ", t("inspect.history")));
+  const back = h("p", h("a.button", { href: page(name, "use") }, "← ", t("inspect.history")));
   const about = h("p.small", t("inspect.history.about", { time: time(was.time), version: was.version, who: was.operator ?? "–" }));
   place.append(back, h("h2", t("inspect.history.one", { id: was.id })), about);
   // The photo may be gone, or another: what was decided and said stays.
-  place.append(result(was, { reviews: was.reviews, again: post(`/api/history/${was.id}/replay`) }));
+  const again = post(`/api/history/${was.id}/replay`);
+  place.append(result(was, { time: was.time, reviews: was.reviews, again }));
 }

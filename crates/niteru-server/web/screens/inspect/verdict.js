@@ -2,7 +2,7 @@
 
 import { h } from "../../ui/h.js";
 import { svg } from "../../ui/svg.js";
-import { number, t } from "../../ui/texts.js";
+import { clock, number, t } from "../../ui/texts.js";
 
 /** A circle with a tick, an octagon with a cross, a diamond with a question mark. */
 const SHAPES = {
@@ -14,10 +14,21 @@ const SHAPES = {
 /** The shape alone. */
 export const sign = (verdict) => svg(`svg.sign-of.${verdict}`, { viewBox: "0 0 100 100", "aria-hidden": "true" }, SHAPES[verdict]());
 
-/** The verdict, large. */
-export function verdict(name) {
+/** The verdict, large; with the time of it where that is given. */
+export function verdict(name, time) {
   return h(`div.verdict.${name}`, { role: "status" }, sign(name),
-    h("div", h("strong", t(`inspect.verdict.${name}`)), h("span", t(`inspect.verdict.${name}.more`))));
+    h("div", h("strong", t(`inspect.verdict.${name}`)), h("span", t(`inspect.verdict.${name}.more`)),
+      time !== undefined && h("span.at", t("inspect.live.at", { time: clock(time) }))));
+}
+
+/**
+ * What stands in place of a verdict while there is none that counts: grey with stripes, so that nobody takes it for one.
+ * `what` is `offline`, `failed`, `camera`, `folder`, or `looking` while one is awaited; `since` when, where that is known.
+ */
+export function standstill(what, since, ...more) {
+  return h(`div.still.${what}`, { role: what === "looking" ? "status" : "alert" },
+    svg("svg", { viewBox: "0 0 100 100", "aria-hidden": "true" }, svg("polygon", { points: "50,6 97,92 3,92" }), svg("path.sign", { d: "M50 36 L50 64 M50 77 L50 78" })),
+    h("div", h("strong", t(`inspect.still.${what}`)), since && h("span.at", t("inspect.still.since", { time: clock(since) })), more));
 }
 
 /** The verdict in a list. */

@@ -1,9 +1,11 @@
 // Backups: made with one click, taken away, brought, restored.
 
 import { get, post, refreshMe, remove } from "../../ui/api.js";
+import { modal } from "../../ui/dialog.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
+import { progress } from "../../ui/progress.js";
 import { bytes, number, t, time } from "../../ui/texts.js";
 import { picker } from "../../ui/files.js";
 import { doing, sendShown, twice } from "./act.js";
@@ -25,6 +27,13 @@ export async function show(place) {
   };
   const act = doing(wrong, draw);
   const models = h("input", { type: "checkbox" });
+  /** The backup that was asked for and is not seen among the jobs yet; one at a time is enough. */
+  let asked = null;
+  const go = h("button.main", { onclick: async () => {
+    go.disabled = true;
+    const began = await act(async () => { asked = (await post("/api/backups", { with_models: models.checked })).id; });
+    if (!began) go.disabled = false;
+  } }, t("backup.make.go"));
   const bring = async ([file]) => {
     if (!file) return;
     fill(wrong);
@@ -37,7 +46,7 @@ export async function show(place) {
   place.append(h("p.lead", t("backup.lead")), before, wrong,
     h("div.card", h("h2", t("backup.make")), h("p", t("backup.make.about")),
       h("label.check", models, t("backup.models")),
-      h("p.buttons", h("button.main", { onclick: () => act(() => post("/api/backups", { with_models: models.checked })) }, t("backup.make.go"))),
+      h("p.buttons", go),
       working),
     h("h2", t("backup.list")), h("p.small", t("backup.list.about")), list,
     h("div.card", h("h2", t("backup.bring")), h("p", t("backup.bring.about")),
@@ -47,17 +56,21 @@ export async function show(place) {
   return watch((all) => {
     const jobs = all.filter((job) => job.kind === "backup" && ["queued", "running"].includes(job.state));
     const now = new Set(jobs.map((job) => job.id));
+    if (asked !== null && all.some((job) => job.id === asked)) {
+      asked = null;
+      go.disabled = false;
+    }
+    if (jobs.length > 0) go.disabled = true;
+    else if (open.size > 0) go.disabled = false;
     if ([...open].some((id) => !now.has(id))) draw().catch(() => {});
     open = now;
     const failed = all.find((job) => job.kind === "backup");
-    fill(working, jobs.map(progress), failed?.state === "failed" && jobs.length === 0 && showFailure(failed));
+    fill(working, jobs.map(making), failed?.state === "failed" && jobs.length === 0 && showFailure(failed));
   });
 }
 
-function progress(job) {
-  return h("div.progress", { role: "status" }, h("strong", t("backup.making")),
-    h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("backup.making") }),
-    h("span.small", job.total ? `${bytes(job.done)} / ${bytes(job.total)}` : t(`state.${job.state}`)),
+function making(job) {
+  return h("div", { role: "status" }, h("strong", t("backup.making")), progress(job),
     h("button.quiet", { onclick: () => post(`/api/jobs/${job.id}/cancel`).catch(() => {}) }, t("cancel")));
 }
 
@@ -104,9 +117,7 @@ function confirming(backup, place) {
       go.disabled = false;
     }
   }
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  modal(dialog);
   input.focus();
 }
 

@@ -7,6 +7,7 @@ import { finished, watch } from "../../ui/jobs.js";
 import { bytes, number, t } from "../../ui/texts.js";
 import { picker } from "../../ui/files.js";
 import { doing, sendShown, twice } from "./act.js";
+import { precisions } from "./results.js";
 
 /** Kinds of jobs that change what there is. */
 const JOBS = ["pull", "import"];
@@ -21,12 +22,19 @@ export async function show(place) {
   const results = h("div", { "aria-live": "polite" });
   let models = [];
   let jobs = [];
-  const paint = () => fill(list, models.map((model) => card(model, jobs, act, results)));
+  const paint = () => fill(list, models.map((model) => card(model, jobs, { act, pull, results })));
   const draw = async () => {
     ({ models } = await get("/api/models"));
     paint();
   };
   const act = doing(wrong, draw);
+  /** Fetches a model; its card shows the job at once, so that nobody begins it twice. */
+  const pull = async (event, name) => {
+    const button = event.target;
+    button.disabled = true;
+    const begun = await act(async () => { jobs = [...jobs, await post(`/api/models/${encodeURIComponent(name)}/pull`)]; });
+    if (!begun) button.disabled = false;
+  };
   place.append(h("p.lead", t("models.lead")), wrong, results, list, may("administrator") && importing(wrong, draw));
   await draw();
   let open = new Set();
@@ -42,7 +50,7 @@ export async function show(place) {
 
 const installed = (model) => model.state === "installed";
 
-function card(model, jobs, act, results) {
+function card(model, jobs, does) {
   const job = jobs.find((one) => one.parameters.name === model.name);
   return h("article.card.model", { "data-state": model.state },
     h("header", h("h2", model.name), h("span.state", t(`model.${model.state.replace(" ", "_")}`))),
@@ -54,7 +62,7 @@ function card(model, jobs, act, results) {
       fact("reads", t(model.reads_text ? "model.reads.text" : "model.reads.images")),
       fact("dimensions", model.dimensions && number(model.dimensions)),
       fact("source", model.source)),
-    job ? working(job) : buttons(model, act, results));
+    job ? working(job) : buttons(model, does));
 }
 
 const fact = (name, value) => value && h("div", h("dt", t(`model.${name}`)), h("dd", value));
@@ -67,11 +75,11 @@ function working(job) {
     may("operator") && h("button.quiet", { onclick: () => post(`/api/jobs/${job.id}/cancel`).catch(() => {}) }, t("cancel")));
 }
 
-function buttons(model, act, results) {
+function buttons(model, { act, pull, results }) {
   const path = (what = "") => `/api/models/${encodeURIComponent(model.name)}${what}`;
   const known = model.dimensions !== null;
   return h("p.buttons",
-    may("administrator") && !installed(model) && known && h("button.main", { onclick: () => act(() => post(path("/pull"))) }, t("model.pull")),
+    may("administrator") && !installed(model) && known && h("button.main", { onclick: (event) => pull(event, model.name) }, t("model.pull")),
     may("engineer") && installed(model) && checking(model, path, results),
     may("administrator") && model.state !== "not installed" && twice(t("remove"), t("model.remove.sure"), () => act(() => remove(path()))));
 }
@@ -91,22 +99,12 @@ function checking(model, path, results) {
     fill(results, h("p.card", { role: "status" }, t("model.check.running")));
     try {
       const job = await finished((await post(path("/check"), { photos: { collection } })).id);
-      fill(results, job.state === "done" ? checked(job.result) : showFailure(job));
+      fill(results, job.state === "done" ? precisions(job.result) : showFailure(job));
     } catch (error) {
       fill(results, showError(error));
     }
   };
   return h("button", { onclick: () => begin().catch((error) => fill(results, showError(error))) }, t("model.check"));
-}
-
-function checked(report) {
-  return h("div.card", h("h2", t("model.check.title", { name: report.model })),
-    h("p", t("model.check.auto", { auto: report.auto, n: number(report.images) })),
-    h("div.scroll", h("table",
-      h("thead", h("tr", ["precision", "speed", "mean", "worst"].map((name) => h("th", { scope: "col" }, t(`model.check.${name}`))))),
-      h("tbody", report.precisions.map((one) => h("tr", h("th", { scope: "row" }, one.precision),
-        h("td", number(one.images_per_second, 1)), h("td", number(one.mean_cosine, 5)), h("td", number(one.worst_cosine, 5))))))),
-    report.skipped.length > 0 && h("p.small", t("model.check.skipped", { n: number(report.skipped.length) })));
 }
 
 /** Files that somebody brings, for computers without a network. */

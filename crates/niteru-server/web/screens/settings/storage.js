@@ -6,6 +6,7 @@ import { fill, h } from "../../ui/h.js";
 import { finished } from "../../ui/jobs.js";
 import { svg } from "../../ui/svg.js";
 import { bytes, number, t } from "../../ui/texts.js";
+import { checked } from "./results.js";
 
 /** What takes up room, in the order of the bar. */
 const KINDS = ["uploads", "models", "backups", "database", "indexes", "thumbnails", "maps"];
@@ -67,7 +68,7 @@ function checking() {
     fill(told, h("p", { role: "status" }, t("storage.check.running")));
     try {
       const job = await finished((await post("/api/check", { files: files.checked })).id);
-      fill(told, job.state === "done" ? found(job.result) : showFailure(job));
+      fill(told, job.state === "done" ? checked(job.result) : showFailure(job));
     } catch (error) {
       fill(told, showError(error));
     }
@@ -75,11 +76,4 @@ function checking() {
   }
   return h("div.card", h("h2", t("storage.check")), h("p", t("storage.check.about")),
     h("label.check", files, t("storage.check.files")), h("p.buttons", button), told);
-}
-
-function found({ problems, checked }) {
-  const told = t("storage.check.done", { images: number(checked.images), inspections: number(checked.inspections), files: number(checked.files) });
-  if (problems.length === 0) return h("p.fine", h("strong", "✓ ", t("storage.check.fine")), " ", told);
-  return h("div.error", h("strong", t("storage.check.problems", { n: number(problems.length) })),
-    h("ul", problems.map((problem) => h("li", t(`storage.problem.${problem.kind}`), h("p.small", problem.what)))), h("p.small", told));
 }

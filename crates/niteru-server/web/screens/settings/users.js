@@ -1,44 +1,37 @@
 // Who may log in, and what they may do.
 
-import { get, patch, post, remove } from "../../ui/api.js";
+import { get, me, patch, post, remove } from "../../ui/api.js";
+import { modal } from "../../ui/dialog.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { t, time } from "../../ui/texts.js";
+import { doing } from "./act.js";
+import { passwordField } from "./password.js";
 
 const ROLES = ["viewer", "operator", "engineer", "administrator"];
 
 /** Shows the users. */
 export async function show(place) {
   const wrong = h("div");
+  const told = h("div", { "aria-live": "polite" });
   const list = h("div");
   const draw = async () => {
     const { users } = await get("/api/users");
-    fill(list, users.length ? table(users, act) : h("p.empty", t("users.empty")));
+    fill(list, users.length ? table(users, act, told) : h("p.empty", t("users.empty")));
   };
-  // Does something, and shows what came of it.
-  const act = async (work) => {
-    fill(wrong);
-    try {
-      await work();
-      await draw();
-      return true;
-    } catch (error) {
-      fill(wrong, showError(error));
-      return false;
-    }
-  };
-  place.append(wrong, list, adding(act));
+  const act = doing(wrong, draw);
+  place.append(wrong, told, list, adding(act));
   await draw();
 }
 
-function table(users, act) {
+function table(users, act, told) {
   return h("div.scroll", h("table",
     h("thead", h("tr", ["name", "role", "last_login", "state"].map((name) => h("th", { scope: "col" }, t(`user.${name}`))),
       h("th", h("span.hidden", t("user.actions"))))),
-    h("tbody", users.map((user) => row(user, act)))));
+    h("tbody", users.map((user) => row(user, act, told)))));
 }
 
-function row(user, act) {
+function row(user, act, told) {
   const change = (body) => act(() => patch(`/api/users/${user.id}`, body));
   return h("tr",
     h("th", { scope: "row" }, user.name),
@@ -47,10 +40,41 @@ function row(user, act) {
     h("td", user.disabled ? t("user.disabled") : user.locked_until && new Date(user.locked_until) > new Date()
       ? t("user.locked", { until: time(user.locked_until) }) : t("user.active")),
     h("td.actions",
+      // One's own is changed with the old one, under Password.
+      user.name !== me.name && h("button.quiet", { onclick: () => newPassword(user, act, told) }, t("user.password")),
       h("button.quiet", { onclick: () => change({ disabled: !user.disabled }) }, t(user.disabled ? "user.enable" : "user.disable")),
       h("button.quiet", {
         onclick: () => confirm(t("user.remove.sure", { name: user.name })) && act(() => remove(`/api/users/${user.id}`)),
       }, t("remove"))));
+}
+
+/** Asks for another password of somebody who has forgotten theirs. */
+function newPassword(user, act, told) {
+  fill(told);
+  const wrong = h("div");
+  const send = async (event) => {
+    event.preventDefault();
+    const button = event.submitter;
+    button.disabled = true;
+    try {
+      const { password } = Object.fromEntries(new FormData(event.target));
+      await patch(`/api/users/${user.id}`, { password });
+      dialog.close();
+      fill(told, h("p.fine", "✓ ", t("user.password.done", { name: user.name })));
+      // Whether the user is locked may be another answer now.
+      await act(() => {});
+    } catch (error) {
+      fill(wrong, showError(error));
+      button.disabled = false;
+    }
+  };
+  const dialog = modal(h("dialog.confirm", { "aria-label": t("user.password.title", { name: user.name }) },
+    h("form", { onsubmit: send },
+      h("h2", t("user.password.title", { name: user.name })), h("p", t("user.password.about")),
+      passwordField("password", t("password.new"), "new-password"), wrong,
+      h("p.buttons", h("button.main", { type: "submit" }, t("password.go")),
+        h("button", { type: "button", onclick: () => dialog.close() }, t("cancel"))))));
+  dialog.querySelector("input").focus();
 }
 
 function roles(chosen, change, name) {
@@ -65,11 +89,10 @@ function adding(act) {
     const body = Object.fromEntries(new FormData(form));
     if (await act(() => post("/api/users", body))) form.reset();
   };
-  const field = (name, type, complete) => h("label.field", h("span", t(`field.${name}`)),
-    h("input", { name, type, required: true, autocomplete: complete, minlength: type === "password" ? 10 : null }));
   return h("form.card", { onsubmit: send },
     h("h2", t("users.add")),
-    field("name", "text", "off"), field("password", "password", "new-password"),
+    h("label.field", h("span", t("field.name")), h("input", { name: "name", type: "text", required: true, autocomplete: "off" })),
+    passwordField("password", t("field.password"), "new-password"),
     h("label.field", h("span", t("user.role")), roles("viewer", null, t("users.add"))),
     h("p.small", t("users.roles")),
     h("button.main", { type: "submit" }, t("users.add")));

@@ -4,6 +4,7 @@ import { post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
+import { progress } from "../../ui/progress.js";
 import { t } from "../../ui/texts.js";
 
 /** Has them brought, and fills a place with what becomes of it. */
@@ -12,7 +13,7 @@ export async function bring(place) {
   let end = null;
   try {
     const { id } = await post("/api/samples", names);
-    end = watch((jobs) => fill(place, jobs.filter((job) => job.id === id).map(working)));
+    end = watch((jobs) => fill(place, jobs.filter((job) => job.id === id).map(progress)));
     const job = await finished(id);
     end();
     fill(place, job.state === "done" ? ready(names, job.result) : showFailure(job));
@@ -21,10 +22,6 @@ export async function bring(place) {
     fill(place, showError(error));
   }
 }
-
-const working = (job) => h("div.progress",
-  h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("jobs.progress") }),
-  h("span.small", t(job.message ? `stage.${job.message}` : `state.${job.state}`)));
 
 const ready = (names, { problem, exactly }) => [
   h("p.done", t("start.samples.done")),

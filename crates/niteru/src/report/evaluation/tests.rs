@@ -56,6 +56,7 @@ fn quality(mistakes: Vec<Judged>) -> Quality {
         skipped: vec![Skipped {
             path: EVIL.into(),
             reason: "it is <no> picture".into(),
+            exactly: None,
         }],
     }
 }

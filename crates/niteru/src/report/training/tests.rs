@@ -66,6 +66,7 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
     let skipped = [Skipped {
         path: EVIL.into(),
         reason: "it is <no> picture".into(),
+        exactly: None,
     }];
     let of = TrainReport {
         inspector: EVIL.into(),

@@ -37,7 +37,7 @@ fn the_camera_takes_photos_says_what_is_there_and_judges_live() {
     let good = folder.parent().unwrap().to_str().unwrap();
     niteru.json(["inspect", "train", "tile", "--good", good]);
     niteru.json(["collections", "list"]);
-    let (_serving, said) = start(&niteru, &[]);
+    let (serving, said) = start(&niteru, &[]);
     let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
         return;
     };
@@ -78,5 +78,43 @@ fn the_camera_takes_photos_says_what_is_there_and_judges_live() {
     );
     // Letters of 4 mm can be read from a metre or so; five metres ask for 5 times as much, some 96 pixels.
     assert!(size.as_f64().unwrap() >= 96.0, "{size}");
+    // With the heat map and the good part that is most like it, in place.
+    browser.until(
+        "the pictures",
+        "document.querySelectorAll('.live-pictures:not(.before) img').length === 2",
+    );
+    assert!(browser.text(".live-verdict .at").contains(':'), "no time");
+    browser.picture("live-pictures.en.desktop");
     assert_eq!(browser.complaints(), [""; 0]);
+
+    // The server hangs: what it said of the part before does not stay, and soon it is told why.
+    serving.hang();
+    browser.click("p.buttons button.main");
+    browser.until(
+        "the end of the old verdict",
+        "!document.querySelector('.live-verdict .verdict')",
+    );
+    browser.until(
+        "what is wrong",
+        "document.querySelector('.live-verdict .still.offline .at')",
+    );
+    let told = browser.text(".live-verdict");
+    assert!(told.contains("No connection") && told.contains("since"), "{told}");
+    assert_eq!(browser.count(".live-pictures img"), 0);
+    browser.picture("live-hangs.en.desktop");
+    serving.go_on();
+    browser.click("p.buttons button.main");
+    browser.until(
+        "the verdict",
+        "document.querySelector('.live-verdict .verdict')",
+    );
+
+    // The camera is pulled out: its last picture is not judged as if it were the next part's.
+    browser.script("document.querySelector('video').srcObject.getTracks()[0].stop();");
+    browser.click("p.buttons button.main");
+    browser.until(
+        "that there is no picture",
+        "document.querySelector('.live-verdict .still.camera')",
+    );
+    drop(serving);
 }

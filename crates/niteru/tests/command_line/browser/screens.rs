@@ -92,14 +92,13 @@ const WRONG: &str = r#"
     const page = document.documentElement;
     if (page.scrollWidth > innerWidth) wrong.push(`wider than the window: ${page.scrollWidth} of ${innerWidth}`);
     const keys = document.body.innerText.match(/\b[a-z]+\.[a-z_]+(\.[a-z_]+)*\b/g) ?? [];
-    for (const key of keys) if (!key.endsWith(".safetensors") && /^(nav|start|settings|jobs?|users?|state|stage|role|inspect|find|query|add|collections|map|causes|compare|token|models?|storage|backup|audit|camera|pick|errors?|csv|set|selection)\./.test(key)) wrong.push(`a key for a text: ${key}`);
+    for (const key of keys) if (!key.endsWith(".safetensors") && /^(nav|start|settings|jobs?|users?|state|stage|role|inspect|find|query|add|collections|map|causes|compare|token|models?|storage|backup|audit|camera|pick|errors?|csv|set|selection|password|result)\./.test(key)) wrong.push(`a key for a text: ${key}`);
     if (/\{\w+\}/.test(document.body.innerText)) wrong.push("a place for a value");
     if (/\b(undefined|NaN|null)\b/.test(document.body.innerText)) wrong.push("no value");
     for (const image of document.images) if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") wrong.push(`no picture: ${image.src}`);
     if (document.querySelectorAll("h1").length !== 1) wrong.push("not one h1");
-    // What is meant for fingers: a finger in a glove needs 44 pixels. What belongs to a larger label, and
-    // links within a line of text, are left out.
-    for (const one of document.querySelectorAll("button, select, summary, input:not([type=hidden]), a.button, nav a")) {
+    // What is meant for fingers: a finger in a glove needs 44 pixels. What belongs to a larger label is left out.
+    for (const one of document.querySelectorAll("button, select, summary, input:not([type=hidden]), main a, nav a")) {
         if (!one.checkVisibility() || one.disabled) continue;
         const target = one.matches("input") ? one.closest("label") ?? one : one;
         const { width, height } = target.getBoundingClientRect();

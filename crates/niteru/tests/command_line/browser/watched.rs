@@ -10,38 +10,55 @@ use super::inspection::tiles;
 use crate::serve::start;
 use crate::support::Niteru;
 
+/// An inspector of tiles, trained, with a folder that its camera writes into.
+struct Line {
+    niteru: Niteru,
+    camera: PathBuf,
+    /// Photos that were not learnt from are those from 24 and from 3 on.
+    good: Vec<PathBuf>,
+    bad: Vec<PathBuf>,
+}
+
+impl Line {
+    fn ready() -> Option<Line> {
+        let (niteru, good, bad) = (Niteru::with_model()?, tiles("good", 30)?, tiles("break", 9)?);
+        for (photos, folder) in [(&good[..24], "good/x"), (&bad[..3], "bad/x")] {
+            for photo in photos {
+                let to = niteru.file(folder);
+                copy(photo, to.with_file_name(photo.file_name().unwrap()));
+            }
+        }
+        let (of_good, of_bad) = (niteru.file("good"), niteru.file("bad"));
+        let (of_good, of_bad) = (of_good.to_str().unwrap(), of_bad.to_str().unwrap());
+        niteru.json([
+            "inspect", "train", "Tile 7", "--good", of_good, "--bad", of_bad,
+        ]);
+        let camera = niteru.file("camera 2/x").parent().unwrap().to_path_buf();
+        Some(Line {
+            niteru,
+            camera,
+            good,
+            bad,
+        })
+    }
+}
+
+fn copy(photo: &PathBuf, to: PathBuf) {
+    std::fs::copy(photo, to).unwrap();
+}
+
 #[test]
 fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
-    let (Some(niteru), Some(good), Some(bad)) =
-        (Niteru::with_model(), tiles("good", 30), tiles("break", 9))
-    else {
+    let Some(line) = Line::ready() else {
         return;
     };
-    let copy = |photo: &PathBuf, to: PathBuf| std::fs::copy(photo, to).unwrap();
-    for photo in &good[..24] {
-        copy(
-            photo,
-            niteru
-                .file("good/x")
-                .with_file_name(photo.file_name().unwrap()),
-        );
-    }
-    for photo in &bad[..3] {
-        copy(
-            photo,
-            niteru
-                .file("bad/x")
-                .with_file_name(photo.file_name().unwrap()),
-        );
-    }
-    let (of_good, of_bad) = (niteru.file("good"), niteru.file("bad"));
-    let (of_good, of_bad) = (of_good.to_str().unwrap(), of_bad.to_str().unwrap());
-    niteru.json([
-        "inspect", "train", "Tile 7", "--good", of_good, "--bad", of_bad,
-    ]);
-    let camera = niteru.file("camera 2/x");
-    let camera = camera.parent().unwrap();
-    let (serving, said) = start(&niteru, &["--folder", camera.to_str().unwrap()]);
+    let Line {
+        niteru,
+        camera,
+        good,
+        bad,
+    } = &line;
+    let (serving, said) = start(niteru, &["--folder", camera.to_str().unwrap()]);
     let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
         return;
     };
@@ -167,7 +184,7 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
     assert_eq!(browser.complaints(), [""; 0]);
     drop(browser);
     drop(serving);
-    let (_serving, said) = start(&niteru, &["--folder", camera.to_str().unwrap()]);
+    let (_serving, said) = start(niteru, &["--folder", camera.to_str().unwrap()]);
     let history = || {
         let lines = niteru
             .run(["--json", "inspect", "history", "Tile 7"])
@@ -217,4 +234,82 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
     );
     browser.picture("live-folder-job.en.desktop");
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
+    let Some(line) = Line::ready() else {
+        return;
+    };
+    let folder = ["--folder", line.camera.to_str().unwrap()];
+    let (serving, said) = start(&line.niteru, &folder);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("#/inspect/Tile%207/live/folder");
+    browser.script("document.querySelector('select[name=folder]').value = 'camera 2';");
+    browser.click("form.watching button.main");
+    browser.until(
+        "the watch",
+        "document.querySelector('.watched button.stop')",
+    );
+    copy(&line.bad[3], line.camera.join("1.jpg"));
+    browser.until(
+        "NG",
+        "document.querySelector('.live-head .verdict.NG') && document.querySelectorAll('.beside img').length === 2",
+    );
+    assert!(browser.text(".live-head .at").contains(':'), "no time");
+
+    // Somebody writes a note while the next part comes: its verdict stands above, and what is being said stays.
+    browser.type_in(".answer-body input[name=note]", "scratch");
+    copy(&line.good[25], line.camera.join("2.jpg"));
+    browser.until(
+        "the verdict of the newer part",
+        "document.querySelector('.live-head .verdict.OK') && document.querySelector('.newer.there')",
+    );
+    browser.picture("live-folder-newer.en.desktop");
+    let note = browser.script("return document.querySelector('.answer-body input[name=note]').value;");
+    assert_eq!(note, "scratch");
+    browser.click(".answer-body button.was-ng");
+    browser.until(
+        "the newer part",
+        "document.querySelector('.answer-body .of .verdict-small.OK')",
+    );
+    let history = line.niteru.run(["--json", "inspect", "history", "Tile 7"]);
+    for inspection in history.lines() {
+        let said = match inspection["verdict"].as_str() {
+            Some("NG") => json!(["NG", "scratch"]),
+            _ => json!([null, null]),
+        };
+        let review = &inspection["reviews"][0];
+        assert_eq!(json!([review["verdict"], review["note"]]), said);
+    }
+
+    // Rows of the queue keep their places.
+    for (at, photo) in line.bad[4..6].iter().enumerate() {
+        copy(photo, line.camera.join(format!("{}.jpg", 3 + at)));
+        let waits = format!("document.querySelectorAll('li.waits').length === {}", at + 1);
+        browser.until("the queue", &waits);
+    }
+    let order = browser.text(".queue ul");
+    assert!(order.find("3.jpg") < order.find("4.jpg"), "{order}");
+
+    // The server hangs without a word; then it is there again; then it is gone.
+    copy(&line.good[26], line.camera.join("5.jpg"));
+    browser.until("OK", "document.querySelector('.live-head .verdict.OK')");
+    let silent = "document.querySelector('.live-head .still.offline') && !document.querySelector('.answer .verdict')";
+    serving.hang();
+    browser.until("that it is silent", silent);
+    let told = browser.text(".live-head");
+    assert!(told.contains("No connection") && told.contains("since"), "{told}");
+    browser.picture("live-folder-silent.en.desktop");
+    serving.go_on();
+    browser.until("OK again", "document.querySelector('.live-head .verdict.OK')");
+    browser.language("ja");
+    browser.until("OK", "document.querySelector('.live-head .verdict.OK')");
+    drop(serving);
+    browser.until("that it is gone", silent);
+    browser.picture("live-folder-silent.ja.desktop");
+    browser.size(390, 844, true);
+    browser.picture("live-folder-silent.ja.phone");
 }

@@ -1,4 +1,5 @@
-// Live with the camera of this device: it looks, and the verdict is large.
+// Live with the camera of this device: it looks, and the verdict is large. What is seen from afar is never older than
+// what the camera sees: without an answer there is no verdict.
 
 import { upload } from "../../../ui/api.js";
 import { showError } from "../../../ui/errors.js";
@@ -7,44 +8,70 @@ import { t } from "../../../ui/texts.js";
 import { camera } from "../../../ui/camera.js";
 import { api, page } from "../data.js";
 import { origin } from "../origin.js";
-import { scoreBar, verdict } from "../verdict.js";
+import { pictures } from "../result.js";
+import { scoreBar, standstill, verdict } from "../verdict.js";
 import { queue } from "./queue.js";
 import { tone } from "./tone.js";
 
 /** Milliseconds from one look to the next. */
 const EACH = 1000;
 
+/** Milliseconds after which the last verdict is taken away while the next is awaited. */
+const SLOW = 2000;
+
+/** Milliseconds for an answer; the first may take longer, as the inspector is made ready for it. */
+const PATIENCE = 10_000;
+const FIRST = 60_000;
+
 /** Shows it until the page is left. */
 export async function show(place, name) {
   const eye = camera();
   const from = origin(name);
   const big = h("div.live-verdict", { "aria-live": "assertive" });
+  const beside = shown();
   const waiting = queue(name);
   const wrong = h("div");
   const sound = h("input", { type: "checkbox" });
   const steady = h("input", { type: "checkbox" });
   let left = false;
+  let on = false;
   let busy = false;
   let timer = null;
+  /** When the server last gave a verdict; and whether one stands there. */
+  let heard = null;
+  let still = false;
 
   const look = async () => {
     if (busy || left) return;
     busy = true;
+    const slow = setTimeout(() => { fill(big, standstill("looking")); beside.clear(); }, SLOW);
     try {
+      const taken = Date.now();
       const file = await eye.shot();
-      if (!file) return;
-      const found = await upload(api(name, "inspect"), [file], from.query());
-      if (left) return;
-      fill(wrong);
-      fill(big, verdict(found.verdict), scoreBar(found.score, found.threshold),
-        h("p", h("a", { href: page(name, "use", found.id) }, t("inspect.live.why"))));
+      if (!file) throw new Error(t("camera.lost"));
+      const found = await upload(api(name, "inspect"), [file], from.query(), { patience: heard === null ? FIRST : PATIENCE });
+      if (left || !on) return;
+      heard = Date.now();
+      still = false;
+      fill(big, verdict(found.verdict, taken), scoreBar(found.score, found.threshold),
+        h("p.buttons", h("a.button", { href: page(name, "use", found.id) }, t("inspect.live.why"))));
+      beside.draw(found);
       if (sound.checked) tone(found.verdict);
-      if (found.verdict !== "OK") await waiting.draw();
+      if (found.verdict !== "OK") waiting.draw().catch(() => {});
     } catch (error) {
-      fill(wrong, showError(error));
+      if (!left && on) stopped(error);
     } finally {
+      clearTimeout(slow);
       busy = false;
     }
+  };
+  /** There is no verdict: says so as large as that would be. */
+  const stopped = (error) => {
+    const what = error.code === "offline" ? "offline" : error.code ? "failed" : "camera";
+    fill(big, standstill(what, heard ?? Date.now(), h("span", t("inspect.still.not_inspected"))), showError(error));
+    beside.clear();
+    if (!still && sound.checked) tone("STILL");
+    still = true;
   };
   const again = () => {
     clearInterval(timer);
@@ -61,24 +88,64 @@ export async function show(place, name) {
       fill(wrong, showError(error));
       return;
     }
+    on = true;
     fill(controls, h("button.main", { onclick: look }, t("inspect.live.look")),
       h("label.check", steady, t("inspect.live.steady")), h("label.check", sound, t("inspect.live.sound")),
       h("button", { onclick: end }, t("inspect.live.end")));
   }
   function end() {
+    on = false;
     steady.checked = false;
     again();
     eye.stop();
+    fill(big);
+    beside.clear();
     fill(controls, h("button.main", { onclick: begin }, t("inspect.live.begin")));
   }
 
   place.append(
     h("p", t("inspect.live.lead")), from.element, controls, wrong,
-    h("div.live", h("div.seen", eye.element), big), waiting.element);
+    h("div.live", h("div.seen", eye.element), big), beside.element, waiting.element);
   await waiting.draw();
   return () => {
     left = true;
     clearInterval(timer);
     eye.stop();
+    beside.clear();
+  };
+}
+
+/**
+ * The heat map and the good part beside it, of the last verdict: one after the other, as each takes the server some work.
+ * Until they are there, those of the part before are pale.
+ */
+function shown() {
+  const element = h("div.live-pictures");
+  let next = null;
+  let loading = false;
+  const load = async () => {
+    loading = true;
+    while (next) {
+      const own = next;
+      const ready = pictures(own);
+      await Promise.allSettled([...ready.querySelectorAll("img")].map((image) => image.decode()));
+      if (own !== next) continue;
+      next = null;
+      fill(element, ready);
+      element.classList.remove("before");
+    }
+    loading = false;
+  };
+  return {
+    element,
+    draw(found) {
+      element.classList.add("before");
+      next = found;
+      if (!loading) load();
+    },
+    clear() {
+      next = null;
+      fill(element);
+    },
   };
 }

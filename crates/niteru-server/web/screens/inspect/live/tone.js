@@ -1,8 +1,8 @@
 // A verdict that is heard.
 
-/** One high tone for OK, two low ones for NG, three for what is unlike. */
+/** One high tone for OK, two low ones for NG, three for what is unlike, five when nothing is inspected any more. */
 export function tone(verdict) {
-  const [count, height] = { OK: [1, 880], NG: [2, 220], UNLIKE: [3, 440] }[verdict];
+  const [count, height] = { OK: [1, 880], NG: [2, 220], UNLIKE: [3, 440], STILL: [5, 330] }[verdict];
   const audio = new AudioContext();
   for (let at = 0; at < count; at += 1) {
     const source = new OscillatorNode(audio, { frequency: height });

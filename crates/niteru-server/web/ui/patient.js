@@ -1,0 +1,44 @@
+// Sending again what could not be taken now: a server that is busy, or a network that was away for a moment.
+
+/** Milliseconds that are waited before it is tried again, where the server does not say, at first and at most. */
+const FIRST = 1000;
+const MOST = 15_000;
+
+/** Milliseconds without success after which it is given up. */
+const PATIENCE = 5 * 60_000;
+
+/** What passes by itself: no connection, and a server that is busy or being restored. */
+const passes = (error) => error.code === "offline" || error.status === 503;
+
+/**
+ * Does something that may be done twice, again and again until it works. `waits(error)` is told of each time that it
+ * did not; `waits(null)` when it goes on. `signal` ends the waiting: then the last error is thrown.
+ */
+export async function patiently(work, { signal, waits = () => {} } = {}) {
+  const until = Date.now() + PATIENCE;
+  for (let pause = FIRST; ; pause = Math.min(MOST, pause * 2)) {
+    try {
+      const done = await work();
+      waits(null);
+      return done;
+    } catch (error) {
+      if (!passes(error) || signal?.aborted || Date.now() > until) throw error;
+      waits(error);
+      await rest(error.again === null ? pause : Math.min(MOST, error.again * 1000), signal);
+      if (signal?.aborted) throw error;
+    }
+  }
+}
+
+/** Waits, but no longer than until the signal. */
+function rest(milliseconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(over, milliseconds);
+    signal?.addEventListener("abort", over);
+    function over() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", over);
+      resolve();
+    }
+  });
+}

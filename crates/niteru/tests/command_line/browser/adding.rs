@@ -1,0 +1,111 @@
+//! Adding many photos: none is lost sight of, and a busy or unreachable server is asked again.
+
+use serde_json::json;
+
+use niteru_store::{Home, JobState};
+
+use super::Browser;
+use crate::serve::start;
+use crate::support::Niteru;
+
+/// Photos of three requests.
+const PHOTOS: u32 = 45;
+
+/// Refuses the second and the third time that photos are sent, and counts all times.
+const REFUSING: &str = "
+    window.sent = 0;
+    const real = window.fetch;
+    window.fetch = (path, options) => {
+        if (options?.method !== 'POST' || !path.endsWith('/images')) return real(path, options);
+        sent += 1;
+        if (sent === 2) {
+            const error = { code: 'busy', kind: 'queue_full', values: { waiting: 100 }, message: 'busy', help: '' };
+            return Promise.resolve(new Response(JSON.stringify({ error }), { status: 503, headers: { 'Retry-After': '1' } }));
+        }
+        if (sent === 3) return Promise.reject(new TypeError('the network is away'));
+        return real(path, options);
+    };";
+
+#[test]
+fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
+    let Some(niteru) = Niteru::with_model() else {
+        return;
+    };
+    let photos: Vec<_> = (0..PHOTOS)
+        .map(|seed| niteru.picture(&format!("{seed:02}.png"), seed))
+        .collect();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("#/collections");
+    browser.type_in("input[name=name]", "parts");
+    browser.click("form.card button.main");
+    let field = "div.drop input[type=file][multiple]";
+    browser.until("the field", &format!("document.querySelector('{field}')"));
+    browser.script(REFUSING);
+    browser.pick(field, &photos);
+    browser.until("that it waits", "document.body.innerText.includes('tried again')");
+    browser.picture("adding-waits.en.desktop");
+    browser.until("the end", "document.querySelector('.adding .done')");
+    assert!(
+        browser.text(".adding .done").contains("Photos added: 45."),
+        "{}",
+        browser.text(".adding")
+    );
+    assert_eq!(browser.script("return sent;"), json!(5));
+
+    // Cancelled while nothing can be sent: what is left is told, and sent afterwards.
+    browser.goto("#/collections");
+    browser.click("details summary");
+    browser.type_in("input[name=name]", "others");
+    browser.click("form.card button.main");
+    browser.until("the field", &format!("document.querySelector('{field}')"));
+    browser.script(
+        "window.real = window.fetch;
+         window.fetch = (path, options) => options?.method === 'POST' ? Promise.reject(new TypeError('away')) : real(path, options);",
+    );
+    browser.pick(field, &photos[..3]);
+    browser.until("that it waits", "document.body.innerText.includes('cannot be reached')");
+    browser.click(".adding .buttons > button[type=button]:not(.main):last-child");
+    browser.until(
+        "what was not sent",
+        "document.querySelector('.adding')?.innerText.includes('not sent: 3')",
+    );
+    browser.script("window.fetch = real;");
+    browser.script("[...document.querySelectorAll('.adding button')].find((one) => one.textContent === 'Send them now').click();");
+    browser.until("the end", "document.querySelector('.adding .done')");
+    assert!(browser.text(".adding .done").contains("Photos added: 3."));
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+/// The snapshot that the page gets has only the newest jobs.
+#[test]
+fn the_end_of_an_old_job_is_seen() {
+    let niteru = Niteru::empty();
+    let home = Home::open(niteru.home()).unwrap();
+    let mut first = None;
+    for _ in 0..60 {
+        let job = home.add_job("check", &json!({}), "test").unwrap();
+        home.end_job(job.id, JobState::Done, None, Some(&json!({})))
+            .unwrap();
+        first.get_or_insert(job.id);
+    }
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("");
+    let ended = |id: u64| {
+        let asked = format!(
+            "const {{ finished }} = await {};
+             const late = new Promise((resolve) => setTimeout(() => resolve('never'), 20000));
+             return await Promise.race([finished({id}).then((job) => job.state, (error) => error.kind), late]);",
+            Browser::module("ui/jobs.js")
+        );
+        browser.script(&format!("return (async () => {{ {asked} }})();"))
+    };
+    assert_eq!(ended(first.unwrap()), "done");
+    // One that there is no more is no wait without end.
+    assert_eq!(ended(4711), "no_job");
+}
