@@ -23,6 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::history::moment;
 use super::uploads::{keep_inspected, only_one};
+use super::watched::MOST as MOST_WATCHES;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -32,8 +33,9 @@ use crate::route::{
     About, Accepted, InPath, Json, JsonBody, Parts, Query, Route, ask, change, read,
 };
 
-/// Inspectors that are kept ready.
-const READY: usize = 4;
+/// Inspectors that are kept ready: one for each watch that may run, which asks for its own with each photo, and some for
+/// who asks between.
+const READY: usize = MOST_WATCHES + 4;
 
 /// Photos that wait for an inspector.
 const AHEAD: usize = 64;

@@ -20,7 +20,7 @@ use crate::route::{About, Accepted, InPath, Json, JsonBody, Query, Route, change
 use crate::watched::{OfferedFolder, RunningWatch, offered};
 
 /// Watches at a time: each has a thread.
-const MOST: usize = 16;
+pub(super) const MOST: usize = 16;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

@@ -147,6 +147,7 @@ export default {
   "inspect.live.at": "Inspected at {time}",
   "inspect.still.offline": "No connection",
   "inspect.still.failed": "Not inspected",
+  "inspect.still.ended": "Stopped",
   "inspect.still.camera": "No picture",
   "inspect.still.folder": "No folder",
   "inspect.still.looking": "Looking…",

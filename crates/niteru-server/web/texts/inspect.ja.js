@@ -147,6 +147,7 @@ export default {
   "inspect.live.at": "検査時刻 {time}",
   "inspect.still.offline": "接続なし",
   "inspect.still.failed": "検査できません",
+  "inspect.still.ended": "停止しました",
   "inspect.still.camera": "映像なし",
   "inspect.still.folder": "フォルダーなし",
   "inspect.still.looking": "検査中…",

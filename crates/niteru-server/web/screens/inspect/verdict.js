@@ -23,7 +23,7 @@ export function verdict(name, time) {
 
 /**
  * What stands in place of a verdict while there is none that counts: grey with stripes, so that nobody takes it for one.
- * `what` is `offline`, `failed`, `camera`, `folder`, or `looking` while one is awaited; `since` when, where that is known.
+ * `what` is `offline`, `failed`, `ended`, `camera`, `folder`, or `looking` while one is awaited; `since` when, where that is known.
  */
 export function standstill(what, since, ...more) {
   return h(`div.still.${what}`, { role: what === "looking" ? "status" : "alert" },

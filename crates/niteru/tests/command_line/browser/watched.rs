@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use niteru_store::JobState;
 use serde_json::json;
 
 use super::Browser;
@@ -21,7 +22,11 @@ struct Line {
 
 impl Line {
     fn ready() -> Option<Line> {
-        let (niteru, good, bad) = (Niteru::with_model()?, tiles("good", 30)?, tiles("break", 9)?);
+        let (niteru, good, bad) = (
+            Niteru::with_model()?,
+            tiles("good", 30)?,
+            tiles("break", 9)?,
+        );
         for (photos, folder) in [(&good[..24], "good/x"), (&bad[..3], "bad/x")] {
             for photo in photos {
                 let to = niteru.file(folder);
@@ -268,7 +273,8 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
         "document.querySelector('.live-head .verdict.OK') && document.querySelector('.newer.there')",
     );
     browser.picture("live-folder-newer.en.desktop");
-    let note = browser.script("return document.querySelector('.answer-body input[name=note]').value;");
+    let note =
+        browser.script("return document.querySelector('.answer-body input[name=note]').value;");
     assert_eq!(note, "scratch");
     browser.click(".answer-body button.was-ng");
     browser.until(
@@ -288,7 +294,10 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
     // Rows of the queue keep their places.
     for (at, photo) in line.bad[4..6].iter().enumerate() {
         copy(photo, line.camera.join(format!("{}.jpg", 3 + at)));
-        let waits = format!("document.querySelectorAll('li.waits').length === {}", at + 1);
+        let waits = format!(
+            "document.querySelectorAll('li.waits').length === {}",
+            at + 1
+        );
         browser.until("the queue", &waits);
     }
     let order = browser.text(".queue ul");
@@ -301,10 +310,16 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
     serving.hang();
     browser.until("that it is silent", silent);
     let told = browser.text(".live-head");
-    assert!(told.contains("No connection") && told.contains("since"), "{told}");
+    assert!(
+        told.contains("No connection") && told.contains("since"),
+        "{told}"
+    );
     browser.picture("live-folder-silent.en.desktop");
     serving.go_on();
-    browser.until("OK again", "document.querySelector('.live-head .verdict.OK')");
+    browser.until(
+        "OK again",
+        "document.querySelector('.live-head .verdict.OK')",
+    );
     browser.language("ja");
     browser.until("OK", "document.querySelector('.live-head .verdict.OK')");
     drop(serving);
@@ -312,4 +327,25 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
     browser.picture("live-folder-silent.ja.desktop");
     browser.size(390, 844, true);
     browser.picture("live-folder-silent.ja.phone");
+
+    // A watch that failed is told as large, and does not just look as if none had been begun.
+    let home = niteru_store::Home::open(line.niteru.home()).unwrap();
+    let jobs = home.jobs(None, 10).unwrap();
+    let watch = jobs.iter().find(|job| job.kind == "watch").unwrap();
+    home.end_job(watch.id, JobState::Failed, Some("the disk is full"), None)
+        .unwrap();
+    drop(home);
+    let (_serving, said) = start(&line.niteru, &folder);
+    let browser = Browser::open(said["url"].as_str().unwrap()).unwrap();
+    browser.goto("#/inspect/Tile%207/live/folder");
+    browser.until(
+        "that it has ended",
+        "document.querySelector('.live-head .still.ended') && document.querySelector('form.watching')",
+    );
+    let told = browser.text(".live-head");
+    assert!(
+        told.contains("the disk is full") && told.contains("since"),
+        "{told}"
+    );
+    browser.picture("live-folder-ended.en.desktop");
 }

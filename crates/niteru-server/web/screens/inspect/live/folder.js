@@ -2,10 +2,10 @@
 // above is always that of the newest part, or says that there is none; what stands below it waits for who is at it.
 
 import { get, may, post } from "../../../ui/api.js";
-import { showError, showRefused } from "../../../ui/errors.js";
+import { showError, showFailure, showRefused } from "../../../ui/errors.js";
 import { fill, h } from "../../../ui/h.js";
 import { held } from "../../../ui/held.js";
-import { watch as watchJobs } from "../../../ui/jobs.js";
+import { known, watch as watchJobs } from "../../../ui/jobs.js";
 import { clock, number, t, time } from "../../../ui/texts.js";
 import { api, page } from "../data.js";
 import { shifted } from "../drift.js";
@@ -58,6 +58,8 @@ export async function show(place, name, job) {
   /** The watch, and the part whose verdict stands above. */
   let current = null;
   let newest = null;
+  /** The job of the watch that failed, where nothing is watched since. */
+  let failed = null;
   /** What stands above and below now: drawn again only for something else. */
   let above = null;
   let shown = null;
@@ -78,7 +80,8 @@ export async function show(place, name, job) {
     silent = false;
     const own = watches.filter((one) => one.inspector === name);
     current = job === NEW ? null : own.find((one) => String(one.job) === job) ?? own.at(-1) ?? null;
-    const now = [current?.job, ...own.map((one) => one.job)].join();
+    failed = current || job === NEW ? null : failure(name, job);
+    const now = [current?.job, ...own.map((one) => one.job), failed?.id].join();
     if (now !== drawn) {
       await draw(own);
       drawn = now;
@@ -105,16 +108,17 @@ export async function show(place, name, job) {
   /** What is read from afar: the verdict of the newest part with its time, or that there is none. */
   const headline = () => {
     const told = silent ? "offline" : current?.unreachable != null ? "folder" : newest?.was.id ?? "first";
-    const what = current && told;
+    const what = failed ? "ended" : current && told;
     if (what === above) return;
     above = what;
     const last = newest && h("span", t("inspect.still.last", { time: clock(newest.was.time) }));
     if (what === null) fill(head);
+    else if (what === "ended") fill(head, standstill("ended", failed.ended, h("span", t("inspect.still.not_inspected"))), showFailure(failed));
     else if (what === "offline") fill(head, standstill("offline", heard, h("span", t("inspect.still.not_shown"))));
     else if (what === "folder") fill(head, standstill("folder", null, last));
     else if (what === "first") fill(head, h("p.empty.first", t("inspect.folder.first")));
     else fill(head, verdict(newest.was.verdict, newest.was.time), scoreBar(newest.was.score, newest.was.threshold));
-    if (what === "offline" && sound.checked) tone("STILL");
+    if (["offline", "ended"].includes(what) && sound.checked) tone("STILL");
   };
   /** Draws below what was found of the newest part, when nobody is at that of the one before. */
   function showNewest() {
@@ -227,6 +231,13 @@ export async function show(place, name, job) {
     document.removeEventListener("visibilitychange", awake);
     end();
   };
+}
+
+/** The watch that was asked for, or the last of this inspector, if it failed. */
+function failure(name, job) {
+  const own = known().filter((one) => one.kind === "watch" && one.parameters.name === name);
+  const last = own.find((one) => job === undefined || String(one.id) === job);
+  return last?.state === "failed" ? last : null;
 }
 
 /** What is watched, and how that went today, in a line. */
