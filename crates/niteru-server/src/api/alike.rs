@@ -13,7 +13,7 @@ use super::uploads::{REQUEST_BYTES, REQUEST_TIME, look_at_files, only_one};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::Problem;
-use crate::route::{File, InPath, Json, JsonBody, Parts, Query, Route, ask, read};
+use crate::route::{File, Form, InPath, Json, JsonBody, Query, Route, ask, read};
 
 /// Most places of a pair.
 const PLACES: usize = 3;
@@ -179,9 +179,9 @@ async fn explain(
 async fn explain_uploaded(
     app: Arc<App>,
     InPath(name): InPath<String>,
-    parts: Parts,
+    form: Form<ExplainRequest>,
 ) -> Result<Json<Explained>, ApiError> {
-    let sent = look_at_files::<ExplainRequest>(&app, parts).await?;
+    let sent = look_at_files(&app, form).await?;
     let (request, looked) = only_one(sent)?;
     let request = request.unwrap_or_default();
     app.heavy(move |app| explained(app, &name, &looked.path, &request))

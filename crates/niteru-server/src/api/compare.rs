@@ -16,7 +16,7 @@ use super::uploads::{Looked, REQUEST_BYTES, REQUEST_TIME, Refused, Sent, look_at
 use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::Kind;
-use crate::route::{Json, Parts, Route, ask};
+use crate::route::{Form, Json, Route, ask};
 
 /// Longest side of a heat map that is sent, in pixels.
 const HEAT_SIDE: u32 = 1280;
@@ -57,7 +57,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What is asked for beside the photos.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(default)]
 struct CompareQuery {
     /// Whether the second photo is laid on the first.
@@ -78,7 +78,7 @@ impl Default for CompareQuery {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct EmbedQuery {
     /// Texts that are embedded, too.
@@ -151,8 +151,8 @@ impl From<Refused> for SkippedFile {
     }
 }
 
-async fn photos(app: Arc<App>, parts: Parts) -> Result<Json<ToldComparison>, ApiError> {
-    let sent = look_at_files::<CompareQuery>(&app, parts).await?;
+async fn photos(app: Arc<App>, form: Form<CompareQuery>) -> Result<Json<ToldComparison>, ApiError> {
+    let sent = look_at_files(&app, form).await?;
     if let Some(refused) = sent.refused.into_iter().next() {
         let message = format!("{}: {}", refused.name, refused.reason);
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
@@ -235,8 +235,11 @@ fn heat(found: &Comparison, second: &Picture) -> Result<String, ApiError> {
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(bytes)))
 }
 
-async fn similarities(app: Arc<App>, parts: Parts) -> Result<Json<Similarities>, ApiError> {
-    let sent = look_at_files::<EmbedQuery>(&app, parts).await?;
+async fn similarities(
+    app: Arc<App>,
+    form: Form<EmbedQuery>,
+) -> Result<Json<Similarities>, ApiError> {
+    let sent = look_at_files(&app, form).await?;
     app.heavy(move |app| {
         let (encoder, embedded, skipped) = embed_sent(app, sent)?;
         if embedded.len() < 2 {
@@ -257,8 +260,8 @@ async fn similarities(app: Arc<App>, parts: Parts) -> Result<Json<Similarities>,
     .await
 }
 
-async fn embeddings(app: Arc<App>, parts: Parts) -> Result<Json<Embeddings>, ApiError> {
-    let sent = look_at_files::<EmbedQuery>(&app, parts).await?;
+async fn embeddings(app: Arc<App>, form: Form<EmbedQuery>) -> Result<Json<Embeddings>, ApiError> {
+    let sent = look_at_files(&app, form).await?;
     app.heavy(move |app| {
         let (encoder, embeddings, skipped) = embed_sent(app, sent)?;
         Ok(Json(Embeddings {

@@ -19,7 +19,7 @@ use crate::identity::Caller;
 use crate::jobs::{AddParameters, JobView};
 use crate::problem::Kind;
 use crate::route::{
-    About, Accepted, File, InPath, Json, JsonBody, Parts, Query, Route, ask, change, read,
+    About, Accepted, File, Form, InPath, Json, JsonBody, Query, Route, ask, change, read,
 };
 
 /// Most images of a page.
@@ -126,7 +126,7 @@ struct Added {
 }
 
 /// How images are to be added.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct AddQuery {
     /// Leave out images that the collection has already, or looks the same as.
     #[serde(default)]
@@ -233,13 +233,13 @@ async fn add(
     caller: Caller,
     InPath(name): InPath<String>,
     about: About,
-    parts: Parts,
+    form: Form<AddQuery>,
 ) -> Result<Accepted<Added>, ApiError> {
     let asked = name.clone();
     // Before files are taken for a collection that is not there.
     app.quick(move |app| Ok(app.home.collection(&asked).map(drop)?))
         .await?;
-    let sent = keep_files::<AddQuery>(&app, &caller, parts).await?;
+    let sent = keep_files(&app, &caller, form).await?;
     about.say(format!("{name}: {} files", sent.kept.len()));
     if sent.kept.is_empty() && sent.refused.is_empty() {
         return Err(ApiError::bad("there is no file in this request")

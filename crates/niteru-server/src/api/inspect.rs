@@ -30,7 +30,7 @@ use crate::identity::Caller;
 use crate::jobs::{JobView, TrainParameters};
 use crate::problem::Kind;
 use crate::route::{
-    About, Accepted, InPath, Json, JsonBody, Parts, Query, Route, ask, change, read,
+    About, Accepted, Form, InPath, Json, JsonBody, Query, Route, ask, change, read,
 };
 
 /// Inspectors that are kept ready: one for each watch that may run, which asks for its own with each photo, and some for
@@ -109,7 +109,7 @@ struct RemovedInspector {
 }
 
 /// What is asked for beside the photo.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct InspectQuery {
     /// Another version than the newest.
@@ -193,9 +193,9 @@ async fn inspect(
     app: Arc<App>,
     caller: Caller,
     InPath(name): InPath<String>,
-    parts: Parts,
+    form: Form<InspectQuery>,
 ) -> Result<Json<ToldInspection>, ApiError> {
-    let (query, upload) = only_one(keep_inspected::<InspectQuery>(&app, &caller, parts).await?)?;
+    let (query, upload) = only_one(keep_inspected(&app, &caller, form).await?)?;
     let query = query.unwrap_or_default();
     let metadata: Metadata = query.metadata.into_iter().collect();
     let time = query.time.as_deref().map(moment).transpose()?;

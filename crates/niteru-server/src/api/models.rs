@@ -68,7 +68,7 @@ async fn one(app: Arc<App>, InPath(name): InPath<String>) -> Result<Json<ModelSu
 /// What an encoder is known by: model, precision, how files are read.
 type Key = (String, String, bool, String);
 
-/// The encoders that were used last, and what names of models stood for then.
+/// The encoders that were used last, and what was chosen with which.
 #[derive(Default)]
 pub(crate) struct Encoders(Mutex<Loaded>);
 
@@ -76,8 +76,7 @@ pub(crate) struct Encoders(Mutex<Loaded>);
 struct Loaded {
     /// The newest first.
     encoders: Vec<(Key, Arc<Encoder>)>,
-    /// `None`: the usual model.
-    names: Vec<(Option<String>, Key)>,
+    choices: Vec<(EncoderChoice, Key)>,
 }
 
 impl Loaded {
@@ -137,22 +136,26 @@ impl App {
     /// The encoder of a model by its name, in the precision that is best on this computer; of the usual
     /// model, where none is named.
     pub(crate) fn encoder_named(&self, model: Option<String>) -> Result<Arc<Encoder>, ApiError> {
+        self.encoder_chosen(EncoderChoice {
+            model,
+            ..EncoderChoice::default()
+        })
+    }
+
+    /// The encoder that was chosen.
+    pub(crate) fn encoder_chosen(&self, choice: EncoderChoice) -> Result<Arc<Encoder>, ApiError> {
         let mut loaded = self.encoders.0.lock();
-        let known = loaded.names.iter().find(|(name, _)| *name == model);
+        let known = loaded.choices.iter().find(|(known, _)| *known == choice);
         if let Some((_, key)) = known.cloned()
             && let Some(encoder) = loaded.take(&key)
         {
             return Ok(encoder);
         }
-        let choice = EncoderChoice {
-            model: model.clone(),
-            ..EncoderChoice::default()
-        };
         let encoder = Arc::new(self.load(None, &choice)?);
         let own = EncoderIdentity::from(&*encoder);
         let key = (own.model, own.precision, own.exact_decode, own.framing);
-        loaded.names.retain(|(name, _)| *name != model);
-        loaded.names.push((model, key.clone()));
+        loaded.choices.retain(|(known, _)| *known != choice);
+        loaded.choices.push((choice, key.clone()));
         loaded.keep(key, &encoder);
         Ok(encoder)
     }

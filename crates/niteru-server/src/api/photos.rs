@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::route::{
-    About, Created, File, InPath, Json, JsonBody, Parts, Query, Route, change, read,
+    About, Created, File, Form, InPath, Json, JsonBody, Query, Route, change, read,
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -49,8 +49,8 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What the files of a request show.
-#[derive(Deserialize)]
-struct AddQuery {
+#[derive(Deserialize, ToSchema)]
+struct CollectQuery {
     shows: Shows,
 }
 
@@ -87,10 +87,10 @@ async fn add(
     caller: Caller,
     InPath(name): InPath<String>,
     about: About,
-    parts: Parts,
+    form: Form<CollectQuery>,
 ) -> Result<Created<AddedPhotos>, ApiError> {
-    let sent = keep_files::<AddQuery>(&app, &caller, parts).await?;
-    let Some(AddQuery { shows }) = sent.query else {
+    let sent = keep_files(&app, &caller, form).await?;
+    let Some(CollectQuery { shows }) = sent.query else {
         let missing = ApiError::bad("this form does not say what the photos show");
         return Err(missing.help("send a part query: {\"shows\":\"good\"}, bad or area"));
     };

@@ -13,7 +13,7 @@ use super::uploads::{Looked, REQUEST_BYTES, REQUEST_TIME, look_at_files};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::Kind;
-use crate::route::{InPath, Json, JsonBody, Parts, Route, ask};
+use crate::route::{Form, InPath, Json, JsonBody, Route, ask};
 
 /// Most results, and most images of a group.
 const MOST: usize = 1000;
@@ -85,9 +85,9 @@ async fn search(
 async fn search_uploaded(
     app: Arc<App>,
     InPath(name): InPath<String>,
-    parts: Parts,
+    form: Form<SearchRequest>,
 ) -> Result<Json<Found>, ApiError> {
-    let sent = look_at_files::<SearchRequest>(&app, parts).await?;
+    let sent = look_at_files(&app, form).await?;
     if let Some(refused) = sent.refused.first() {
         let message = format!("{}: {}", refused.name, refused.reason);
         return Err(ApiError::bad(message).because(refused.problem.clone()));

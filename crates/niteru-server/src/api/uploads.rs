@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::leftovers::Incoming;
 use crate::problem::{Kind, Problem};
-use crate::route::{Parts, unwritable};
+use crate::route::{Form, Parts, unwritable};
 
 /// Most bytes of a request with files, and longest that it may take.
 pub(super) const REQUEST_BYTES: usize = 512 << 20;
@@ -80,9 +80,9 @@ impl<Q, F: Borrow<Upload>> Sent<Q, F> {
 pub(super) async fn keep_files<Q: DeserializeOwned>(
     app: &Arc<App>,
     caller: &Caller,
-    parts: Parts,
+    form: Form<Q>,
 ) -> Result<Sent<Q>, ApiError> {
-    keep_with_room(app, caller, parts, |app, _| {
+    keep_with_room(app, caller, form, |app, _| {
         Ok(app.home.remove_unused_uploads()?)
     })
     .await
@@ -93,9 +93,9 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
 pub(super) async fn keep_inspected<Q: DeserializeOwned>(
     app: &Arc<App>,
     caller: &Caller,
-    parts: Parts,
+    form: Form<Q>,
 ) -> Result<Sent<Q>, ApiError> {
-    keep_with_room(app, caller, parts, |app, bytes| {
+    keep_with_room(app, caller, form, |app, bytes| {
         // Some more than is needed, so that not each photo has to ask.
         let bytes = bytes.max(app.settings.uploads.quota / 100);
         Ok(app.home.make_room(bytes)?)
@@ -107,7 +107,7 @@ pub(super) async fn keep_inspected<Q: DeserializeOwned>(
 async fn keep_with_room<Q: DeserializeOwned>(
     app: &Arc<App>,
     caller: &Caller,
-    parts: Parts,
+    form: Form<Q>,
     make_room: impl Fn(&App, u64) -> Result<u64, ApiError> + Send + Sync + 'static,
 ) -> Result<Sent<Q>, ApiError> {
     let owner = caller.name.clone();
@@ -124,13 +124,13 @@ async fn keep_with_room<Q: DeserializeOwned>(
         };
         Ok(kept?)
     };
-    receive(app, parts, keep).await
+    receive(app, form.parts, keep).await
 }
 
 /// Takes a request's files only to look at them: what is asked by a photo is nothing to keep.
 pub(super) async fn look_at_files<Q: DeserializeOwned>(
     app: &Arc<App>,
-    parts: Parts,
+    form: Form<Q>,
 ) -> Result<Sent<Q, Looked>, ApiError> {
     let folder = Arc::new(Incoming::make(app)?);
     let keep = move |app: &App, bytes: &[u8], name: &str| {
@@ -143,7 +143,7 @@ pub(super) async fn look_at_files<Q: DeserializeOwned>(
             _folder: Arc::clone(&folder),
         })
     };
-    receive(app, parts, keep).await
+    receive(app, form.parts, keep).await
 }
 
 /// Takes a request's files one after the other, so that only one is in memory. Parts named `file` are

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use niteru_store::below::imaging::{Mask, Picture};
 use niteru_store::below::index::Condition;
-use niteru_store::below::inspect::{TrainError, TrainOptions, TrainStep};
+use niteru_store::below::inspect::{TrainError, TrainOptions, TrainStep, WithSuspicious};
 use niteru_store::{StoreError, Training, TrainingError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,6 +44,9 @@ pub(crate) struct TrainParameters {
     /// Tiles along a side, 1 to 8; left out: by the photos' size.
     #[serde(default)]
     pub(crate) tiles: Option<u32>,
+    /// What becomes of photos of good parts that look like none of the others.
+    #[serde(default)]
+    pub(crate) suspicious: Suspicious,
     /// Also learn from what people said in reviews.
     #[serde(default)]
     pub(crate) with_reviews: bool,
@@ -56,6 +59,29 @@ pub(crate) struct TrainParameters {
     /// The same photos and the same number give the same inspector.
     #[serde(default)]
     pub(crate) seed: u64,
+}
+
+/// What becomes of suspicious photos.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Suspicious {
+    /// They are told, and learnt from.
+    #[default]
+    Keep,
+    /// They are told, and not learnt from; at most a tenth of the photos.
+    LeaveOut,
+    /// They are told, and nothing is stored.
+    Stop,
+}
+
+impl From<Suspicious> for WithSuspicious {
+    fn from(suspicious: Suspicious) -> WithSuspicious {
+        match suspicious {
+            Suspicious::Keep => WithSuspicious::Keep,
+            Suspicious::LeaveOut => WithSuspicious::LeaveOut,
+            Suspicious::Stop => WithSuspicious::Stop,
+        }
+    }
 }
 
 /// Which photos.
@@ -165,6 +191,7 @@ pub(super) fn run(
             tiles: parameters.tiles,
             area: parameters.area(app)?,
             align: parameters.align,
+            suspicious: parameters.suspicious.into(),
             seed: parameters.seed,
             ..TrainOptions::default()
         },

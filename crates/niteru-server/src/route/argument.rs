@@ -1,5 +1,6 @@
 //! What functions take of a request. Whatever is wrong with it ends in our own error, in plain words.
 
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -281,6 +282,25 @@ async fn read_part(
             Ok(None) => return Ok(Ok(bytes.into())),
             Err(error) => return Ok(Err(error)),
         }
+    }
+}
+
+/// A form with image files, and what is asked for beside them: JSON in a part named `query`.
+pub(crate) struct Form<Q> {
+    pub(crate) parts: Parts,
+    query: PhantomData<fn() -> Q>,
+}
+
+impl<Q: ToSchema> Argument for Form<Q> {
+    fn describe(described: &mut Described) {
+        described.takes_images::<Q>();
+    }
+
+    async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
+        Ok(Form {
+            parts: Parts::take(incoming).await?,
+            query: PhantomData,
+        })
     }
 }
 

@@ -35,22 +35,29 @@ impl Described {
     }
 
     pub(super) fn takes_files(&mut self) {
+        self.takes_form(json!({ "file": files("What is sent") }));
+    }
+
+    /// `Q` is what is asked for beside the images.
+    pub(super) fn takes_images<Q: ToSchema>(&mut self) {
+        let query = self.refer::<Q>();
+        self.takes_form(json!({
+            "file": files("JPEG, PNG, WebP, BMP, GIF or TIFF images"),
+            "query": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": query,
+                "description": "What is asked for beside the files, as JSON",
+            },
+        }));
+    }
+
+    fn takes_form(&mut self, properties: Value) {
         self.request = Some(json!({
             "required": true,
             "content": { "multipart/form-data": { "schema": {
                 "type": "object",
-                "properties": {
-                    "file": {
-                        "type": "array",
-                        "description": "JPEG, PNG, WebP, BMP, GIF or TIFF images",
-                        "items": { "type": "string", "contentMediaType": "application/octet-stream" },
-                    },
-                    "query": {
-                        "type": "string",
-                        "contentMediaType": "application/json",
-                        "description": "What is asked for beside the files, as JSON",
-                    },
-                },
+                "properties": properties,
             } } },
         }));
     }
@@ -91,6 +98,14 @@ impl Described {
         T::schemas(&mut self.schemas);
         value(&schema::Ref::from_schema_name(name))
     }
+}
+
+fn files(description: &str) -> Value {
+    json!({
+        "type": "array",
+        "description": description,
+        "items": { "type": "string", "contentMediaType": "application/octet-stream" },
+    })
 }
 
 /// Descriptions are maps with names as keys: nothing of them can fail to be JSON.

@@ -16,7 +16,9 @@ use axum::response::Response;
 use niteru_store::Role;
 
 pub(crate) use answer::{Accepted, Answer, Created, Done, Download, Events, File, Json, Tagged};
-pub(crate) use argument::{About, InPath, Incoming, JsonBody, Parts, Peer, Query, unwritable};
+pub(crate) use argument::{
+    About, Form, InPath, Incoming, JsonBody, Parts, Peer, Query, unwritable,
+};
 pub(crate) use describe::Described;
 pub(crate) use endpoint::Endpoint;
 

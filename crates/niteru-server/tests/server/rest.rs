@@ -310,6 +310,20 @@ async fn collections_models_and_the_home_are_looked_after() {
     let Some((place, here)) = with_plates().await else {
         return;
     };
+    let made = |how: Value| place.post(&here, "/api/collections", how);
+    let framed = made(json!({ "name": "framed", "framing": "object", "precision": "f32" })).await;
+    assert_eq!(framed.status, 201, "{}", framed.text());
+    let told = framed.json();
+    assert_eq!(
+        [&told["framing"], &told["precision"]],
+        [&json!("object"), &json!("f32")]
+    );
+    for wrong in [json!({ "framing": "round" }), json!({ "precision": "f8" })] {
+        let mut wrong = wrong;
+        wrong["name"] = json!("wrong");
+        let refused = made(wrong).await;
+        assert_eq!(refused.status, 400, "{}", refused.text());
+    }
     let index = "/api/collections/plates/index";
     let status = place.get(&here, index).await.json();
     assert_eq!(

@@ -196,6 +196,13 @@ async fn the_document_is_whole() {
             if operation["responses"]["default"].is_null() {
                 wrong.push(format!("{method} {path}: no error"));
             }
+            let form = &operation["requestBody"]["content"]["multipart/form-data"]["schema"];
+            let query = &form["properties"]["query"];
+            if query.is_object() && query["contentSchema"]["$ref"].is_null() {
+                wrong.push(format!(
+                    "{method} {path}: what may be asked for is not told"
+                ));
+            }
             if !ids.insert(operation["operationId"].as_str().unwrap().to_owned()) {
                 wrong.push(format!("{method} {path}: its id is not its own"));
             }
@@ -210,6 +217,12 @@ async fn the_document_is_whole() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(schemas.len() > 30, "{}", schemas.len());
+    let inspect = &document["paths"]["/api/inspectors/{name}/inspect"]["post"]["requestBody"];
+    let asked = &inspect["content"]["multipart/form-data"]["schema"]["properties"]["query"];
+    assert_eq!(
+        asked["contentSchema"]["$ref"],
+        "#/components/schemas/InspectQuery"
+    );
     assert_eq!(
         schemas["Job"]["properties"]["created"]["format"], "date-time",
         "times are text"
