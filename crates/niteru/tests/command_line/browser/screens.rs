@@ -40,6 +40,13 @@ const SCREENS: &[(&str, &str)] = &[
     ("settings-users", "#/settings/users"),
 ];
 
+/// Name, width, height, and whether it is touched.
+const SIZES: [(&str, u32, u32, bool); 3] = [
+    ("desktop", 1280, 900, false),
+    ("tablet", 820, 1180, true),
+    ("phone", 390, 844, true),
+];
+
 /// A home with a collection, an inspector, and decisions of it.
 fn lived_in() -> Option<Niteru> {
     let niteru = Niteru::with_model()?;
@@ -133,44 +140,91 @@ fn every_screen_is_right_in_both_languages_and_all_sizes() {
     let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
         return;
     };
-    let sizes = [
-        ("desktop", 1280, 900, false),
-        ("tablet", 820, 1180, true),
-        ("phone", 390, 844, true),
-    ];
     let mut wrong = Vec::new();
     for language in ["en", "ja"] {
         browser.size(1280, 900, false);
         browser.goto("#/start");
         browser.language(language);
-        for (size, width, height, touch) in sizes {
-            browser.size(width, height, touch);
+        for size in SIZES {
             for (name, address) in SCREENS {
+                browser.size(size.1, size.2, size.3);
                 browser.goto(address);
-                let mut found = lines(&browser.script(WRONG));
-                let text = browser.text("#screen");
-                let japanese = text.chars().any(|c| ('\u{3040}'..'\u{30ff}').contains(&c));
-                if japanese != (language == "ja") {
-                    found.push("the other language".to_owned());
-                }
-                // Structure is the same in all sizes; contrast is looked at in both colour schemes.
-                if size == "desktop" {
-                    browser.script(&axe);
-                    found.extend(lines(&browser.script(AXE)));
-                    browser.dark(true);
-                    found.extend(lines(&browser.script(AXE)));
-                    browser.picture(&format!("{name}.{language}.dark"));
-                    browser.dark(false);
-                }
-                browser.picture(&format!("{name}.{language}.{size}"));
-                found.extend(browser.complaints());
-                wrong.extend(
-                    found
-                        .iter()
-                        .map(|what| format!("{name} {language} {size}: {what}")),
-                );
+                wrong.extend(look(&browser, &axe, (name, language, size.0)));
             }
         }
     }
+    assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
+}
+
+/// What is wrong with the screen that is shown, of which pictures are taken.
+fn look(browser: &Browser, axe: &str, (name, language, size): (&str, &str, &str)) -> Vec<String> {
+    let mut found = lines(&browser.script(WRONG));
+    let text = browser.text("#screen");
+    let japanese = text.chars().any(|c| ('\u{3040}'..'\u{30ff}').contains(&c));
+    if japanese != (language == "ja") {
+        found.push("the other language".to_owned());
+    }
+    // Structure is the same in all sizes; contrast is looked at in both colour schemes.
+    if size == "desktop" {
+        browser.script(axe);
+        found.extend(lines(&browser.script(AXE)));
+        browser.dark(true);
+        found.extend(lines(&browser.script(AXE)));
+        browser.picture(&format!("{name}.{language}.dark"));
+        browser.dark(false);
+    }
+    browser.picture(&format!("{name}.{language}.{size}"));
+    found.extend(browser.complaints());
+    let told = found.iter();
+    told.map(|what| format!("{name} {language} {size}: {what}"))
+        .collect()
+}
+
+#[test]
+fn so_are_the_screens_before_one_is_logged_in() {
+    let Some(axe) = test_home("axe/node_modules/axe-core/axe.min.js") else {
+        return;
+    };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    let niteru = Niteru::empty();
+    let (_serving, said) = start(&niteru, &["--login"]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.open_page("");
+    let mut wrong = Vec::new();
+    let mut in_all_ways = |name: &str| {
+        for language in ["en", "ja"] {
+            browser.size(1280, 900, false);
+            browser.language(language);
+            for (size, width, height, touch) in SIZES {
+                browser.size(width, height, touch);
+                wrong.extend(look(&browser, &axe, (name, language, size)));
+            }
+        }
+        browser.size(1280, 900, false);
+    };
+    in_all_ways("setup");
+    let fill = |name: &str, text: &str| browser.type_in(&format!("input[name={name}]"), text);
+    fill("code", said["setup_code"].as_str().unwrap());
+    fill("name", "admin");
+    fill("password", "correct horse battery");
+    browser.click("form.card button.main");
+    browser.shown();
+    browser.goto("#/settings/users");
+    for (name, role) in [("sato", "operator"), ("mori", "viewer")] {
+        browser.type_in("form.card input[name=name]", name);
+        browser.type_in("form.card input[name=password]", "correct horse battery");
+        let choose = format!("document.querySelector('form.card select').value = '{role}';");
+        browser.script(&choose);
+        browser.click("form.card button.main");
+        let there = format!("document.querySelector('tbody').innerText.includes('{name}')");
+        browser.until("the user", &there);
+    }
+    in_all_ways("settings-users-several");
+    browser.click("header .choices button");
+    let login = "document.querySelector('input[autocomplete=username]')";
+    browser.until("the login", login);
+    in_all_ways("login");
     assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
 }
