@@ -4,7 +4,7 @@ use niteru_imaging::{Picture, Rect};
 use niteru_inspect::{Group, Inspection, Region, TrainOptions, Verdict};
 
 use crate::plates::{self, Defect, HEIGHT, WIDTH};
-use crate::{FRESH, assert_sound, folder, good_plates, learn, shared};
+use crate::{FRESH, assert_sound, folder, learn, shared};
 
 fn meets(region: &Region, place: Rect) -> bool {
     let apart = |a: i64, a_side: u32, b: i64, b_side: u32| {
