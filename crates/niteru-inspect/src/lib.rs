@@ -32,8 +32,8 @@ mod view;
 
 pub use compare::{CompareError, CompareOptions, Comparison, DifferentPlace, OtherPlace, compare};
 pub use difference::{Difference, Group};
-pub use exactly::{Exactly, Figure};
 pub use evaluate::{EvaluateError, Judged, Known, Quality, Rate, evaluate, evaluate_bad};
+pub use exactly::{Exactly, Figure};
 pub use fusion::ScoreParts;
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};
 pub use paths::serialize_path;

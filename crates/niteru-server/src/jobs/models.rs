@@ -67,11 +67,7 @@ impl CheckParameters {
 }
 
 /// Shows what a fetch or a copy tells as progress of the job, in bytes; of a stage, or else of each file by its name.
-fn watched<T>(
-    handle: &Handle<'_>,
-    stage: Option<&str>,
-    work: impl FnOnce(&Watch<'_>) -> T,
-) -> T {
+fn watched<T>(handle: &Handle<'_>, stage: Option<&str>, work: impl FnOnce(&Watch<'_>) -> T) -> T {
     let on_event = |event: FetchEvent<'_>| {
         if let FetchEvent::Progress { file, done, total } = event {
             // It looks itself whether it is to stop.

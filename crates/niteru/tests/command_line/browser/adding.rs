@@ -45,7 +45,10 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
     browser.until("the field", &format!("document.querySelector('{field}')"));
     browser.script(REFUSING);
     browser.pick(field, &photos);
-    browser.until("that it waits", "document.body.innerText.includes('tried again')");
+    browser.until(
+        "that it waits",
+        "document.body.innerText.includes('tried again')",
+    );
     browser.picture("adding-waits.en.desktop");
     browser.until("the end", "document.querySelector('.adding .done')");
     assert!(
@@ -66,7 +69,10 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
          window.fetch = (path, options) => options?.method === 'POST' ? Promise.reject(new TypeError('away')) : real(path, options);",
     );
     browser.pick(field, &photos[..3]);
-    browser.until("that it waits", "document.body.innerText.includes('cannot be reached')");
+    browser.until(
+        "that it waits",
+        "document.body.innerText.includes('cannot be reached')",
+    );
     browser.click(".adding .buttons > button[type=button]:not(.main):last-child");
     browser.until(
         "what was not sent",

@@ -99,7 +99,10 @@ fn the_camera_takes_photos_says_what_is_there_and_judges_live() {
         "document.querySelector('.live-verdict .still.offline .at')",
     );
     let told = browser.text(".live-verdict");
-    assert!(told.contains("No connection") && told.contains("since"), "{told}");
+    assert!(
+        told.contains("No connection") && told.contains("since"),
+        "{told}"
+    );
     assert_eq!(browser.count(".live-pictures img"), 0);
     browser.picture("live-hangs.en.desktop");
     serving.go_on();

@@ -21,7 +21,10 @@ fn cropping_with_the_keys_asks_once_they_rest() {
     };
     browser.goto("#/find/parts");
     browser.pick("div.query input[type=file]", &[asked]);
-    browser.until("the results", "document.querySelectorAll('.results figure').length === 4");
+    browser.until(
+        "the results",
+        "document.querySelectorAll('.results figure').length === 4",
+    );
     browser.script(
         "window.asked = 0; const real = window.fetch;
          window.fetch = (path, options) => { asked += String(path).endsWith('search/upload'); return real(path, options); };
@@ -30,8 +33,14 @@ fn cropping_with_the_keys_asks_once_they_rest() {
     for _ in 0..12 {
         browser.press('\u{E014}');
     }
-    browser.until("the search", "asked > 0 && !document.querySelector('.found.waiting')");
-    browser.until("the results", "document.querySelectorAll('.results figure').length === 4");
+    browser.until(
+        "the search",
+        "asked > 0 && !document.querySelector('.found.waiting')",
+    );
+    browser.until(
+        "the results",
+        "document.querySelectorAll('.results figure').length === 4",
+    );
     let times = browser.script("return asked;").as_u64().unwrap();
     assert!(times <= 2, "{times} searches for 12 presses");
 

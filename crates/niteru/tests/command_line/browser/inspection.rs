@@ -74,7 +74,9 @@ fn five_steps_lead_from_photos_to_a_verdict() {
     // 3: training, with a reload in the middle.
     // A second click at once begins nothing twice.
     browser.element("form.training button.main");
-    browser.script("const go = document.querySelector('form.training button.main'); go.click(); go.click();");
+    browser.script(
+        "const go = document.querySelector('form.training button.main'); go.click(); go.click();",
+    );
     browser.until("the job", "document.querySelector('article.job[data-state=queued], article.job[data-state=running], p.onward')");
     browser.reload();
     browser.until(

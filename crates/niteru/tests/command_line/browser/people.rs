@@ -18,7 +18,10 @@ fn log_in(browser: &Browser, name: &str, password: &str) {
 
 fn log_out(browser: &Browser) {
     browser.click("header .choices button");
-    browser.until("the login", "document.querySelector('input[autocomplete=username]')");
+    browser.until(
+        "the login",
+        "document.querySelector('input[autocomplete=username]')",
+    );
 }
 
 #[test]
@@ -36,7 +39,8 @@ fn passwords_are_changed_on_the_page() {
     browser.type_in("form.card input[name=name]", "sato");
     browser.type_in("form.card input[name=password]", FIRST);
     browser.click("form.card button.main");
-    let of_sato = "[...document.querySelectorAll('tbody tr')].find((row) => row.innerText.includes('sato'))";
+    let of_sato =
+        "[...document.querySelectorAll('tbody tr')].find((row) => row.innerText.includes('sato'))";
     browser.until("the user", of_sato);
     browser.picture("settings-users-two.en.desktop");
 
@@ -50,10 +54,15 @@ fn passwords_are_changed_on_the_page() {
     browser.type_in("dialog input[name=password]", SECOND);
     browser.picture("settings-users-password.en.desktop");
     browser.click("dialog button.main");
-    browser.until("that it was set", "document.querySelector('.fine')?.innerText.includes('sato')");
+    browser.until(
+        "that it was set",
+        "document.querySelector('.fine')?.innerText.includes('sato')",
+    );
 
     // A dialog goes with the screen that it belongs to.
-    browser.script(&format!("{of_sato}.querySelector('.actions button').click();"));
+    browser.script(&format!(
+        "{of_sato}.querySelector('.actions button').click();"
+    ));
     browser.until("the dialog", "document.querySelector('dialog[open]')");
     browser.script("location.hash = '#/settings/tokens';");
     browser.until("its end", "!document.querySelector('dialog')");
@@ -77,9 +86,15 @@ fn passwords_are_changed_on_the_page() {
         browser.click("form.card button.main");
     };
     fill(SECOND, FIRST, "something else now");
-    browser.until("that they differ", "document.querySelector('.problem')?.innerText.includes('not the same')");
+    browser.until(
+        "that they differ",
+        "document.querySelector('.problem')?.innerText.includes('not the same')",
+    );
     fill("not the old one", FIRST, FIRST);
-    browser.until("that it is wrong", "document.querySelector('.error')?.innerText.includes('old password is wrong')");
+    browser.until(
+        "that it is wrong",
+        "document.querySelector('.error')?.innerText.includes('old password is wrong')",
+    );
     fill(SECOND, FIRST, FIRST);
     browser.until("that it was set", "document.querySelector('.fine')");
     // The session is another one, and the page goes on with it.
@@ -115,7 +130,11 @@ fn the_focus_moves_with_the_screen_and_logging_out_ends_the_camera() {
     // Arrow keys go through the languages without being thrown out of their list.
     browser.script("document.querySelector('header select').focus();");
     for language in ["ja", "en", "ja"] {
-        let key = if language == "ja" { '\u{E015}' } else { '\u{E013}' };
+        let key = if language == "ja" {
+            '\u{E015}'
+        } else {
+            '\u{E013}'
+        };
         browser.press(key);
         browser.until(
             "the language",
@@ -133,7 +152,10 @@ fn the_focus_moves_with_the_screen_and_logging_out_ends_the_camera() {
     browser.type_in("input[name=name]", "parts");
     browser.click("form.card button.main");
     browser.click(".camera-box button");
-    browser.until("the camera", "document.querySelector('video')?.videoWidth > 0");
+    browser.until(
+        "the camera",
+        "document.querySelector('video')?.videoWidth > 0",
+    );
     browser.script("window.track = document.querySelector('video').srcObject.getTracks()[0];");
     log_out(&browser);
     browser.until("the end of the camera", "track.readyState === 'ended'");

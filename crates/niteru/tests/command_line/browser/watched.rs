@@ -21,7 +21,11 @@ struct Line {
 
 impl Line {
     fn ready() -> Option<Line> {
-        let (niteru, good, bad) = (Niteru::with_model()?, tiles("good", 30)?, tiles("break", 9)?);
+        let (niteru, good, bad) = (
+            Niteru::with_model()?,
+            tiles("good", 30)?,
+            tiles("break", 9)?,
+        );
         for (photos, folder) in [(&good[..24], "good/x"), (&bad[..3], "bad/x")] {
             for photo in photos {
                 let to = niteru.file(folder);
@@ -247,6 +251,7 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
         return;
     };
     browser.goto("#/inspect/Tile%207/live/folder");
+    browser.element("select[name=folder]");
     browser.script("document.querySelector('select[name=folder]').value = 'camera 2';");
     browser.click("form.watching button.main");
     browser.until(
@@ -268,7 +273,8 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
         "document.querySelector('.live-head .verdict.OK') && document.querySelector('.newer.there')",
     );
     browser.picture("live-folder-newer.en.desktop");
-    let note = browser.script("return document.querySelector('.answer-body input[name=note]').value;");
+    let note =
+        browser.script("return document.querySelector('.answer-body input[name=note]').value;");
     assert_eq!(note, "scratch");
     browser.click(".answer-body button.was-ng");
     browser.until(
@@ -288,7 +294,10 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
     // Rows of the queue keep their places.
     for (at, photo) in line.bad[4..6].iter().enumerate() {
         copy(photo, line.camera.join(format!("{}.jpg", 3 + at)));
-        let waits = format!("document.querySelectorAll('li.waits').length === {}", at + 1);
+        let waits = format!(
+            "document.querySelectorAll('li.waits').length === {}",
+            at + 1
+        );
         browser.until("the queue", &waits);
     }
     let order = browser.text(".queue ul");
@@ -301,10 +310,16 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
     serving.hang();
     browser.until("that it is silent", silent);
     let told = browser.text(".live-head");
-    assert!(told.contains("No connection") && told.contains("since"), "{told}");
+    assert!(
+        told.contains("No connection") && told.contains("since"),
+        "{told}"
+    );
     browser.picture("live-folder-silent.en.desktop");
     serving.go_on();
-    browser.until("OK again", "document.querySelector('.live-head .verdict.OK')");
+    browser.until(
+        "OK again",
+        "document.querySelector('.live-head .verdict.OK')",
+    );
     browser.language("ja");
     browser.until("OK", "document.querySelector('.live-head .verdict.OK')");
     drop(serving);
