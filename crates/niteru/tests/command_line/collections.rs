@@ -174,7 +174,7 @@ fn bad_files_cost_themselves_alone() {
     assert_eq!(
         skipped,
         [
-            "bomb.png image_too_large",
+            "bomb.png file_damaged",
             "cut.png file_cut_off",
             "empty.jpg file_empty",
             "text.jpg not_an_image"
