@@ -232,7 +232,7 @@ fn samples_are_one_click_away() {
     browser.goto(&format!("#/inspect/Sample%20plate/use/{id}"));
     browser.until(
         "why there are no pictures",
-        "document.querySelector('.beside .error')",
+        "document.querySelector('.result .error')",
     );
     for part in [".result .verdict.NG", ".result .score", ".result .bars"] {
         assert!(browser.count(part) > 0, "{part}");
