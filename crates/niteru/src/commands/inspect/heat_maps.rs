@@ -54,7 +54,8 @@ impl HeatMaps {
         photo: &Picture,
         scale: HeatScale,
     ) -> Result<PathBuf> {
-        let [overlay, raw] = files(&self.folder, &self.name(path)?);
+        let name = self.name(path)?;
+        let [overlay, raw] = files(&self.folder, &name);
         write_whole(&overlay, &heat.overlay(photo, scale).to_png()?)?;
         write_whole(&raw, &heat.to_png16(scale)?)?;
         Ok(overlay)
