@@ -120,9 +120,15 @@ fn times_without_a_zone_are_those_of_this_computer() {
     let file = niteru.file("list.csv");
     std::fs::write(&file, "path,time\nday/100.png,2026-11-25 08:30\n").unwrap();
     let run = |zone: &str, more: &[&str]| -> (String, Ran) {
-        let arguments = ["inspect", "run", "plates", text(&photos), "--metadata"];
-        let arguments = arguments.iter().chain([text(&file)].iter()).chain(more);
-        let mut command = niteru.command(arguments.map(|argument| argument.to_string()));
+        let arguments = [
+            "inspect",
+            "run",
+            "plates",
+            text(&photos),
+            "--metadata",
+            text(&file),
+        ];
+        let mut command = niteru.command(arguments.iter().chain(more));
         let ran = Ran::from(command.env("TZ", zone).output().unwrap());
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let last = ["--json", "inspect", "history", "plates", "--limit", "100"];
