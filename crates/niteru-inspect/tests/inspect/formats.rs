@@ -151,10 +151,16 @@ fn inspectors_of_every_version_score_as_they_did() {
             assert_eq!(found.alignment.is_some(), written.aligns, "version {name}");
         }
         let certain = found.iter().filter_map(|found| found.alignment);
-        assert_eq!(certain.filter(|found| found.certain).count() > 0, written.aligns);
+        assert_eq!(
+            certain.filter(|found| found.certain).count() > 0,
+            written.aligns
+        );
         // What the second picture differs in.
         let told = found[1].regions[0].difference;
-        let tells = [told.is_some(), told.is_some_and(|told| told.position.is_some())];
+        let tells = [
+            told.is_some(),
+            told.is_some_and(|told| told.position.is_some()),
+        ];
         assert_eq!(tells, written.tells, "version {name}");
     }
 }
