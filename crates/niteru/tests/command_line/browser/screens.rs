@@ -196,7 +196,15 @@ fn so_are_the_screens_before_one_is_logged_in() {
     let mut in_all_ways = |name: &str| {
         for language in ["en", "ja"] {
             browser.size(1280, 900, false);
-            browser.language(language);
+            // Before a login nothing says that a screen is shown, but its form.
+            browser.script(&format!(
+                "const list = document.querySelector('header select'); list.value = {language:?}; \
+                 list.dispatchEvent(new Event('change'));"
+            ));
+            let shown = format!(
+                "document.documentElement.lang === {language:?} && document.querySelector('#screen form')"
+            );
+            browser.until("the language", &shown);
             for (size, width, height, touch) in SIZES {
                 browser.size(width, height, touch);
                 wrong.extend(look(&browser, &axe, (name, language, size)));
