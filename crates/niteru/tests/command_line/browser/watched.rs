@@ -336,6 +336,8 @@ fn no_verdict_stays_that_does_not_count_and_buttons_keep_their_part() {
     home.end_job(watch.id, JobState::Failed, Some("the disk is full"), None)
         .unwrap();
     drop(home);
+    // One browser at a time.
+    drop(browser);
     let (_serving, said) = start(&line.niteru, &folder);
     let browser = Browser::open(said["url"].as_str().unwrap()).unwrap();
     browser.goto("#/inspect/Tile%207/live/folder");
