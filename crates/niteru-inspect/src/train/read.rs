@@ -39,11 +39,14 @@ pub(super) struct Looked {
 /// sha256 of a file's contents.
 type Contents = [u8; 32];
 
+/// Sides of a picture, and what its file holds.
+type Seen = ((u32, u32), Contents);
+
 /// The magnification, by the median of the shorter sides of the pictures, as their headers tell it; and which files
 /// are copies of others: a copy is no other part, and would speak for the picture that it is a copy of when that is
 /// held out. Where a picture is larger than what single pixels are looked at in, `None` tiles become more than one.
 pub(super) fn look(good: &[PathBuf], options: &TrainOptions) -> Result<Looked, TrainError> {
-    let told: Vec<Result<((u32, u32), Contents), DecodeError>> = good
+    let told: Vec<Result<Seen, DecodeError>> = good
         .par_iter()
         .map(|path| {
             let bytes = Picture::read(path, &options.limits)?;

@@ -81,7 +81,7 @@ impl JobView {
     pub(crate) fn in_short(mut self) -> JobView {
         fn shorten(value: &mut Value) {
             if let Value::Object(fields) = value {
-                fields.retain(|_, field| !field.as_array().is_some_and(|list| list.len() > SHORT));
+                fields.retain(|_, field| field.as_array().is_none_or(|list| list.len() <= SHORT));
                 fields.values_mut().for_each(shorten);
             }
         }

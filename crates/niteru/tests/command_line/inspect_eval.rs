@@ -1,6 +1,6 @@
 //! Evaluations: which photos and masks they rest on is said.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use niteru_imaging::Picture;
 
@@ -25,7 +25,7 @@ fn photos(niteru: &Niteru) -> [PathBuf; 2] {
     [plates(niteru, "fresh", 100..106, false), niteru.file("bad")]
 }
 
-fn evaluate(niteru: &Niteru, good: &PathBuf, bad: &PathBuf, more: &[&str]) -> Ran {
+fn evaluate(niteru: &Niteru, good: &Path, bad: &Path, more: &[&str]) -> Ran {
     let arguments = [
         "--json",
         "inspect",

@@ -253,6 +253,7 @@ fn samples_are_one_click_away() {
     );
 
     // Two parts say nothing of change; eighteen more in other light do, whatever the verdicts.
+    browser.goto("#/inspect/Sample%20plate/use");
     browser.until(
         "how many more",
         "document.querySelector('.drift')?.textContent.includes('18 more')",
