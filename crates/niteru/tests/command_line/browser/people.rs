@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Browser;
-use crate::serve::{start, start_with};
+use crate::serve::{Serving, start};
 use crate::support::Niteru;
 
 const FIRST: &str = "correct horse battery";
@@ -24,17 +24,23 @@ fn log_out(browser: &Browser) {
     );
 }
 
-#[test]
-fn passwords_are_changed_on_the_page() {
-    let niteru = Niteru::empty();
-    let (_serving, said) = start(&niteru, &["--login"]);
-    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
-        return;
-    };
+/// A server with its first administrator, who is logged in.
+fn with_administrator(niteru: &Niteru) -> Option<(Serving, Browser)> {
+    let (serving, said) = start(niteru, &["--login"]);
+    let browser = Browser::open(said["url"].as_str().unwrap())?;
     browser.open_page("");
     browser.type_in("input[name=code]", said["setup_code"].as_str().unwrap());
     log_in(&browser, "admin", FIRST);
     browser.shown();
+    Some((serving, browser))
+}
+
+#[test]
+fn passwords_are_changed_on_the_page() {
+    let niteru = Niteru::empty();
+    let Some((_serving, browser)) = with_administrator(&niteru) else {
+        return;
+    };
     browser.goto("#/settings/users");
     browser.type_in("form.card input[name=name]", "sato");
     browser.type_in("form.card input[name=password]", FIRST);
@@ -112,14 +118,9 @@ fn the_focus_moves_with_the_screen_and_logging_out_ends_the_camera() {
     let Some(niteru) = Niteru::with_model() else {
         return;
     };
-    let (_serving, said) = start_with(&niteru, &["--login"], &[]);
-    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+    let Some((_serving, browser)) = with_administrator(&niteru) else {
         return;
     };
-    browser.open_page("");
-    browser.type_in("input[name=code]", said["setup_code"].as_str().unwrap());
-    log_in(&browser, "admin", FIRST);
-    browser.shown();
     let focused = |css: &str| format!("document.activeElement?.matches({css:?})");
 
     // To the heading of the new screen.
