@@ -164,10 +164,12 @@ export async function show(place, name, job) {
     fill(refused);
     fill(body);
     newer.classList.remove("there");
-    fill(bottom, current && h("p.small", t("inspect.folder.since", { time: time(current.since), who: current.by })), others(name, own, current));
+    // That nothing is watched any more stands above the way to begin again.
+    const begin = !current && (may("operator") ? await starting(name, started) : h("p.empty", t("inspect.folder.nobody")));
+    fill(bottom, current && h("p.small", t("inspect.folder.since", { time: time(current.since), who: current.by })), failed && begin,
+      others(name, own, current));
     const stop = (job) => tried(() => post(`/api/jobs/${job}/cancel`, {}, BOUNDS));
-    fill(top, current ? running(current, { sound, counted, stop: () => stop(current.job) })
-      : may("operator") ? await starting(name, started) : h("p.empty", t("inspect.folder.nobody")));
+    fill(top, current ? running(current, { sound, counted, stop: () => stop(current.job) }) : !failed && begin);
     await Promise.all([waiting.draw(BOUNDS), count()]);
   };
   const started = ({ id }) => {
