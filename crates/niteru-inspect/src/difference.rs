@@ -57,7 +57,7 @@ pub struct Difference {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<f64>,
     /// What it differs in most: the largest that is [`UNUSUAL`], or the position where that is and more than half
-    /// of what is unusual there would be good in another place. `None` where all are as usual: the network sees
+    /// of what is unusual there would be good in another place. `None` where neither is so: the network sees
     /// what colour, texture and edges do not tell.
     pub most: Option<Group>,
 }
@@ -228,11 +228,14 @@ impl Differences {
         };
         // Most of what is unusual would not be elsewhere: the looks there are then those of good parts.
         let elsewhere = far.is_some_and(|(far, elsewhere)| elsewhere < far / 2.0);
-        let unusual = found.groups().filter(|(_, value)| *value >= UNUSUAL);
+        let of_place = |group: Group| group == Group::Position;
+        let unusual = found.groups().filter(|(group, value)| {
+            // What is unusual anywhere is told by how it looks.
+            *value >= UNUSUAL && (elsewhere || !of_place(*group))
+        });
         let most = unusual.max_by(|a, b| {
-            let placed = |group: Group| elsewhere && group == Group::Position;
-            let (first, second) = (placed(a.0), placed(b.0));
-            first.cmp(&second).then(a.1.total_cmp(&b.1))
+            let first = of_place(a.0).cmp(&of_place(b.0));
+            first.then(a.1.total_cmp(&b.1))
         });
         found.most = most.map(|(group, _)| group);
         Some(found)
@@ -272,13 +275,16 @@ mod tests {
             (60.0, (90.0, 9.0), Some(Group::Position)),
             // What is as far from all good patches is not in the wrong place.
             (3.0, (90.0, 90.0), None),
+            (3.0, (190.0, 120.0), None),
+            (60.0, (190.0, 120.0), Some(Group::Colour)),
         ];
         for (colour, place, most) in table {
             let found = told(cell(colour, Some(place)));
             assert_eq!(found.most, most, "{colour} {place:?}: {found:?}");
-            let largest = found.groups().map(|(_, value)| value);
-            let largest = largest.fold(f64::NEG_INFINITY, f64::max);
-            assert_eq!(largest >= UNUSUAL, most.is_some(), "{found:?}");
+            let looks = [found.colour, found.texture, found.shape];
+            let looks = looks.into_iter().any(|value| value >= UNUSUAL);
+            let placed = most == Some(Group::Position);
+            assert_eq!(looks || placed, most.is_some(), "{found:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::bank::{Bank, Nearest, Origin, PackedBank, Patches};
 use crate::difference::Beside;
 use crate::features::Features;
 use crate::looks::{LOOKS, Look};
-use crate::place::{PackedPlace, Place};
+use crate::place::{PackedPlace, Place, Shape};
 use crate::recipe::{Detector, placing};
 use crate::texture::{self, TextureMap};
 
@@ -36,11 +36,12 @@ pub(crate) struct Memory {
 pub(crate) type Good<'a> = [(usize, &'a Features)];
 
 impl Memory {
-    /// From at least one good picture.
+    /// From at least one good picture. `shape` is that of the pictures whose places are learnt; `None` learns none.
     pub(crate) fn learn(
         kernels: Kernels,
         detectors: &[Detector],
         good: &Good<'_>,
+        shape: Option<Shape>,
         seed: u64,
     ) -> Result<Memory, FitError> {
         let banks: Vec<Bank> = (0..detectors.len())
@@ -70,7 +71,9 @@ impl Memory {
         let squares: Vec<f32> = good.par_iter().flat_map_iter(sample).collect();
         let placing = placing(detectors);
         Ok(Memory {
-            place: placing.and_then(|at| Place::learn(good, at)),
+            place: placing
+                .zip(shape)
+                .and_then(|(at, shape)| Place::learn(good, at, shape)),
             looks: placing.map_or_else(Vec::new, |at| looks(good, at, &banks[at])),
             banks,
             whole: Gaussian::fit(kernels, &whole, dimensions)?,

@@ -17,28 +17,31 @@ const MOST_PICTURES: usize = 48;
 /// Fewer say nothing of how much places vary.
 const LEAST_PICTURES: usize = 4;
 
-/// The good pictures of the shape that more than half of them have, to cells of a detector: only among these are
-/// places the same. None where no shape has so many.
-pub(crate) fn of_one_shape<'f>(
-    good: &[(usize, &'f Features)],
-    detector: usize,
-) -> Vec<(usize, &'f Features)> {
-    let shape = |features: &Features| {
-        let map = &features.maps[detector];
-        (map.rows, map.columns)
-    };
+/// Rows and columns of a picture's map, to a detector.
+pub(crate) type Shape = (usize, usize);
+
+fn shape(features: &Features, detector: usize) -> Shape {
+    let map = &features.maps[detector];
+    (map.rows, map.columns)
+}
+
+/// The shape that more than half of the good pictures have, to cells of a detector: only among these are places the
+/// same. `None` where no shape has so many. It is that of all, also where some are held out: else those would be
+/// measured without places, and what is inspected later with them.
+pub(crate) fn common_shape(good: &[Features], detector: usize) -> Option<Shape> {
     // If there is such a shape, the middle one in any order has it.
-    let mut shapes: Vec<(usize, usize)> = good.iter().map(|(_, one)| shape(one)).collect();
+    let mut shapes: Vec<Shape> = good.iter().map(|one| shape(one, detector)).collect();
     shapes.sort_unstable();
-    let Some(&middle) = shapes.get(shapes.len() / 2) else {
-        return Vec::new();
-    };
-    let of_it = good.iter().filter(|(_, one)| shape(one) == middle);
-    let of_it: Vec<(usize, &Features)> = of_it.copied().collect();
-    match 2 * of_it.len() > good.len() {
-        true => of_it,
-        false => Vec::new(),
-    }
+    let middle = *shapes.get(shapes.len() / 2)?;
+    let of_it = shapes.iter().filter(|one| **one == middle).count();
+    (2 * of_it > shapes.len()).then_some(middle)
+}
+
+/// How many pictures have a shape.
+pub(crate) fn of_shape(good: &[Features], detector: usize, wanted: Shape) -> usize {
+    good.iter()
+        .filter(|one| shape(one, detector) == wanted)
+        .count()
 }
 
 /// The patches of good pictures, each in its place.
@@ -51,11 +54,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// From the pictures of the shape that most have. `None` where these are few, or nothing counts.
-    pub(crate) fn learn(good: &[(usize, &Features)], detector: usize) -> Option<Place> {
-        let good = of_one_shape(good, detector);
+    /// From the pictures of a shape. `None` where these are few, or nothing counts.
+    pub(crate) fn learn(
+        good: &[(usize, &Features)],
+        detector: usize,
+        (rows, columns): Shape,
+    ) -> Option<Place> {
+        let of_it = |one: &&(usize, &Features)| shape(one.1, detector) == (rows, columns);
+        let good: Vec<(usize, &Features)> = good.iter().filter(of_it).copied().collect();
         let first = &good.first()?.1.maps[detector];
-        let (rows, columns) = (first.rows, first.columns);
         if good.len() < LEAST_PICTURES || rows * columns < 2 {
             return None;
         }
@@ -204,7 +211,7 @@ mod tests {
             features([10.0, 11.0, 90.0], [true, true, false]),
         ];
         let good: Vec<(usize, &Features)> = pictures.iter().enumerate().collect();
-        let place = Place::learn(&good, 0).unwrap();
+        let place = Place::learn(&good, 0, (1, 3)).unwrap();
         let kept = place.bank.unpacked();
         let expected = [
             [1.0, 8.0, 1.0],
@@ -215,17 +222,25 @@ mod tests {
         assert_eq!(kept, expected.as_flattened());
 
         // One of another shape takes no part; where no shape has more than half, nothing is known.
-        let mut odd = features([0.0; 3], [true; 3]);
-        (odd.maps[0].rows, odd.maps[0].columns) = (3, 1);
-        let mut mixed = good.clone();
-        mixed.insert(1, (9, &odd));
-        assert_eq!(of_one_shape(&mixed, 0).len(), 4);
-        assert_eq!(Place::learn(&mixed, 0).unwrap().bank.unpacked(), kept);
-        mixed.extend([(10, &odd), (11, &odd), (12, &odd)]);
-        assert!(Place::learn(&mixed, 0).is_none());
+        let odd = || {
+            let mut odd = features([0.0; 3], [true; 3]);
+            (odd.maps[0].rows, odd.maps[0].columns) = (3, 1);
+            odd
+        };
+        let mut mixed: Vec<Features> = pictures.into_iter().collect();
+        mixed.insert(1, odd());
+        assert_eq!(common_shape(&mixed, 0), Some((1, 3)));
+        assert_eq!(of_shape(&mixed, 0, (1, 3)), 4);
+        let numbered: Vec<(usize, &Features)> = mixed.iter().enumerate().collect();
+        let place = Place::learn(&numbered, 0, (1, 3)).unwrap();
+        assert_eq!(place.bank.unpacked(), kept);
+        assert!(Place::learn(&numbered, 0, (3, 1)).is_none(), "too few");
+        mixed.extend([odd(), odd(), odd()]);
+        assert_eq!(common_shape(&mixed, 0), None);
+        assert_eq!(common_shape(&[], 0), None);
 
         let nothing = features([1.0; 3], [false; 3]);
         let good = [(0, &nothing), (1, &nothing), (2, &nothing), (3, &nothing)];
-        assert!(Place::learn(&good, 0).is_none());
+        assert!(Place::learn(&good, 0, (1, 3)).is_none());
     }
 }

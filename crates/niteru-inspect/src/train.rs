@@ -29,7 +29,7 @@ use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
 use crate::known_bad::{self, KnownBad, Traits};
 use crate::memory::Memory;
 use crate::paths;
-use crate::place::of_one_shape;
+use crate::place::{Shape, of_shape};
 use crate::recipe::{SOME, detectors, placing};
 use crate::reference::Reference;
 
@@ -96,7 +96,8 @@ pub fn train<'e>(
         suspicious = known.suspicious(&paths, on_step)?;
     }
     let numbered: Vec<(usize, &Features)> = features.iter().enumerate().collect();
-    let memory = Memory::learn(encoder.kernels(), &detectors, &numbered, options.seed)?;
+    let (kernels, seed) = (encoder.kernels(), options.seed);
+    let memory = Memory::learn(kernels, &detectors, &numbered, known.shape, seed)?;
     let known_bad = known_bad(&reader, &memory, &mut known, on_step)?;
     step(
         on_step,
@@ -106,8 +107,9 @@ pub fn train<'e>(
         },
     )?;
 
-    let placed = placing(&detectors).filter(|_| memory.place.is_some());
-    let placed = placed.map_or(0, |at| of_one_shape(&numbered, at).len());
+    let placed = placing(&detectors).zip(known.shape);
+    let placed = placed.filter(|_| memory.place.is_some());
+    let placed = placed.map_or(0, |(at, shape)| of_shape(&features, at, shape));
     let lies_as_it_lay = |features: &&Features| features.lay.is_none();
     let unaligned = match reference {
         Some(_) => features.iter().filter(lies_as_it_lay).count(),
@@ -189,6 +191,8 @@ struct Calibrated {
     folds: usize,
     /// As in [`HeldOut`](held_out::HeldOut).
     of_own: bool,
+    /// Likewise.
+    shape: Option<Shape>,
 }
 
 impl Calibrated {
@@ -233,6 +237,7 @@ impl Calibrated {
             differences: Differences::of(&held_out.beside),
             folds: held_out.folds,
             of_own: held_out.of_own,
+            shape: held_out.shape,
         })
     }
 

@@ -159,10 +159,15 @@ pub(crate) fn spread(
         true => rayon::current_num_threads(),
         false => 1,
     };
+    // Each thread reads the whole of the matrix that is not split, so split the larger one, if that has a part
+    // for each thread; else the one of more parts.
+    let by_rows = match rows > columns {
+        true => pieces >= threads || pieces >= panels,
+        false => panels < threads && pieces > panels,
+    };
     if threads == 1 {
         run(0..pieces, 0..panels);
-    } else if rows > columns || panels < threads {
-        // Each thread reads the whole of the matrix that is not split, so split the larger one.
+    } else if by_rows {
         split(pieces, threads).for_each(|pieces| run(pieces, 0..panels));
     } else {
         split(panels, threads).for_each(|panels| run(0..pieces, panels));

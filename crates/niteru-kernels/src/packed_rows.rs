@@ -227,5 +227,10 @@ impl Kernels {
             self.name(),
             b.precision()
         );
+        if let Some(micro) = self.micro(a.precision) {
+            // A panic may have ended what was filling them.
+            let whole = a.block.holds(&micro.form, a.rows, a.cols);
+            assert!(whole, "{a:?} were not filled to their end");
+        }
     }
 }

@@ -23,9 +23,10 @@ use tower::ServiceExt;
 
 use crate::route::Peer;
 
-/// Connections at a time, of all clients and of one.
+/// Connections at a time, of all clients, of one, and of a network that may be one client with many addresses.
 const CONNECTIONS: usize = 1024;
 const CONNECTIONS_OF_ONE: usize = 256;
+const CONNECTIONS_OF_NETWORK: usize = 512;
 
 /// Longest that a client takes to agree on TLS, to say anything, or to send a request's headers.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,7 +55,7 @@ pub(crate) async fn serve(
         let Some((stream, address, permit)) = accepted else {
             continue;
         };
-        let Some(client) = clients.enter(network(address.0.ip())) else {
+        let Some(client) = clients.enter(address.0.ip()) else {
             continue;
         };
         let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
@@ -123,12 +124,17 @@ async fn connection(
     let _ = watcher.watch(connection).await;
 }
 
-/// A connection that fails when nothing comes from its client for long at first: the limit for headers begins
-/// with the first of their bytes.
+/// What a client sends first that speaks HTTP/2.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A connection that fails when for long at first nothing comes from its client, or no more than the beginning of
+/// [`PREFACE`]: only after that is known which limits for headers apply.
 struct Greeted<S> {
     stream: S,
-    /// Until something has come.
+    /// Until it is known.
     patience: Option<Pin<Box<Sleep>>>,
+    /// Bytes of the preface that have come.
+    seen: usize,
 }
 
 impl<S> Greeted<S> {
@@ -137,6 +143,7 @@ impl<S> Greeted<S> {
         Greeted {
             stream,
             patience: Some(Box::pin(patience)),
+            seen: 0,
         }
     }
 }
@@ -147,13 +154,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if read.is_ready() {
-            self.patience = None;
-        } else if let Some(patience) = &mut self.patience
-            && patience.as_mut().poll(context).is_ready()
-        {
+        let Some(patience) = &mut self.patience else {
+            return read;
+        };
+        if read.is_pending() && patience.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let came = &buffer.filled()[before..];
+        let awaited = &PREFACE[self.seen..];
+        self.seen += came.len().min(awaited.len());
+        if self.seen == PREFACE.len() || !awaited.starts_with(came) {
+            self.patience = None;
         }
         read
     }
@@ -189,28 +202,37 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Greeted<S> {
     }
 }
 
-/// How many connections each client has, by its network.
+/// How many connections each client has, and each network of more than one address.
 #[derive(Clone, Default)]
 struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A connection of a client; counts until it is dropped.
 struct Client {
     clients: Clients,
-    address: IpAddr,
+    /// Its address; and its network, where that is another.
+    counted: Vec<IpAddr>,
 }
 
 impl Clients {
     /// `None`: the client has as many as it may.
     fn enter(&self, address: IpAddr) -> Option<Client> {
         let mut clients = self.0.lock();
-        let count = clients.entry(address).or_default();
-        if *count >= CONNECTIONS_OF_ONE {
-            return None;
+        let mut counted = vec![address];
+        counted.extend(Some(network(address)).filter(|network| *network != address));
+        for (one, most) in counted
+            .iter()
+            .zip([CONNECTIONS_OF_ONE, CONNECTIONS_OF_NETWORK])
+        {
+            if clients.get(one).is_some_and(|count| *count >= most) {
+                return None;
+            }
         }
-        *count += 1;
+        for one in &counted {
+            *clients.entry(*one).or_default() += 1;
+        }
         Some(Client {
             clients: self.clone(),
-            address,
+            counted,
         })
     }
 }
@@ -218,10 +240,12 @@ impl Clients {
 impl Drop for Client {
     fn drop(&mut self) {
         let mut clients = self.clients.0.lock();
-        if let Some(count) = clients.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                clients.remove(&self.address);
+        for one in &self.counted {
+            if let Some(count) = clients.get_mut(one) {
+                *count -= 1;
+                if *count == 0 {
+                    clients.remove(one);
+                }
             }
         }
     }
@@ -256,5 +280,15 @@ mod tests {
         assert!(clients.enter(one).is_some());
         drop(held);
         assert!(clients.0.lock().is_empty(), "nothing is left behind");
+
+        // Of a network no more than twice as many, whoever in it has them.
+        let of = |at: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, at]);
+        let held: Vec<_> = (0..3 * CONNECTIONS_OF_ONE)
+            .map_while(|at| clients.enter(of(at as u16 % 7)))
+            .collect();
+        assert_eq!(held.len(), CONNECTIONS_OF_NETWORK);
+        assert!(clients.enter(one).is_some());
+        drop(held);
+        assert!(clients.0.lock().is_empty());
     }
 }

@@ -209,34 +209,43 @@ impl Home {
 
     /// Removes the uploads that no image, no inspection, no inspector's photos and no job that is still to be
     /// done refer to, and that were handed in more than an hour ago: what refers to a newer one may be on its way.
-    /// None while the home is backed up; they go the next time. Returns how many bytes that made free.
+    /// None while the home is backed up; they go the next time. Returns how many bytes they had.
     ///
     /// # Errors
     /// Those of the database.
     pub fn remove_unused_uploads(&self) -> Result<u64, StoreError> {
-        self.remove_uploads("SELECT sha256 FROM inspections", u64::MAX)
+        self.remove_uploads("SELECT sha256 FROM inspections", |_| u64::MAX)
     }
 
-    /// Makes room for new photos: removes uploads as [`remove_unused_uploads`](Self::remove_unused_uploads) does,
-    /// and those that only inspections refer to, all of which found the part good and nobody has reviewed. The
-    /// oldest go first, and no more than `bytes` ask for. The decisions stay in the history, without their photo.
-    /// Returns how many bytes that made free.
+    /// Makes room for so many bytes more, and a hundredth of the quota so that this is not asked for again at once,
+    /// where there is none: removes uploads as [`remove_unused_uploads`](Self::remove_unused_uploads) does, then the
+    /// oldest that only inspections refer to, all of which found the part good and nobody has reviewed. The decisions
+    /// stay in the history, without their photo. Returns how many bytes were taken out of the quota.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn make_room(&self, bytes: u64) -> Result<u64, StoreError> {
+    pub fn make_room(&self, bytes: u64, quota: u64) -> Result<u64, StoreError> {
         let wanted = "SELECT sha256 FROM inspections
                           WHERE verdict <> 'OK' OR id IN (SELECT inspection FROM reviews)";
-        self.remove_uploads(wanted, bytes)
+        self.remove_uploads(wanted, |total| {
+            let needed = total.saturating_add(bytes);
+            match needed > quota {
+                true => needed.saturating_add(quota / 100) - quota,
+                // Others have made room meanwhile.
+                false => 0,
+            }
+        })
     }
 
-    /// Removes uploads that nothing refers to but inspections, and of these none that `wanted` selects.
-    fn remove_uploads(&self, wanted: &str, enough: u64) -> Result<u64, StoreError> {
+    /// Removes uploads that nothing refers to but inspections, and of these none that `wanted` selects: as many bytes as
+    /// `enough` says of how many there are.
+    fn remove_uploads(&self, wanted: &str, enough: impl Fn(u64) -> u64) -> Result<u64, StoreError> {
         // Until what was removed is no longer in the database, either.
         let Some(_alone) = self.without_leases()? else {
             return Ok(0);
         };
         self.write(|tx| {
+            let enough = enough(total_bytes(tx)?);
             let sql = format!(
                 "SELECT lower(hex(sha256)), format, bytes FROM uploads WHERE created < ?
                      AND sha256 NOT IN (SELECT sha256 FROM images)
@@ -244,29 +253,25 @@ impl Home {
                      AND sha256 NOT IN (SELECT sha256 FROM inspector_photos)
                      AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state IN ('queued', 'running')
                          AND instr(j.parameters, lower(hex(uploads.sha256))) > 0)
-                 ORDER BY created"
+                 ORDER BY sha256 IN (SELECT sha256 FROM inspections), created"
             );
             let mut statement = tx.prepare(&sql)?;
             let mut rows = statement.query([time::now() - time::HOUR])?;
-            let mut unwanted: Vec<(String, String, u64)> = Vec::new();
+            let mut unwanted: Vec<(String, String)> = Vec::new();
             let mut bytes = 0;
             while bytes < enough
                 && let Some(row) = rows.next()?
             {
-                let length = row.get::<_, i64>(2)?.cast_unsigned();
-                bytes += length;
-                unwanted.push((row.get(0)?, row.get(1)?, length));
+                bytes += row.get::<_, i64>(2)?.cast_unsigned();
+                unwanted.push((row.get(0)?, row.get(1)?));
             }
-            let mut free = 0;
             // While others wait: who hands the same contents in again finds the file gone, and writes it anew.
-            for (sha256, format, length) in unwanted {
+            for (sha256, format) in unwanted {
                 tx.execute("DELETE FROM uploads WHERE sha256 = ?", [from_hex(&sha256)])?;
                 // A file that stays has no row any more, and the next upload of its contents takes it over.
-                if std::fs::remove_file(self.upload_file(&sha256, &format)).is_ok() {
-                    free += length;
-                }
+                let _ = std::fs::remove_file(self.upload_file(&sha256, &format));
             }
-            Ok(free)
+            Ok(bytes)
         })
     }
 

@@ -13,14 +13,17 @@ use super::step;
 use crate::difference::Beside;
 use crate::features::Features;
 use crate::memory::{Measured, Memory, PackedMemory};
+use crate::place::{Shape, common_shape};
 use crate::recipe::placing;
 use crate::variants;
 
 /// Parts that the good pictures are split into: each part is held out once.
 const FOLDS: usize = 5;
 
-/// One in so many windows tells how good pictures differ: a number that divides no usual row.
+/// One in so many windows tells how good pictures differ; those of a row are [`APART`] to the side of those of the
+/// row above, so that they lie all over the picture, whatever its width.
 const TOLD: usize = 7;
+const APART: usize = 3;
 
 /// Cells along a side of a window.
 const WINDOW: usize = 2;
@@ -35,6 +38,8 @@ pub(super) struct HeldOut {
     pub(super) folds: usize,
     /// Whether these are the pictures themselves, in their order, and not variants of the only one.
     pub(super) of_own: bool,
+    /// That of the pictures whose places all of them were compared with.
+    pub(super) shape: Option<Shape>,
 }
 
 pub(super) fn held_out(
@@ -45,7 +50,7 @@ pub(super) fn held_out(
 ) -> Result<HeldOut, TrainError> {
     let (kernels, seed) = (reader.encoder.kernels(), reader.options.seed);
     if let [only] = features {
-        let memory = Memory::learn(kernels, reader.detectors, &[(0, only)], seed)?;
+        let memory = Memory::learn(kernels, reader.detectors, &[(0, only)], None, seed)?;
         let packed = memory.pack(kernels);
         step(on_step, TrainStep::Learning { done: 1, total: 2 })?;
         let picture = Picture::open(&paths[0], &reader.options.limits);
@@ -67,8 +72,11 @@ pub(super) fn held_out(
             measured,
             folds: 1,
             of_own: false,
+            shape: None,
         });
     }
+    let at = placing(reader.detectors);
+    let mut shape = at.and_then(|at| common_shape(features, at));
     let folds = FOLDS.min(features.len());
     // Neighbours in the order of the files are held out together: photos taken one after the other, or
     // copies, must not stand in for each other.
@@ -80,7 +88,11 @@ pub(super) fn held_out(
             .enumerate()
             .filter(|&(at, _)| fold_of(at) != fold)
             .collect();
-        let memory = Memory::learn(kernels, reader.detectors, &learnt, seed)?;
+        let memory = Memory::learn(kernels, reader.detectors, &learnt, shape, seed)?;
+        if memory.place.is_none() {
+            // Too few are left here: what was measured without places promises nothing of places.
+            shape = None;
+        }
         let packed = memory.pack(kernels);
         let held = measured.par_iter_mut().enumerate();
         held.filter(|&(at, _)| fold_of(at) == fold)
@@ -99,6 +111,7 @@ pub(super) fn held_out(
         sizes: features.iter().map(|features| features.size).collect(),
         folds,
         of_own: true,
+        shape,
     })
 }
 
@@ -118,13 +131,17 @@ fn beside(
     let across = columns.div_ceil(WINDOW).max(1);
     let window =
         |cell: usize| cell / columns.max(1) / WINDOW * across + cell % columns.max(1) / WINDOW;
-    let wanted = |cell: usize| window(cell).is_multiple_of(TOLD);
+    let wanted = |cell: usize| is_told(window(cell) / across, window(cell) % across);
     let mut windows: BTreeMap<usize, Vec<(f32, Beside)>> = BTreeMap::new();
     for (cell, distance, beside) in packed.beside(memory, reader.detectors, both, wanted) {
         let of = windows.entry(window(cell)).or_default();
         of.push((distance, beside));
     }
     windows.into_values().collect()
+}
+
+fn is_told(row: usize, column: usize) -> bool {
+    (column + APART * row).is_multiple_of(TOLD)
 }
 
 /// What the threshold holds. Variants of the only picture say nothing of other parts: they count as one
@@ -145,5 +162,20 @@ pub(crate) fn promise(calibration: &Calibration, options: &TrainOptions, of_own:
             }
         }
         _ => promised(calibration),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_that_tell_lie_all_over_pictures_of_any_width() {
+        for across in 1..40 {
+            let rows = 2 * TOLD;
+            let told = |column: usize| (0..rows).filter(|&row| is_told(row, column)).count();
+            let of_columns: Vec<usize> = (0..across).map(told).collect();
+            assert_eq!(of_columns, vec![2; across], "{across} windows across");
+        }
     }
 }

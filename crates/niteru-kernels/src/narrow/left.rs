@@ -105,6 +105,14 @@ impl LeftBlock {
         }
     }
 
+    /// Whether it was filled with so many rows of `k` numbers in this form.
+    pub(crate) fn holds(&self, form: &Form, rows: usize, k: usize) -> bool {
+        self.heights.total() == rows
+            && self.scales.len() == rows
+            && self.row_words == Self::words(form, k)
+            && self.strips.bytes().len() >= 4 * self.row_words * rows
+    }
+
     /// Words of one row of a block: what decides how many rows stay in the cache.
     pub(super) fn words(form: &Form, k: usize) -> usize {
         form.groups(k) * form.group * form.left.words()
@@ -209,7 +217,7 @@ impl Strips {
     ) {
         let rows = self.heights.rows(strip);
         let (together, size) = (form.together(), form.number_bytes());
-        debug_assert!(rows.len() > within && (first + values.len()) * size <= self.row_bytes);
+        assert!(rows.len() > within && (first + values.len()) * size <= self.row_bytes);
         let start = self.start.wrapping_add(rows.start * self.row_bytes);
         let (mut column, mut values) = (first, values);
         while !values.is_empty() {

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use utoipa::{IntoParams, ToSchema};
 
 use super::history::moment;
-use super::uploads::{keep_inspected, only_one};
+use super::uploads::{keep_files, only_one};
 use super::watched::MOST as MOST_WATCHES;
 use crate::app::App;
 use crate::error::ApiError;
@@ -195,7 +195,11 @@ async fn inspect(
     InPath(name): InPath<String>,
     form: Form<InspectQuery>,
 ) -> Result<Json<ToldInspection>, ApiError> {
-    let (query, upload) = only_one(keep_inspected(&app, &caller, form).await?)?;
+    // Before a photo is kept, and another may go for it.
+    let known = name.clone();
+    app.quick(move |app| Ok(app.home.newest_version(&known)?))
+        .await?;
+    let (query, upload) = only_one(keep_files(&app, &caller, form).await?)?;
     let query = query.unwrap_or_default();
     let metadata: Metadata = query.metadata.into_iter().collect();
     let time = query.time.as_deref().map(moment).transpose()?;

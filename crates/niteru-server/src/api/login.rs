@@ -182,27 +182,21 @@ async fn login(
     app.attempts.begin(address)?;
     let LoginRequest { name, password } = request;
     about.say(&name);
-    let (found, attempt) = app
-        .quick(move |app| {
-            let found = app.home.credentials(&name)?;
-            let id = found.as_ref().map(|found| found.user.id);
-            let attempt = id.map(|id| app.home.try_login(id, TRIES_OF_USER, LOCKED));
-            Ok((found, attempt.transpose()?))
-        })
-        .await?;
-    let locked_after = match attempt {
-        Some(LoginTry::Locked { until }) => return Err(locked(until)),
-        Some(LoginTry::Allowed { locked_after }) => locked_after,
-        None => None,
-    };
-    let hash = found.as_ref().map(|found| found.hash.clone());
-    let right = app
-        .passwords(move || Ok(password::verify(&password, hash.as_deref())))
-        .await?;
-    match found {
-        Some(found) if right && !found.user.disabled => {
+    let looked_at = look_at(&app, name, move |hash| {
+        Ok(password::verify(&password, hash))
+    });
+    let looked_at = looked_at
+        .await
+        .inspect_err(|_| app.attempts.give_back(address))?;
+    let LookedAt {
+        user,
+        locked_after,
+        found: right,
+    } = looked_at;
+    match user {
+        Some(user) if right && !user.disabled => {
             app.attempts.succeeded(address);
-            start_session(&app, found.user).await
+            start_session(&app, user).await
         }
         _ => Err(match locked_after {
             Some(until) => locked(until),
@@ -214,6 +208,42 @@ async fn login(
             .help("an administrator can give you a new password"),
         }),
     }
+}
+
+/// A try at a user's password, which was looked at.
+struct LookedAt<T> {
+    /// `None`: there is no such user.
+    user: Option<User>,
+    /// Until when the user is locked out, if it was wrong and the last try.
+    locked_after: Option<i64>,
+    /// What was found.
+    found: T,
+}
+
+/// Looks at a password when it is its turn, and counts that before: tries that never get a turn do not count, those
+/// beside each other do.
+async fn look_at<T: Send + 'static>(
+    app: &Arc<App>,
+    name: String,
+    look: impl FnOnce(Option<&str>) -> Result<T, ApiError> + Send + 'static,
+) -> Result<LookedAt<T>, ApiError> {
+    let of = Arc::clone(app);
+    app.passwords(move || {
+        let known = of.home.credentials(&name)?;
+        let mut locked_after = None;
+        if let Some(known) = &known {
+            match of.home.try_login(known.user.id, TRIES_OF_USER, LOCKED)? {
+                LoginTry::Locked { until } => return Err(locked(until)),
+                LoginTry::Allowed { locked_after: last } => locked_after = last,
+            }
+        }
+        Ok(LookedAt {
+            found: look(known.as_ref().map(|known| &*known.hash))?,
+            user: known.map(|known| known.user),
+            locked_after,
+        })
+    })
+    .await
 }
 
 async fn start_session(app: &Arc<App>, user: User) -> Result<LoggedIn, ApiError> {
@@ -294,18 +324,24 @@ async fn change_password(
         return Err(ApiError::bad(message).because(Kind::NoPassword));
     };
     app.attempts.begin(address)?;
-    let found = app
-        .quick(move |app| Ok(app.home.credentials(&caller.name)?))
-        .await?;
-    let hash = found.map(|found| found.hash);
     let PasswordRequest { old, new } = request;
-    let hash = app
-        .passwords(move || match password::verify(&old, hash.as_deref()) {
+    let hashed = look_at(&app, caller.name, move |hash| {
+        match password::verify(&old, hash) {
             true => password::hash(&new).map(Some),
             false => Ok(None),
-        })
-        .await?;
+        }
+    });
+    let LookedAt {
+        locked_after,
+        found: hash,
+        ..
+    } = hashed
+        .await
+        .inspect_err(|_| app.attempts.give_back(address))?;
     let Some(hash) = hash else {
+        if let Some(until) = locked_after {
+            return Err(locked(until));
+        }
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             Kind::WrongPassword,
@@ -374,6 +410,14 @@ impl Attempts {
         )
         .help("wait some minutes")
         .retry_after(wait.as_secs() + 1))
+    }
+
+    /// Takes the last try back: nothing was looked at.
+    fn give_back(&self, address: Option<IpAddr>) {
+        let Some(address) = address else { return };
+        if let Some(times) = self.0.lock().get_mut(&network(address)) {
+            times.pop();
+        }
     }
 
     fn succeeded(&self, address: Option<IpAddr>) {

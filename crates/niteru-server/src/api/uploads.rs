@@ -76,49 +76,27 @@ impl<Q, F: Borrow<Upload>> Sent<Q, F> {
     }
 }
 
-/// Keeps a request's files among the uploads.
+/// Keeps a request's files among the uploads. Where there is no room any more, the oldest photos of good parts make some:
+/// a line goes on for years.
 pub(super) async fn keep_files<Q: DeserializeOwned>(
     app: &Arc<App>,
     caller: &Caller,
     form: Form<Q>,
 ) -> Result<Sent<Q>, ApiError> {
-    keep_with_room(app, caller, form, |app, _| {
-        Ok(app.home.remove_unused_uploads()?)
-    })
-    .await
-}
-
-/// Keeps photos to be judged among the uploads. Where there is no room any more, the oldest photos of good
-/// parts make some: a line goes on for years.
-pub(super) async fn keep_inspected<Q: DeserializeOwned>(
-    app: &Arc<App>,
-    caller: &Caller,
-    form: Form<Q>,
-) -> Result<Sent<Q>, ApiError> {
-    keep_with_room(app, caller, form, |app, bytes| {
-        // Some more than is needed, so that not each photo has to ask.
-        let bytes = bytes.max(app.settings.uploads.quota / 100);
-        Ok(app.home.make_room(bytes)?)
-    })
-    .await
-}
-
-/// `make_room` says how many bytes it made free, where so many did not fit.
-async fn keep_with_room<Q: DeserializeOwned>(
-    app: &Arc<App>,
-    caller: &Caller,
-    form: Form<Q>,
-    make_room: impl Fn(&App, u64) -> Result<u64, ApiError> + Send + Sync + 'static,
-) -> Result<Sent<Q>, ApiError> {
     let owner = caller.name.clone();
     let keep = move |app: &App, bytes: &[u8], name: &str| {
         let owner = &owner;
         let new = NewUpload { bytes, name, owner };
-        let kept = match app.home.keep_upload(&new, &app.settings.uploads) {
-            Err(UploadError::Store(StoreError::Quota { .. }))
-                if make_room(app, bytes.len() as u64)? > 0 =>
-            {
-                app.home.keep_upload(&new, &app.settings.uploads)
+        let limits = &app.settings.uploads;
+        let kept = match app.home.keep_upload(&new, limits) {
+            Err(UploadError::Store(StoreError::Quota { .. })) => {
+                let free = app.home.make_room(bytes.len() as u64, limits.quota)?;
+                if free > 0 {
+                    app.log(&format!(
+                        "the oldest photos of good parts made room: {free} bytes"
+                    ));
+                }
+                app.home.keep_upload(&new, limits)
             }
             kept => kept,
         };
