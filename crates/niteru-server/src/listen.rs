@@ -284,7 +284,7 @@ mod tests {
         // Of a network no more than twice as many, whoever in it has them.
         let of = |at: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, at]);
         let held: Vec<_> = (0..3 * CONNECTIONS_OF_ONE)
-            .map_while(|at| clients.enter(of(at as u16 % 7)))
+            .map_while(|at| clients.enter(of(1 + at as u16 % 7)))
             .collect();
         assert_eq!(held.len(), CONNECTIONS_OF_NETWORK);
         assert!(clients.enter(one).is_some());
