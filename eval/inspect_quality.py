@@ -39,6 +39,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--parts", default=",".join(PARTS), help="which to measure (default: %(default)s)")
     add("--splits", type=int, default=20, metavar="N", help="of the false-alarm rate (default: %(default)s)")
+    add("--draws", type=int, default=10, metavar="N", help="of the bad photos that are learnt from (default: %(default)s)")
     add("--model", default="efficientnet-lite0", help="default: %(default)s")
     add("--home", type=Path, help="a home that has the model (default: a new one, which fetches it)")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
@@ -152,10 +153,10 @@ def _splits(niteru: Niteru, tiles: Tiles, count: int) -> dict[str, Any]:
     return {f"false alarms at 0.05, mean of {count} splits": statistics.mean(rates), "its standard error": error}
 
 
-def _bad(niteru: Niteru, tiles: Tiles) -> dict[str, Any]:
+def _bad(niteru: Niteru, tiles: Tiles, count_of_draws: int) -> dict[str, Any]:
     """What bad photos to learn from bring, on bad photos that were not learnt from; the same for every count."""
     figures: dict[str, Any] = {}
-    draws = range(10)
+    draws = range(count_of_draws)
     for count in (0, 3, 5, 10, 30):
         runs = []
         for seed in draws:
@@ -165,23 +166,30 @@ def _bad(niteru: Niteru, tiles: Tiles) -> dict[str, Any]:
             shown = _folder(tiles.work, "shown", shuffled[:count]) if count else None
             niteru.train("bad", learnt, 0.05, shown)
             runs.append(niteru.evaluate("bad", held_out, _folder(tiles.work, "others", shuffled[30:])))
-        figures |= {
+        figures |= _said({
             f"{count} bad photos learnt from: image AUROC, mean of {len(draws)}": statistics.mean(run["auroc"] for run in runs),
             f"{count} bad photos learnt from: found": 1 - statistics.mean(run["miss"]["value"] for run in runs),
             f"{count} bad photos learnt from: false alarms": statistics.mean(run["false_alarm"]["value"] for run in runs),
-        }
-        print(f"{count} bad: {runs[-1]['auroc']:.3f}", file=sys.stderr, flush=True)
+        })
     # The promise beside few good photos, where what they have in common is known least.
     for good in (12, 20, 40):
         rates = []
-        for seed in range(20):
+        for seed in range(2 * len(draws)):
             learnt, held_out = tiles.split(300 + seed, good)
             shown = _folder(tiles.work, "shown", random.Random(seed).sample(tiles.bad_files, 10))
             allowed = niteru.train("bad", learnt, 0.05, shown)["expected"]
             rates.append(niteru.evaluate("bad", held_out, shown)["false_alarm"]["value"] - allowed)
-        figures[f"{good} good and 10 bad photos: false alarms beyond the promise, mean of {len(rates)}"] = statistics.mean(rates)
-        figures[f"{good} good and 10 bad photos: standard error"] = statistics.stdev(rates) / len(rates) ** 0.5
-        print(f"{good} good, 10 bad: {statistics.mean(rates):+.3f}", file=sys.stderr, flush=True)
+        figures |= _said({
+            f"{good} good and 10 bad photos: false alarms beyond the promise, mean of {len(rates)}": statistics.mean(rates),
+            f"{good} good and 10 bad photos: standard error": statistics.stdev(rates) / len(rates) ** 0.5,
+        })
+    return figures
+
+
+def _said(figures: dict[str, Any]) -> dict[str, Any]:
+    """The same, said as soon as they are known: all of them take a while."""
+    for name, value in figures.items():
+        print(f"{name}: {value:.3f}", file=sys.stderr, flush=True)
     return figures
 
 
@@ -356,7 +364,7 @@ def main() -> int:
         if tiles and "splits" in parts:
             figures |= _splits(niteru, tiles, options.splits)
         if tiles and "bad" in parts:
-            figures |= _bad(niteru, tiles)
+            figures |= _bad(niteru, tiles, options.draws)
         if tiles and "hidden" in parts:
             figures |= _hidden(niteru, tiles)
         if tiles and "groups" in parts:
