@@ -3,8 +3,13 @@
 //! `NITERU_WRITE_FIXTURES=1 cargo test -p niteru-inspect formats` writes the present version's file; it is
 //! committed when the form changes, and never written again.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use niteru_imaging::{Mask, Picture};
 use niteru_inspect::{Inspector, TrainOptions};
 
@@ -14,7 +19,7 @@ use crate::{FRESH, encoder, folder, good_plates, learn};
 
 /// A stored inspector, and what it said with AVX-512 when it was written.
 struct Written {
-    /// `inspector-NAME.bin`.
+    /// `inspector-NAME.bin`, or with `.gz` behind it.
     name: &'static str,
     scores: [f64; 3],
     /// Bad plates that it learnt from.
@@ -63,6 +68,22 @@ const TOLERANCE: f64 = 0.05;
 fn fixture(name: &str) -> PathBuf {
     let name = format!("tests/fixtures/inspector-{name}.bin");
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Of places that do not count it has the same patches again and again, so that one is kept packed.
+fn packed(name: &str) -> PathBuf {
+    fixture(name).with_extension("bin.gz")
+}
+
+fn stored(name: &str) -> Vec<u8> {
+    let file = packed(name);
+    if !file.exists() {
+        return std::fs::read(fixture(name)).unwrap();
+    }
+    let mut bytes = Vec::new();
+    let mut reader = GzDecoder::new(File::open(file).unwrap());
+    reader.read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 /// Half of the patches make half of the file.
@@ -121,7 +142,13 @@ fn write() {
             return;
         };
         let bytes = trained.unwrap().inspector.to_bytes().unwrap();
-        std::fs::write(fixture(name), bytes).unwrap();
+        if name == PRESENT {
+            std::fs::write(fixture(name), bytes).unwrap();
+            continue;
+        }
+        let mut writer = GzEncoder::new(File::create(packed(name)).unwrap(), Compression::best());
+        writer.write_all(&bytes).unwrap();
+        writer.finish().unwrap();
     }
 }
 
@@ -133,7 +160,7 @@ fn inspectors_of_every_version_score_as_they_did() {
     }
     for written in WRITTEN {
         let name = written.name;
-        let bytes = std::fs::read(fixture(name)).unwrap();
+        let bytes = stored(name);
         let inspector = Inspector::from_bytes(&bytes, encoder).unwrap();
         assert_eq!(inspector.known_bad(), written.known_bad, "version {name}");
         let found = tried(written.aligns).map(|picture| inspector.inspect(&picture).unwrap());
