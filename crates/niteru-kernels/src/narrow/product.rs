@@ -68,7 +68,7 @@ struct Part<'a> {
     epilogue: Epilogue<'a>,
     out: Goal,
     /// Rows of the source, or strips where it is packed.
-    rows: Range<usize>,
+    pieces: Range<usize>,
     panels: Range<usize>,
 }
 
@@ -89,22 +89,22 @@ impl Op for NarrowProduct<'_> {
             Destination::Rows(mut out) => Goal::Rows(Target::of(&mut out)),
             Destination::Packed(block) => Goal::Packed(block.for_results(&micro.form, rows, b.n())),
         };
-        let part = |rows, panels| Part {
+        let part = |pieces, panels| Part {
             micro,
             a,
             b,
             epilogue,
             out,
-            rows,
+            pieces,
             panels,
         };
         let sizes = [rows, b.n(), b.k()];
-        let cut = match a {
+        let pieces = match a {
             Source::Rows(rows) => rows.rows(),
             Source::Packed(block) => block.heights().strips(),
         };
-        spread(sizes, (cut, panels), parallel, |rows, panels| {
-            s.run(part(rows, panels))
+        spread(sizes, (pieces, panels), parallel, |pieces, panels| {
+            s.run(part(pieces, panels))
         });
     }
 }
@@ -120,7 +120,7 @@ impl Op for Part<'_> {
             .max(1);
         match self.a {
             Source::Packed(left) => {
-                for strips in cut(self.rows.clone(), strips) {
+                for strips in cut(self.pieces.clone(), strips) {
                     s.run(Block {
                         part: &self,
                         left,
@@ -131,8 +131,8 @@ impl Op for Part<'_> {
             }
             Source::Rows(rows) => LEFT.with_borrow_mut(|block| {
                 // Whole strips, as many as there are: those of a block should be of one height.
-                for strips in cut(0..self.rows.len().div_ceil(form.rows), strips) {
-                    let row = |strip| self.rows.end.min(self.rows.start + strip * form.rows);
+                for strips in cut(0..self.pieces.len().div_ceil(form.rows), strips) {
+                    let row = |strip| self.pieces.end.min(self.pieces.start + strip * form.rows);
                     let range = row(strips.start)..row(strips.end);
                     s.run(PackLeft {
                         form: &form,
