@@ -42,7 +42,7 @@ pub use likeness::{Likeness, luma};
 pub use limits::Limits;
 pub use mask::Mask;
 pub use mirror::Mirror;
-pub use object::{Object, edge_colour, find_object};
+pub use object::{Object, edge_colour, find_object, find_object_mask};
 pub use outline::{Rect, outlined};
 pub use picture::Picture;
 pub use plot::{MatrixPlot, PlotError, colour, text_colour};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{Filter, Picture};
+use crate::{Filter, Mask, Picture};
 
 /// Longer side of the picture that is looked at, in pixels.
 const LOOK: u32 = 192;
@@ -49,8 +49,7 @@ pub struct Object {
 /// where it is steep, because shadows are soft.
 pub fn find_object(picture: &Picture) -> Option<Object> {
     let look = look(picture);
-    let background = Background::of(&look)?;
-    let object = Mask::differing(&look, &background).large_parts()?;
+    let (background, object) = before_background(&look)?;
     let (left, top, right, bottom) = object.steep_box(&look);
     let (width, height) = (f64::from(look.width()), f64::from(look.height()));
     Some(Object {
@@ -60,6 +59,23 @@ pub fn find_object(picture: &Picture) -> Option<Object> {
         height: (bottom - top) as f64 / height,
         background: background.mean(&look),
     })
+}
+
+/// The pixels of what [`find_object`] finds, holes left out, in a mask whose longer side has at most 192 cells. A hard
+/// shadow counts as part of it.
+pub fn find_object_mask(picture: &Picture) -> Option<Mask> {
+    let (_, object) = before_background(&look(picture))?;
+    Some(Mask::of(
+        object.width as u32,
+        object.height as u32,
+        object.set,
+    ))
+}
+
+fn before_background(look: &Picture) -> Option<(Background, Region)> {
+    let background = Background::of(look)?;
+    let object = Region::differing(look, &background).large_parts()?;
+    Some((background, object))
 }
 
 /// The colour along the edges of a picture: the median of each channel.
@@ -217,14 +233,14 @@ fn fit_plane(points: impl Iterator<Item = (f32, f32, f32)> + Clone) -> Option<[f
 }
 
 /// Which pixels belong to an object.
-struct Mask {
+struct Region {
     width: usize,
     height: usize,
     set: Vec<bool>,
 }
 
-impl Mask {
-    fn differing(picture: &Picture, background: &Background) -> Mask {
+impl Region {
+    fn differing(picture: &Picture, background: &Background) -> Region {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
         let set = (0..width * height)
             .map(|at| {
@@ -233,11 +249,11 @@ impl Mask {
                 background.difference(x as f32, y as f32, rgb) > background.tolerance
             })
             .collect();
-        Mask { width, height, set }
+        Region { width, height, set }
     }
 
     /// Only the connected parts that are not dirt beside the largest; `None` when that is too small.
-    fn large_parts(self) -> Option<Mask> {
+    fn large_parts(self) -> Option<Region> {
         let mut seen = vec![false; self.set.len()];
         let mut parts = Vec::new();
         for start in 0..self.set.len() {
@@ -255,7 +271,7 @@ impl Mask {
                 part.into_iter().for_each(|at| set[at] = true);
             }
         }
-        Some(Mask { set, ..self })
+        Some(Region { set, ..self })
     }
 
     /// The pixels that hang together with `start`, over gaps of one pixel.
@@ -462,6 +478,28 @@ mod tests {
         });
         assert_eq!(find_object(&plain), None);
         assert_eq!(find_object(&stripes), None);
+    }
+
+    #[test]
+    fn the_mask_is_of_the_object_without_its_hole() {
+        let ring = paint(|x, y| {
+            let radius = (x - 160.0).hypot(y - 120.0);
+            [if (30.0..80.0).contains(&radius) {
+                60.0
+            } else {
+                220.0
+            }; 3]
+        });
+        let mask = find_object_mask(&ring).unwrap();
+        let expected = std::f64::consts::PI * (80.0f64.powi(2) - 30.0f64.powi(2)) / (320.0 * 240.0);
+        assert!((mask.share() - expected).abs() < 0.01, "{}", mask.share());
+        let at = |x: usize, y: usize| {
+            let (width, height) = (mask.width() as usize, mask.height() as usize);
+            mask.cells()[y * height / 240 * width + x * width / 320]
+        };
+        let there = [(160, 120), (160, 70), (105, 120), (20, 20)].map(|(x, y)| at(x, y));
+        assert_eq!(there, [false, true, true, false]);
+        assert_eq!(find_object_mask(&paint(|_, _| [200.0; 3])), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use niteru_encoder::{Encoder, FeatureMap};
-use niteru_imaging::{Alignment, Mask, Picture};
+use niteru_imaging::{Alignment, Mask, Picture, find_object_mask};
 use niteru_kernels::Kernels;
 
 use crate::looks::{self, Look};
@@ -33,6 +33,8 @@ pub(crate) struct Features {
     pub(crate) looks: Vec<Look>,
     /// What counts of the picture; `None`: all of it.
     pub(crate) area: Option<Arc<Mask>>,
+    /// What lies before a plain background; `None` where there is none, and where nobody asked.
+    pub(crate) object: Option<Mask>,
 }
 
 impl Features {
@@ -63,6 +65,7 @@ impl Features {
             lay: None,
             looks: Vec::new(),
             mirrored: Vec::new(),
+            object: None,
             maps,
         }
     }
@@ -81,6 +84,19 @@ impl Features {
             let map = &self.maps[at];
             self.looks = looks::of(&view.shown(picture), map.rows, map.columns);
         }
+    }
+
+    /// Adds what lies before a plain background, where there is one.
+    pub(crate) fn find_object(&mut self, picture: &Picture) {
+        self.object = find_object_mask(picture);
+    }
+
+    /// Which cells of a detector's map count and show the object.
+    pub(crate) fn of_object(&self, detector: usize) -> Option<Vec<bool>> {
+        let object = self.object.as_ref()?;
+        let object = counting(&self.maps[detector], Some(object));
+        let both = object.iter().zip(&self.counts[detector]);
+        Some(both.map(|(object, counts)| *object && *counts).collect())
     }
 
     /// Cosine similarity of the whole pictures, −1…1; 0 where one has no direction.

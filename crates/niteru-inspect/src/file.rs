@@ -17,7 +17,7 @@ use crate::view::View;
 const MARK: &[u8; 8] = b"NITEINSP";
 
 /// Counts changes of the form, and of the arithmetic that scores hang on.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// More good pictures than any home has; what claims more is damaged.
 const MOST_BYTES: usize = 1 << 30;
@@ -78,9 +78,11 @@ impl<'e> Inspector<'e> {
         }
         let learnt = match version {
             VERSION => postcard::from_bytes::<Learnt>(rest),
-            // They end before the last fields: no bad pictures, and what is told of all cells, are written as 0.
-            3 => postcard::from_bytes::<Learnt>(&[rest, &[0]].concat()),
-            2 => postcard::from_bytes::<Learnt>(&[rest, &[0, 0]].concat()),
+            // They end before the last fields: no bad pictures, what is told of all cells, and no objects, are
+            // written as 0.
+            4 => postcard::from_bytes::<Learnt>(&[rest, &[0]].concat()),
+            3 => postcard::from_bytes::<Learnt>(&[rest, &[0, 0]].concat()),
+            2 => postcard::from_bytes::<Learnt>(&[rest, &[0, 0, 0]].concat()),
             1 => postcard::from_bytes::<Learnt1>(rest).map(Learnt::from),
             other => return Err(InspectorError::Stored(format!("it has format {other}"))),
         };
@@ -142,6 +144,10 @@ impl Learnt {
             && self.promise.threshold.is_finite()
             && self.reference.as_ref().is_none_or(Reference::is_sound)
             && self.differences.as_ref().is_none_or(Differences::is_sound)
+            && self
+                .object
+                .as_ref()
+                .is_none_or(|object| object.is_sound(&self.detectors))
             && self
                 .good
                 .iter()

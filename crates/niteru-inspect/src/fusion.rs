@@ -20,8 +20,7 @@ const SILENT: f64 = 3.0;
 /// patches farther than that of any good picture.
 ///
 /// Measured beyond the good pictures: 194 magnetic tiles with defects of five kinds reach 2.2; photos of
-/// everyday scenes and renderings of bolts, nuts and washers begin at 4.4. Where a plain background
-/// fills most of a picture, another part before it stays below, and is NG. The whole picture's
+/// everyday scenes and renderings of bolts, nuts and washers begin at 4.4. The whole picture's
 /// distance tells less: a print that is missing moves it as far as another part does.
 const UNLIKE: f64 = 3.3;
 
@@ -85,6 +84,9 @@ pub struct ScoreParts {
     /// The usual patch, in robust standard deviations of patches: far above those of good pictures when
     /// the picture is unlike them all.
     pub usual_patch: f64,
+    /// The same of what lies before a plain background; `None` where nothing does, in this picture or in the good ones.
+    #[serde(default)]
+    pub object_patch: Option<f64>,
     /// What resemblance to known bad pictures adds to the score: 0…2.4; 0 where none are known.
     #[serde(default)]
     pub known_bad: f64,
@@ -198,6 +200,7 @@ impl Fusion {
             grain: self.grain.z(logarithm(f64::from(measured.grain))),
             place: self.place(detectors, measured),
             usual_patch: self.unlikeness(detectors, measured),
+            object_patch: None,
             known_bad: 0.0,
         }
     }
@@ -219,15 +222,10 @@ impl Fusion {
     /// The usual patch's distance, in robust standard deviations of good patches: the least over the
     /// detectors that decide.
     pub(crate) fn unlikeness(&self, detectors: &[Detector], measured: &Measured) -> f64 {
-        let deciding = detectors.iter().enumerate().filter(|(_, d)| d.decides);
-        let usual = deciding.map(|(at, _)| {
+        usual_patch(detectors, &self.patches, |at| {
             let cells = measured.cells[at].iter().flatten();
-            let mut distances: Vec<f32> = cells.map(|nearest| nearest.distance).collect();
-            distances.sort_unstable_by(f32::total_cmp);
-            let median = distances.get(distances.len() / 2).copied().unwrap_or(0.0);
-            self.patches[at].z(f64::from(median))
-        });
-        usual.fold(f64::INFINITY, f64::min)
+            cells.map(|nearest| nearest.distance).collect()
+        })
     }
 
     /// How far each place of a picture is from the good ones, in robust standard deviations of patches:
@@ -285,6 +283,82 @@ impl Fusion {
         }
         HeatMap::new(width, height, sum)
     }
+}
+
+/// What lies before a plain background, which fills so much of the pictures that the usual patch is of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ObjectSpread {
+    /// Of each detector: distances of the object's patches.
+    patches: Vec<Spread>,
+    /// From here on, an object is unlike all good ones.
+    unlike: f64,
+}
+
+impl ObjectSpread {
+    /// From good pictures, each measured with a memory that does not hold it. `None` where fewer than half of them
+    /// show something before a plain background.
+    pub(crate) fn of(detectors: &[Detector], good: &[Measured]) -> Option<ObjectSpread> {
+        let showing = good.iter().filter(|measured| measured.object.is_some());
+        if 2 * showing.count() < good.len() {
+            return None;
+        }
+        let of_detector = |at: usize| {
+            let distances = good.iter().flat_map(|measured| of_object(measured, at));
+            Spread::of(&distances.map(f64::from).collect::<Vec<f64>>())
+        };
+        let mut spread = ObjectSpread {
+            patches: (0..detectors.len()).map(of_detector).collect(),
+            unlike: f64::INFINITY,
+        };
+        let good = good
+            .iter()
+            .filter_map(|measured| spread.unlikeness(detectors, measured));
+        spread.unlike = good.fold(0.0, f64::max) + UNLIKE;
+        Some(spread)
+    }
+
+    pub(crate) fn is_sound(&self, detectors: &[Detector]) -> bool {
+        self.patches.len() == detectors.len() && !self.unlike.is_nan()
+    }
+
+    /// Whether the object is unlike all good ones. What shows none is not: a part may be missing.
+    pub(crate) fn is_unlike(&self, detectors: &[Detector], measured: &Measured) -> bool {
+        let unlikeness = self.unlikeness(detectors, measured);
+        unlikeness.is_some_and(|unlikeness| unlikeness > self.unlike)
+    }
+
+    /// As [`Fusion::unlikeness`], of the object's patches; `None` where there is no object.
+    pub(crate) fn unlikeness(&self, detectors: &[Detector], measured: &Measured) -> Option<f64> {
+        measured.object.as_ref()?;
+        let distances = |at: usize| of_object(measured, at).collect();
+        Some(usual_patch(detectors, &self.patches, distances))
+    }
+}
+
+/// The distances of a detector's patches that show the object; none where there is no object.
+fn of_object(measured: &Measured, detector: usize) -> impl Iterator<Item = f32> {
+    let shows = measured
+        .object
+        .iter()
+        .flat_map(move |object| &object[detector]);
+    let cells = measured.cells[detector].iter().zip(shows);
+    cells.filter_map(|(nearest, shows)| Some(nearest.filter(|_| *shows)?.distance))
+}
+
+/// The median of some patches' distances in robust standard deviations: the least over the detectors that decide.
+fn usual_patch(
+    detectors: &[Detector],
+    spreads: &[Spread],
+    distances: impl Fn(usize) -> Vec<f32>,
+) -> f64 {
+    let deciding = detectors.iter().enumerate().filter(|(_, d)| d.decides);
+    let usual = deciding.map(|(at, _)| {
+        let mut distances = distances(at);
+        distances.sort_unstable_by(f32::total_cmp);
+        let median = distances.get(distances.len() / 2).copied().unwrap_or(0.0);
+        spreads[at].z(f64::from(median))
+    });
+    usual.fold(f64::INFINITY, f64::min)
 }
 
 impl PlaceSpread {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::difference::{Cells, Difference, Differences};
 use crate::features::Features;
-use crate::fusion::{Fusion, ScoreParts};
+use crate::fusion::{Fusion, ObjectSpread, ScoreParts};
 use crate::known_bad::{KnownBad, Traits};
 use crate::memory::{Measured, Memory, PackedMemory};
 use crate::recipe::{Detector, placing};
@@ -90,6 +90,17 @@ pub(crate) struct Learnt {
     pub(crate) known_bad: Option<KnownBad>,
     /// What [`Learnt::differences`] are of.
     pub(crate) told_of: Cells,
+    /// How what lies before a plain background is spread; `None` where the good pictures have none.
+    pub(crate) object: Option<ObjectSpread>,
+}
+
+impl Learnt {
+    /// Whether a picture shows another thing than the good ones.
+    fn is_unlike(&self, measured: &Measured) -> bool {
+        let object = self.object.as_ref();
+        self.fusion.is_unlike(&self.detectors, measured)
+            || object.is_some_and(|object| object.is_unlike(&self.detectors, measured))
+    }
 }
 
 /// The good picture that is most like an inspected one.
@@ -230,15 +241,21 @@ impl<'e> Inspector<'e> {
             picture,
             framed.area.as_ref(),
         );
+        if learnt.object.is_some() {
+            features.find_object(picture);
+        }
         let measured = self.packed.measure(&learnt.detectors, &features);
         let mut parts = learnt.fusion.parts(&learnt.detectors, &measured);
+        if let Some(object) = &learnt.object {
+            parts.object_patch = object.unlikeness(&learnt.detectors, &measured);
+        }
         if let Some(known) = &learnt.known_bad {
             let traits = Traits::of(&learnt.detectors, &features, &measured);
             parts.known_bad = traits.map_or(0.0, |traits| known.adds(&traits, itself));
         }
         let score = parts.score();
         let verdict = match score > learnt.promise.threshold {
-            _ if learnt.fusion.is_unlike(&learnt.detectors, &measured) => Verdict::Unlike,
+            _ if learnt.is_unlike(&measured) => Verdict::Unlike,
             true => Verdict::Ng,
             false => Verdict::Ok,
         };

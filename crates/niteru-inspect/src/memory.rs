@@ -209,6 +209,8 @@ pub(crate) struct Measured {
     /// Of the detector that places: distances to the patches of the same place, `[row][column]`. `None`
     /// where places are not known.
     pub(crate) near: Option<Vec<Option<f32>>>,
+    /// For each detector, which cells show what lies before a plain background; `None` where nothing does.
+    pub(crate) object: Option<Vec<Vec<bool>>>,
 }
 
 impl PackedMemory {
@@ -237,6 +239,9 @@ impl PackedMemory {
             texture: texture.and_then(|texture| {
                 texture::map(texture, &features.luminance, features.area.as_deref())
             }),
+            object: (0..detectors.len())
+                .map(|at| features.of_object(at))
+                .collect(),
         }
     }
 

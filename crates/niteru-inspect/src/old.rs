@@ -85,6 +85,7 @@ impl From<Learnt1> for Learnt {
             reference: None,
             known_bad: None,
             told_of: Cells::All,
+            object: None,
         }
     }
 }

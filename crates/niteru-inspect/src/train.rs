@@ -24,7 +24,7 @@ use self::read::{Looked, Reader, look};
 use self::suspicious::{Found, only_kept};
 use crate::difference::{Cells, Differences};
 use crate::features::Features;
-use crate::fusion::Fusion;
+use crate::fusion::{Fusion, ObjectSpread};
 use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
 use crate::known_bad::{self, KnownBad, Traits};
 use crate::memory::Memory;
@@ -133,6 +133,7 @@ pub fn train<'e>(
         reference,
         known_bad,
         told_of: Cells::Most,
+        object: known.object,
         detectors,
     };
     Ok(Trained {
@@ -186,6 +187,7 @@ struct Calibrated {
     /// Of the hottest place of each.
     peaks: Calibration,
     differences: Option<Differences>,
+    object: Option<ObjectSpread>,
     /// What is compared with bad pictures, in the order of the pictures; of variants of the only one nothing.
     traits: Vec<Option<Traits>>,
     folds: usize,
@@ -235,6 +237,7 @@ impl Calibrated {
             calibration,
             peaks,
             differences: Differences::of(&held_out.beside),
+            object: ObjectSpread::of(detectors, &held_out.measured),
             folds: held_out.folds,
             of_own: held_out.of_own,
             shape: held_out.shape,

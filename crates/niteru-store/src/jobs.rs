@@ -209,6 +209,19 @@ impl Home {
         })
     }
 
+    /// Writes down that a running job was told to stop: should the server end before the job has,
+    /// [`recover_jobs`](Self::recover_jobs) finds it cancelled.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn job_stops(&self, id: u64) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let sql = "UPDATE jobs SET stopping = 1 WHERE id = ? AND state = 'running'";
+            tx.execute(sql, [sql_id(id)])?;
+            Ok(())
+        })
+    }
+
     /// Ends a job that waits or runs; one that is over stays as it is. Returns it as it is now.
     ///
     /// # Errors
@@ -232,8 +245,9 @@ impl Home {
         })
     }
 
-    /// Deals with what still counts as running though nothing runs it, because the server ended: jobs of
-    /// these kinds wait for their turn again, the others are interrupted. Returns both, as they are now.
+    /// Deals with what still counts as running though nothing runs it, because the server ended: jobs that were told to
+    /// stop are cancelled; of the others those of these kinds wait for their turn again, the rest is
+    /// interrupted. Returns all of them, as they are now.
     ///
     /// Only for the process that runs this home's jobs, before it begins.
     ///
@@ -249,15 +263,14 @@ impl Home {
             };
             let mut recovered = Vec::with_capacity(running.len());
             for job in running {
-                let id = sql_id(job.id);
-                match resumed.contains(&&*job.kind) {
-                    true => tx.execute("UPDATE jobs SET state = 'queued' WHERE id = ?", [id])?,
-                    false => {
-                        let sql = "UPDATE jobs SET state = 'interrupted', message = ?, ended = ?
-                                   WHERE id = ?";
-                        tx.execute(sql, params![message, time::now(), id])?
-                    }
-                };
+                let sql = "UPDATE jobs SET
+                        state = CASE WHEN stopping THEN 'cancelled' WHEN ?1 THEN 'queued'
+                            ELSE 'interrupted' END,
+                        message = CASE WHEN stopping THEN NULL WHEN ?1 THEN message ELSE ?2 END,
+                        ended = CASE WHEN ?1 AND NOT stopping THEN NULL ELSE ?3 END
+                    WHERE id = ?4";
+                let resumes = resumed.contains(&&*job.kind);
+                tx.execute(sql, params![resumes, message, time::now(), sql_id(job.id)])?;
                 recovered.push(require(tx, job.id)?);
             }
             Ok(recovered)

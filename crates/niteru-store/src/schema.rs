@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/9-server.sql"),
     include_str!("schema/10-inspector-photos.sql"),
     include_str!("schema/11-watched-photos.sql"),
+    include_str!("schema/12-program-and-cancel.sql"),
 ];
 
 /// How long a writer waits for another one.

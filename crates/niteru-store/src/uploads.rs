@@ -214,7 +214,7 @@ impl Home {
     /// # Errors
     /// Those of the database.
     pub fn remove_unused_uploads(&self) -> Result<u64, StoreError> {
-        self.remove_uploads("SELECT sha256 FROM inspections", |_| u64::MAX)
+        self.remove_uploads("1", |_| u64::MAX)
     }
 
     /// Makes room for so many bytes more, and a hundredth of the quota so that this is not asked for again at once,
@@ -225,8 +225,8 @@ impl Home {
     /// # Errors
     /// Those of the database.
     pub fn make_room(&self, bytes: u64, quota: u64) -> Result<u64, StoreError> {
-        let wanted = "SELECT sha256 FROM inspections
-                          WHERE verdict <> 'OK' OR id IN (SELECT inspection FROM reviews)";
+        let wanted =
+            "i.verdict <> 'OK' OR EXISTS (SELECT 1 FROM reviews r WHERE r.inspection = i.id)";
         self.remove_uploads(wanted, |total| {
             let needed = total.saturating_add(bytes);
             match needed > quota {
@@ -237,8 +237,8 @@ impl Home {
         })
     }
 
-    /// Removes uploads that nothing refers to but inspections, and of these none that `wanted` selects: as many bytes as
-    /// `enough` says of how many there are.
+    /// Removes uploads that nothing refers to but inspections, and of these none that an inspection `i` refers to of
+    /// which `wanted` is true: as many bytes as `enough` says of how many there are.
     fn remove_uploads(&self, wanted: &str, enough: impl Fn(u64) -> u64) -> Result<u64, StoreError> {
         // Until what was removed is no longer in the database, either.
         let Some(_alone) = self.without_leases()? else {
@@ -249,11 +249,12 @@ impl Home {
             let sql = format!(
                 "SELECT lower(hex(sha256)), format, bytes FROM uploads WHERE created < ?
                      AND sha256 NOT IN (SELECT sha256 FROM images)
-                     AND sha256 NOT IN ({wanted})
+                     AND NOT EXISTS (SELECT 1 FROM inspections i
+                         WHERE i.sha256 = uploads.sha256 AND ({wanted}))
                      AND sha256 NOT IN (SELECT sha256 FROM inspector_photos)
                      AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state IN ('queued', 'running')
                          AND instr(j.parameters, lower(hex(uploads.sha256))) > 0)
-                 ORDER BY sha256 IN (SELECT sha256 FROM inspections), created"
+                 ORDER BY EXISTS (SELECT 1 FROM inspections i WHERE i.sha256 = uploads.sha256), created"
             );
             let mut statement = tx.prepare(&sql)?;
             let mut rows = statement.query([time::now() - time::HOUR])?;

@@ -235,6 +235,7 @@ fn old_homes_still_open() {
         include_str!("fixtures/home-7.sql"),
         include_str!("fixtures/home-8.sql"),
         include_str!("fixtures/home-10.sql"),
+        include_str!("fixtures/home-11.sql"),
     ] {
         old_home_opens(old);
     }

@@ -38,6 +38,7 @@ fn all_that_replay_needs_comes_back() {
     assert_eq!((&*found.model, &*found.fingerprint), ("fake", "f00d"));
     assert_eq!((found.time, found.kernels.as_str()), (MONDAY, "avx512"));
     assert_eq!(found.path, new.path);
+    assert_eq!(found.program.as_deref(), Some(env!("CARGO_PKG_VERSION")));
     let digits: String = new
         .sha256
         .iter()

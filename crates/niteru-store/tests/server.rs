@@ -158,6 +158,30 @@ fn jobs_go_their_way() {
     assert_eq!(home.jobs(None, 10).unwrap().len(), 1);
 }
 
+/// Told to stop, and the server was killed before it had: it does not come back.
+#[test]
+fn a_job_that_was_told_to_stop_is_not_taken_up_again() {
+    let (_folder, home) = home();
+    let [told, other] = [1, 2].map(|n| home.add_job("add", &json!({ "n": n }), "test").unwrap());
+    // One that waits has nothing to stop.
+    home.job_stops(told.id).unwrap();
+    for job in [&told, &other] {
+        assert_eq!(home.start_next_job(&["add"]).unwrap().unwrap().id, job.id);
+    }
+    home.job_stops(told.id).unwrap();
+    let states = home.recover_jobs(&["add"], "ended").unwrap();
+    let states: Vec<_> = states
+        .into_iter()
+        .map(|job| (job.id, job.state, job.message, job.ended.is_some()))
+        .collect();
+    let cancelled = (told.id, JobState::Cancelled, None, true);
+    assert_eq!(
+        states,
+        [cancelled, (other.id, JobState::Queued, None, false)]
+    );
+    assert!(home.recover_jobs(&[], "ended").unwrap().is_empty());
+}
+
 #[test]
 fn uploads_are_kept_once_and_whole() {
     let (folder, home) = home();

@@ -154,6 +154,7 @@ impl Reader<'_> {
         let area = framed.area.as_ref();
         let mut features = Features::of(self.encoder, view, detectors, &framed.picture, area);
         features.look(view, detectors, &framed.picture);
+        features.find_object(&framed.picture);
         let certain = framed.alignment.filter(|alignment| alignment.certain);
         features.lay = certain.map(|lay| (lay, (picture.width(), picture.height())));
         features

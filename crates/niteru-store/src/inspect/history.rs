@@ -95,6 +95,8 @@ pub struct Inspection {
     pub regions: Value,
     /// The instruction set that it was computed with.
     pub kernels: String,
+    /// The version of the program that decided; `None` of decisions that are older than homes of format 12.
+    pub program: Option<String>,
     /// What the strongest defect looks like: a unit vector. Not in JSON.
     #[serde(skip)]
     pub defect: Option<Vec<f32>>,
@@ -208,7 +210,7 @@ fn standing(tx: &Transaction<'_>, id: u64) -> Result<Standing, Failure> {
 fn read_inspection(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<Inspection>> {
     let sql = "SELECT i.id, v.name, v.version, v.model, v.fingerprint, i.path, i.sha256, i.time,
                    i.operator, i.score, i.threshold, i.p_value, i.verdict, i.regions, i.kernels,
-                   i.defect
+                   i.defect, i.program
                FROM inspections i JOIN inspectors v ON v.id = i.inspector WHERE i.id = ?";
     let found = tx
         .prepare_cached(sql)?
@@ -245,6 +247,7 @@ fn inspection(row: &Row<'_>) -> rusqlite::Result<Inspection> {
         final_verdict: verdict,
         regions: json(row, 13)?,
         kernels: row.get(14)?,
+        program: row.get(16)?,
         defect: row.get_ref(15)?.as_blob_or_null()?.map(read_defect),
         metadata: Metadata::default(),
         reviews: Vec::new(),

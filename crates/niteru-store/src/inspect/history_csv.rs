@@ -7,7 +7,7 @@ use crate::spreadsheet::no_formula;
 use crate::{Home, StoreError, time};
 
 /// The columns that every inspection has; its metadata follow.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "id",
     "time",
     "inspector",
@@ -22,6 +22,7 @@ const COLUMNS: [&str; 14] = [
     "note",
     "path",
     "sha256",
+    "program",
 ];
 
 impl Home {
@@ -74,6 +75,7 @@ fn write(inspections: &[Inspection], to: &mut dyn Write) -> io::Result<()> {
             no_formula(review.map_or("", |review| &review.note)),
             no_formula(&one.path.to_string_lossy()),
             one.sha256.clone(),
+            one.program.clone().unwrap_or_default(),
         ];
         let values = fields
             .iter()

@@ -13,6 +13,9 @@ use crate::error::Failure;
 use crate::home::kernels;
 use crate::{Home, Metadata, StoreError, paths, time};
 
+/// The version of this program, which every decision is written down with.
+pub(crate) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
 /// How far from 1 the square of a unit vector's length may be.
 const UNIT_TOLERANCE: f32 = 1e-3;
 
@@ -183,8 +186,8 @@ fn insert(
 ) -> rusqlite::Result<i64> {
     let sql = "INSERT INTO inspections
                    (inspector, path, sha256, time, operator, score, threshold, p_value, verdict,
-                    regions, kernels, defect)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                    regions, kernels, defect, program)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     tx.prepare_cached(sql)?.insert(params![
         sql_id(inspector),
         path,
@@ -201,6 +204,7 @@ fn insert(
         inspection.regions.to_string(),
         inspection.kernels,
         inspection.defect.as_deref().map(defect_blob),
+        PROGRAM,
     ])
 }
 

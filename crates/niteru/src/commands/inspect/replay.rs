@@ -10,6 +10,9 @@ use super::open;
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
 
+/// The version of the program that replays.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
 /// The contract of `replay --json`.
 #[derive(Serialize)]
 struct Replayed<'a> {
@@ -26,6 +29,8 @@ struct Replayed<'a> {
     same: bool,
     kernels: &'a str,
     replayed_kernels: &'a str,
+    program: Option<&'a str>,
+    replayed_program: &'a str,
 }
 
 pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
@@ -53,6 +58,8 @@ pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
             same,
             kernels: &was.kernels,
             replayed_kernels: kernels,
+            program: was.program.as_deref(),
+            replayed_program: PROGRAM,
         })?;
     } else {
         context.output.text(format!(
@@ -69,6 +76,15 @@ pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
                 false => format!("different: {}", differs.join(", ")),
             },
         ))?;
+        if let Some(program) = was
+            .program
+            .as_deref()
+            .filter(|was| !same && *was != PROGRAM)
+        {
+            context.output.note(format!(
+                "it was decided by niteru {program}, this is {PROGRAM}: that version repeats it exactly"
+            ));
+        }
         if !same && was.kernels != kernels {
             context.output.note(format!(
                 "the instruction set was {}, here it is {}: scores then agree to some digits only \

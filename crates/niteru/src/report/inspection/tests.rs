@@ -61,6 +61,7 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
             grain: -0.5,
             place: 0.0,
             usual_patch: 0.2,
+            object_patch: None,
             known_bad: 0.0,
         },
         threshold: PROMISE.threshold,
