@@ -46,27 +46,45 @@ fn main() {
     let options = LoadOptions::new(Kernels::detect()).with_precision(Precision::F32);
     let encoder = Encoder::load(&files, &options).unwrap();
     let kinds: Vec<Vec<PathBuf>> = listed(&folder).iter().map(|kind| listed(kind)).collect();
-    let mut counts = [[0usize; 3]; SORTS.len()];
+    let mut all: [Vec<(Verdict, f64)>; SORTS.len()] = Default::default();
     for (at, kind) in kinds.iter().enumerate() {
         for product in kind.iter().step_by(kind.len() / PRODUCTS).take(PRODUCTS) {
             let others = kinds.iter().enumerate().filter(|(other, _)| *other != at);
             let others: Vec<&PathBuf> = others.flat_map(|(_, kind)| kind).collect();
             let alike: Vec<&PathBuf> = kind.iter().filter(|p| part(p) != part(product)).collect();
             let found = judged(&encoder, product, &alike, &others);
-            for (count, found) in counts.iter_mut().zip(found) {
-                found
-                    .into_iter()
-                    .for_each(|verdict| count[verdict as usize] += 1);
+            let good = found[0].iter().map(|(_, patch)| *patch);
+            let farthest = good.fold(f64::NEG_INFINITY, f64::max);
+            for (all, found) in all.iter_mut().zip(&found) {
+                all.extend(
+                    found
+                        .iter()
+                        .map(|(verdict, patch)| (*verdict, patch - farthest)),
+                );
             }
         }
     }
-    println!("| photo | OK | NG | UNLIKE |");
-    println!("| --- | ---: | ---: | ---: |");
-    for (sort, count) in SORTS.into_iter().zip(counts) {
-        let all: usize = count.iter().sum();
-        let share = |count: usize| format!("{:.0} %", 100.0 * count as f64 / all as f64);
-        let shares = count.map(share).join(" | ");
-        println!("| {sort} | {shares} |");
+    println!(
+        "| photo | OK | NG | UNLIKE | object's usual patch beyond that of good photos: 1 % | 5 % | 50 % | 95 % | 99 % |"
+    );
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for (sort, mut found) in SORTS.into_iter().zip(all) {
+        found.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let share = |wanted: Verdict| {
+            let count = found
+                .iter()
+                .filter(|(verdict, _)| *verdict == wanted)
+                .count();
+            format!("{:.0} %", 100.0 * count as f64 / found.len() as f64)
+        };
+        let shares = [Verdict::Ok, Verdict::Ng, Verdict::Unlike]
+            .map(share)
+            .join(" | ");
+        let beyond = [1, 5, 50, 95, 99].map(|percent| {
+            let at = (found.len() - 1) * percent / 100;
+            format!("{:.1}", found[at].1)
+        });
+        println!("| {sort} | {shares} | {} |", beyond.join(" | "));
     }
 }
 
@@ -83,13 +101,13 @@ fn part(path: &Path) -> String {
     stem.rsplit_once('_').unwrap().0.to_owned()
 }
 
-/// The verdicts on photos of each of [`SORTS`].
+/// The verdicts on photos of each of [`SORTS`], and how far the usual patch of the object is.
 fn judged(
     encoder: &Encoder,
     product: &Path,
     alike: &[&PathBuf],
     others: &[&PathBuf],
-) -> [Vec<Verdict>; SORTS.len()] {
+) -> [Vec<(Verdict, f64)>; SORTS.len()] {
     let picture = Picture::open(product, &Limits::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let good: Vec<PathBuf> = (0..GOOD)
@@ -115,7 +133,9 @@ fn judged(
                 "a part of another kind" => any(others),
                 defect => changed(&picture, defect, seed),
             };
-            inspector.inspect(&taken(&shown, seed)).unwrap().verdict
+            let found = inspector.inspect(&taken(&shown, seed)).unwrap();
+            // A defect may hide that there is an object.
+            (found.verdict, found.parts.object_patch.unwrap_or(0.0))
         });
         tried.collect()
     })

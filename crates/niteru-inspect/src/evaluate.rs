@@ -1,6 +1,6 @@
 //! How well an inspector tells good from bad, and where.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,6 +117,18 @@ pub enum EvaluateError {
     /// A heat map does not fit a mask.
     #[error("a heat map could not be compared with its mask")]
     Map(#[from] MapError),
+    /// A good picture has the same contents as a bad one: the figures would say nothing.
+    #[error(
+        "{} is among the good photos, and {}, which has the same contents, among the bad ones; \
+         the folder of the good ones must not be around that of the bad ones",
+        good.display(), bad.display()
+    )]
+    GoodAndBad {
+        /// The good one's file.
+        good: PathBuf,
+        /// The bad one's.
+        bad: PathBuf,
+    },
     /// The caller stopped it.
     #[error("the evaluation was stopped")]
     Stopped,
@@ -125,7 +137,7 @@ pub enum EvaluateError {
 /// A judged picture with what is only needed until its mask was looked at.
 struct Done {
     judged: Judged,
-    learnt: bool,
+    contents: Contents,
     /// Width and height of the picture, in pixels.
     size: (u32, u32),
     milliseconds: f64,
@@ -201,6 +213,7 @@ fn judge_all(
         true => learnt(inspector, limits),
         false => HashSet::new(),
     };
+    let mut seen: HashMap<Contents, &Known> = HashMap::new();
     let stopped = AtomicBool::new(false);
     // In parts, so that no more heat maps are held than needed.
     for part in known.chunks(64) {
@@ -210,7 +223,7 @@ fn judge_all(
                 if stopped.load(Ordering::Relaxed) {
                     return Err(Failed::Other(EvaluateError::Stopped));
                 }
-                let done = judge(inspector, &learnt, known, limits);
+                let done = judge(inspector, known, limits);
                 if each().is_break() {
                     stopped.store(true, Ordering::Relaxed);
                 }
@@ -223,13 +236,24 @@ fn judge_all(
         for (known, done) in part.iter().zip(done) {
             match done {
                 Ok(done) => {
+                    let first = *seen.entry(done.contents).or_insert(known);
+                    if first.good != known.good {
+                        let (good, bad) = match known.good {
+                            true => (known, first),
+                            false => (first, known),
+                        };
+                        return Err(EvaluateError::GoodAndBad {
+                            good: good.path.clone(),
+                            bad: bad.path.clone(),
+                        });
+                    }
                     match add_pixels(&mut all, &done, known, limits) {
                         Ok(()) => {}
                         Err(Failed::File(mask)) => all.skipped.push(mask),
                         Err(Failed::Other(error)) => return Err(error),
                     }
                     all.judged.push(done.judged);
-                    all.learnt += usize::from(done.learnt);
+                    all.learnt += usize::from(known.good && learnt.contains(&done.contents));
                     all.milliseconds.push(done.milliseconds);
                 }
                 Err(Failed::File(file)) => all.skipped.push(file),
@@ -260,12 +284,7 @@ fn learnt(inspector: &Inspector<'_>, limits: &Limits) -> HashSet<Contents> {
         .collect()
 }
 
-fn judge(
-    inspector: &Inspector<'_>,
-    learnt: &HashSet<Contents>,
-    known: &Known,
-    limits: &Limits,
-) -> Result<Done, Failed> {
+fn judge(inspector: &Inspector<'_>, known: &Known, limits: &Limits) -> Result<Done, Failed> {
     let unusable = |error: DecodeError| Failed::File(Skipped::new(&known.path, &error));
     let began = Instant::now();
     let bytes = Picture::read(&known.path, limits).map_err(unusable)?;
@@ -275,11 +294,10 @@ fn judge(
         .inspect_unseen(&picture)
         .map_err(|error| Failed::Other(error.into()))?;
     let milliseconds = began.elapsed().as_secs_f64() * 1e3;
-    let contents = || -> Contents { Sha256::digest(&bytes).into() };
     Ok(Done {
         milliseconds,
         size: (picture.width(), picture.height()),
-        learnt: known.good && !learnt.is_empty() && learnt.contains(&contents()),
+        contents: Sha256::digest(&bytes).into(),
         judged: Judged {
             path: known.path.clone(),
             good: known.good,

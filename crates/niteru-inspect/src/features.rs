@@ -5,6 +5,7 @@ use std::sync::Arc;
 use niteru_encoder::{Encoder, FeatureMap};
 use niteru_imaging::{Alignment, Mask, Picture, find_object_mask};
 use niteru_kernels::Kernels;
+use sha2::{Digest, Sha256};
 
 use crate::looks::{self, Look};
 use crate::recipe::{Detector, placing};
@@ -35,6 +36,8 @@ pub(crate) struct Features {
     pub(crate) area: Option<Arc<Mask>>,
     /// What lies before a plain background; `None` where there is none, and where nobody asked.
     pub(crate) object: Option<Mask>,
+    /// sha256 of the picture's size and pixels, as they were before it was aligned; 0 where nobody asked.
+    pub(crate) pixels: [u8; 32],
 }
 
 impl Features {
@@ -66,6 +69,7 @@ impl Features {
             looks: Vec::new(),
             mirrored: Vec::new(),
             object: None,
+            pixels: [0; 32],
             maps,
         }
     }
@@ -89,6 +93,13 @@ impl Features {
     /// Adds what lies before a plain background, where there is one.
     pub(crate) fn find_object(&mut self, picture: &Picture) {
         self.object = find_object_mask(picture);
+    }
+
+    /// Adds what tells whether another file shows the very same.
+    pub(crate) fn sign(&mut self, picture: &Picture) {
+        let size = [picture.width(), picture.height()].map(u32::to_le_bytes);
+        let digest = Sha256::new().chain_update(size.as_flattened());
+        self.pixels = digest.chain_update(picture.pixels()).finalize().into();
     }
 
     /// Which cells of a detector's map count and show the object.

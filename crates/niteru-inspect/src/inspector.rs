@@ -289,6 +289,22 @@ impl<'e> Inspector<'e> {
         Ok(inspection)
     }
 
+    /// The threshold that there would be without so many suspicious good pictures, for a share of good parts that may
+    /// be stopped, where it is the score of one of them: then what is less unusual than that one passes. `None` where
+    /// they do not decide.
+    pub fn threshold_without(&self, suspicious: usize, false_alarm: f64) -> Option<f64> {
+        let scores = self.learnt.calibration.scores();
+        let threshold = self.learnt.promise.threshold;
+        let above = scores.len() - scores.partition_point(|&score| score <= threshold);
+        // They have the largest scores.
+        let others = scores.len().checked_sub(suspicious)?;
+        if above >= suspicious {
+            return None;
+        }
+        let others = Calibration::new(scores[..others].to_vec()).ok()?;
+        Some(others.promise(false_alarm, 0.5).threshold)
+    }
+
     /// Variants of the only good picture count as one, the largest, as in the promise.
     fn p_value(&self, score: f64) -> f64 {
         let calibration = &self.learnt.calibration;

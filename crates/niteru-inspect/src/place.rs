@@ -188,6 +188,8 @@ mod tests {
             lay: None,
             maps: vec![map],
             mirrored: Vec::new(),
+            object: None,
+            pixels: [0; 32],
             counts: vec![counts.to_vec()],
             whole: Vec::new(),
             grain: Vec::new(),

@@ -52,15 +52,10 @@ impl Reference {
         }
     }
 
-    /// The good picture that most of some others can be aligned with; of the first ones, as all are taken
-    /// for good. `None` when none of them can be read.
+    /// The good picture that most of some others can be aligned with; of the first ones that can be read, as all are
+    /// taken for good. `None` when none of them can be read.
     pub(crate) fn choose(good: &[PathBuf], limits: &Limits) -> Option<Reference> {
-        let open = |path: &PathBuf| Picture::open(path, limits).ok();
-        let pictures: Vec<Picture> = good
-            .par_iter()
-            .take(TRIED + WITH)
-            .filter_map(open)
-            .collect();
+        let pictures = first(good, TRIED + WITH, limits);
         let tried = pictures.iter().take(TRIED).map(|picture| {
             let others = pictures
                 .par_iter()
@@ -73,6 +68,11 @@ impl Reference {
         best.map(|(_, picture)| Reference::of(picture))
     }
 
+    /// The first good picture that can be read: what an area is drawn on. `None` when none of them can be read.
+    pub(crate) fn first(good: &[PathBuf], limits: &Limits) -> Option<Reference> {
+        first(good, 1, limits).first().map(Reference::of)
+    }
+
     pub(crate) fn is_sound(&self) -> bool {
         let small = |side: u32| (1..=MOST_SIDE).contains(&side);
         let sides = [self.size.0, self.size.1, self.width, self.height];
@@ -83,6 +83,21 @@ impl Reference {
     pub(crate) fn picture(&self) -> Option<Picture> {
         Picture::from_rgb(self.width, self.height, self.pixels.clone()).ok()
     }
+}
+
+/// The first so many pictures that can be read.
+fn first(good: &[PathBuf], most: usize, limits: &Limits) -> Vec<Picture> {
+    let mut pictures = Vec::new();
+    for part in good.chunks(most) {
+        let read = part.par_iter().map(|path| Picture::open(path, limits).ok());
+        let read: Vec<Option<Picture>> = read.collect();
+        pictures.extend(read.into_iter().flatten());
+        if pictures.len() >= most {
+            pictures.truncate(most);
+            break;
+        }
+    }
+    pictures
 }
 
 /// How far parts may lie from where they usually lie.
@@ -158,5 +173,35 @@ pub(crate) fn as_it_lay(
         y: top as i64,
         width: (right - left) as u32,
         height: (bottom - top) as u32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_cannot_be_read_do_not_turn_aligning_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |at: usize, bytes: &[u8]| {
+            let path = folder.path().join(format!("{at:02}.png"));
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let broken = (0..2 * (TRIED + WITH)).map(|at| file(at, b"no picture"));
+        let sizes = [(40, 30), (50, 30), (60, 30)];
+        let pictures = sizes.iter().enumerate().map(|(at, &(width, height))| {
+            let pixels = vec![90; (width * height * 3) as usize];
+            let picture = Picture::from_rgb(width, height, pixels).unwrap();
+            file(50 + at, &picture.to_png().unwrap())
+        });
+        let files: Vec<PathBuf> = broken.chain(pictures).collect();
+        let limits = Limits::default();
+        let sides = |reference: Option<Reference>| reference.map(|reference| reference.size);
+        assert_eq!(sides(Reference::first(&files, &limits)), Some((40, 30)));
+        let chosen = sides(Reference::choose(&files, &limits)).unwrap();
+        assert!(sizes.contains(&chosen), "{chosen:?}");
+        assert_eq!(first(&files, 2, &limits).len(), 2);
+        assert_eq!(sides(Reference::choose(&files[..9], &limits)), None);
     }
 }

@@ -27,10 +27,10 @@ use crate::features::Features;
 use crate::fusion::{Fusion, ObjectSpread};
 use crate::inspector::{GoodPicture, Inspector, Learnt, heat_size};
 use crate::known_bad::{self, KnownBad, Traits};
-use crate::memory::Memory;
+use crate::memory::{Measured, Memory};
 use crate::paths;
 use crate::place::{Shape, of_shape};
-use crate::recipe::{SOME, detectors, placing};
+use crate::recipe::{Detector, SOME, detectors, placing};
 use crate::reference::Reference;
 
 /// Cells of an area that are kept along a side at most: a mask of a camera's full size says no more.
@@ -59,12 +59,14 @@ pub fn train<'e>(
         good,
         bad,
         mut skipped,
-        duplicates,
+        mut duplicates,
         stretched,
+        typical,
     } = look(good, options)?;
-    let reference = match options.align {
-        true => Reference::choose(&good, &options.limits),
-        false => None,
+    let reference = match (options.align, &options.area) {
+        (true, None) => Reference::choose(&good, &options.limits),
+        (true, Some(_)) => Reference::first(&good, &options.limits),
+        (false, _) => None,
     };
     if let Some(Reference { size, .. }) = reference {
         view.usual = f64::from(size.0.min(size.1));
@@ -74,6 +76,7 @@ pub fn train<'e>(
         encoder,
         detectors: &detectors,
         view,
+        typical,
         reference: reference
             .as_ref()
             .and_then(|r| Some((r.picture()?, r.size))),
@@ -83,7 +86,8 @@ pub fn train<'e>(
     };
     let fitting = reader.fitting(&good, &skipped);
     let not_needed = good.len().saturating_sub(skipped.len() + fitting.len());
-    let (mut paths, mut features) = reader.read(&fitting, &mut skipped, on_step)?;
+    let told = (&mut skipped, &mut duplicates);
+    let (mut paths, mut features) = reader.read(&fitting, told, on_step)?;
     mirror::add(&reader, &paths, &mut features);
     let mut known = Calibrated::of(&reader, &paths, &features, on_step)?;
     let mut suspicious = known.suspicious(&paths, on_step)?;
@@ -95,6 +99,7 @@ pub fn train<'e>(
         known = Calibrated::of(&reader, &paths, &features, on_step)?;
         suspicious = known.suspicious(&paths, on_step)?;
     }
+    known.tell_others_apart(&detectors, &suspicious);
     let numbered: Vec<(usize, &Features)> = features.iter().enumerate().collect();
     let (kernels, seed) = (encoder.kernels(), options.seed);
     let memory = Memory::learn(kernels, &detectors, &numbered, known.shape, seed)?;
@@ -188,6 +193,7 @@ struct Calibrated {
     peaks: Calibration,
     differences: Option<Differences>,
     object: Option<ObjectSpread>,
+    measured: Vec<Measured>,
     /// What is compared with bad pictures, in the order of the pictures; of variants of the only one nothing.
     traits: Vec<Option<Traits>>,
     folds: usize,
@@ -238,10 +244,28 @@ impl Calibrated {
             peaks,
             differences: Differences::of(&held_out.beside),
             object: ObjectSpread::of(detectors, &held_out.measured),
+            measured: held_out.measured,
             folds: held_out.folds,
             of_own: held_out.of_own,
             shape: held_out.shape,
         })
+    }
+
+    /// Lets what is unlike all good pictures begin beyond those that are not suspicious: one of another product among
+    /// the good must not make all other products its like. A mix of many is taken for what is good.
+    fn tell_others_apart(&mut self, detectors: &[Detector], suspicious: &Found) {
+        if !suspicious.are_few(self.measured.len()) {
+            return;
+        }
+        let usual = self.measured.iter().enumerate();
+        let usual: Vec<&Measured> = usual
+            .filter(|(at, _)| !suspicious.places.contains(at))
+            .map(|(_, measured)| measured)
+            .collect();
+        self.fusion.begin_unlike(detectors, usual.iter().copied());
+        if let Some(object) = &mut self.object {
+            object.begin_unlike(detectors, usual.iter().copied());
+        }
     }
 
     /// Adds to the scores, in the order of the pictures.

@@ -29,6 +29,8 @@ pub enum TrustReason {
     FewPhotos,
     /// Too few good pictures for the false-alarm rate that was asked for.
     PromiseNotKept,
+    /// Enough of them, but the threshold is the score of one that looks like none of the others.
+    SuspiciousPhotos,
     /// Enough of them.
     PromiseKept,
 }
@@ -69,6 +71,21 @@ impl Trust {
             more,
         }
     }
+
+    /// The same where the threshold is the score of a good picture that looks like none of the others: what is less
+    /// unusual than that one passes, so it is trusted no further than to sort with a person looking.
+    #[must_use]
+    pub fn decided_by_suspicious(self) -> Trust {
+        match self.reason {
+            TrustReason::PromiseKept | TrustReason::PromiseNotKept => Trust {
+                level: TrustLevel::Fair,
+                reason: TrustReason::SuspiciousPhotos,
+                more: 0,
+                ..self
+            },
+            _ => self,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +118,28 @@ mod tests {
                 more,
             };
             assert_eq!(Trust::of(photos, &promise), expected);
+        }
+    }
+
+    #[test]
+    fn a_suspicious_picture_that_decides_takes_trust_away_and_never_adds_some() {
+        let table = [
+            (1, TrustLevel::Low, TrustReason::OnePhoto, 9),
+            (9, TrustLevel::Low, TrustReason::FewPhotos, 1),
+            (12, TrustLevel::Fair, TrustReason::SuspiciousPhotos, 0),
+            (99, TrustLevel::Fair, TrustReason::SuspiciousPhotos, 0),
+        ];
+        for (photos, level, reason, more) in table {
+            let scores = (0..photos).map(|at| at as f64).collect();
+            let promise = Calibration::new(scores).unwrap().promise(0.01, 0.95);
+            let trust = Trust::of(photos, &promise).decided_by_suspicious();
+            let expected = Trust {
+                level,
+                reason,
+                photos,
+                more,
+            };
+            assert_eq!(trust, expected);
         }
     }
 }

@@ -104,7 +104,14 @@ pub(super) fn held_out(
         let (done, total) = (fold + 1, folds + 1);
         step(on_step, TrainStep::Learning { done, total })?;
     }
-    let (measured, besides): (Vec<Measured>, Vec<Windows>) = measured.into_iter().flatten().unzip();
+    let (mut measured, besides): (Vec<Measured>, Vec<Windows>) =
+        measured.into_iter().flatten().unzip();
+    if shape.is_none() {
+        // Folds before the one that had too few were measured with places.
+        measured
+            .iter_mut()
+            .for_each(|measured| measured.near = None);
+    }
     Ok(HeldOut {
         beside: besides.concat(),
         measured,

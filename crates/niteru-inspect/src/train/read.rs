@@ -24,6 +24,8 @@ const FEWEST: usize = 20;
 /// What a look at the files tells before any picture is decoded.
 pub(super) struct Looked {
     pub(super) view: View,
+    /// A good file that is at least as large as they are on average, and hardly larger; there is one.
+    pub(super) typical: Option<PathBuf>,
     /// The good files, but copies of others; those that cannot be read are among them.
     pub(super) good: Vec<PathBuf>,
     /// The bad files, likewise.
@@ -56,6 +58,7 @@ pub(super) fn look(good: &[PathBuf], options: &TrainOptions) -> Result<Looked, T
         })
         .collect();
     let mut sides = Vec::new();
+    let mut areas: Vec<(u64, &PathBuf)> = Vec::new();
     let mut stretched = 0;
     let area = options.area.as_ref();
     let mut skipped = Vec::new();
@@ -75,6 +78,7 @@ pub(super) fn look(good: &[PathBuf], options: &TrainOptions) -> Result<Looked, T
                 Entry::Vacant(place) => {
                     place.insert(path);
                     sides.push(size.0.min(size.1));
+                    areas.push((u64::from(size.0) * u64::from(size.1), path));
                     let other = |area: &Mask| other_shape((area.width(), area.height()), size);
                     stretched += usize::from(area.is_some_and(other));
                 }
@@ -93,9 +97,15 @@ pub(super) fn look(good: &[PathBuf], options: &TrainOptions) -> Result<Looked, T
         });
     };
     let usual = f64::from(usual);
+    let all: u64 = areas.iter().map(|(area, _)| area).sum();
+    let at_least_mean = areas
+        .iter()
+        .filter(|(area, _)| area * areas.len() as u64 >= all);
+    let typical = at_least_mean.min_by_key(|(area, _)| *area);
     let tiles = options.tiles.unwrap_or_else(|| View::tiles_for(usual));
     Ok(Looked {
         view: View { usual, tiles },
+        typical: typical.map(|(_, path)| path.to_path_buf()),
         good: kept,
         bad,
         skipped,
@@ -139,6 +149,8 @@ pub(super) struct Reader<'a> {
     pub(super) encoder: &'a Encoder,
     pub(super) detectors: &'a [Detector],
     pub(super) view: View,
+    /// As [`Looked::typical`].
+    pub(super) typical: Option<PathBuf>,
     /// What pictures are aligned with, and the size that they have then.
     pub(super) reference: Option<(Picture, (u32, u32))>,
     pub(super) area: Option<Arc<Mask>>,
@@ -155,6 +167,7 @@ impl Reader<'_> {
         let mut features = Features::of(self.encoder, view, detectors, &framed.picture, area);
         features.look(view, detectors, &framed.picture);
         features.find_object(&framed.picture);
+        features.sign(picture);
         let certain = framed.alignment.filter(|alignment| alignment.certain);
         features.lay = certain.map(|lay| (lay, (picture.width(), picture.height())));
         features
@@ -189,28 +202,48 @@ impl Reader<'_> {
             return all;
         }
         let limits = &self.options.limits;
-        let first = all.iter().find_map(|path| Picture::open(path, limits).ok());
-        let Some(first) = first else { return all };
-        // The magnification is one for all, so what one takes, others take.
-        let most = self.options.memory / self.features(&first).bytes().max(1);
+        // Another one where that one's header can be read, and the rest cannot.
+        let tried = self.typical.iter().chain(&all);
+        let typical = tried
+            .filter_map(|path| Picture::open(path, limits).ok())
+            .next();
+        let Some(typical) = typical else { return all };
+        // The magnification is one for all, so what a picture takes goes by its size.
+        let most = self.options.memory / self.features(&typical).bytes().max(1);
         spread(all, most.max(FEWEST))
     }
 
-    /// The features of all files that can be read.
+    /// The features of all files that can be read, but of those that show the very same as another: told as duplicates.
     pub(super) fn read(
         &self,
         good: &[PathBuf],
-        skipped: &mut Vec<Skipped>,
+        (skipped, duplicates): (&mut Vec<Skipped>, &mut Vec<Duplicate>),
         on_step: OnStep<'_>,
     ) -> Result<(Vec<PathBuf>, Vec<Features>), TrainError> {
         let (paths, features) = self.read_any(good, skipped, on_step, |features| features)?;
-        match skipped.first() {
-            _ if !features.is_empty() => Ok((paths, features)),
-            first => Err(TrainError::NoGood {
+        if features.is_empty() {
+            let first = skipped.first();
+            return Err(TrainError::NoGood {
                 given: good.len(),
                 reason: first.map_or_else(String::new, |skipped| skipped.reason.clone()),
-            }),
+            });
         }
+        let mut first: HashMap<Contents, PathBuf> = HashMap::new();
+        let mut only = (Vec::new(), Vec::new());
+        for (path, features) in paths.into_iter().zip(features) {
+            match first.entry(features.pixels) {
+                Entry::Occupied(first) => duplicates.push(Duplicate {
+                    path,
+                    of: first.get().clone(),
+                }),
+                Entry::Vacant(place) => {
+                    place.insert(path.clone());
+                    only.0.push(path);
+                    only.1.push(features);
+                }
+            }
+        }
+        Ok(only)
     }
 
     /// What is `made` of the features of each file that can be read; there may be none.

@@ -27,7 +27,7 @@ fn far(scores: &[f64]) -> Vec<usize> {
 /// Suspicious pictures of a training.
 pub(super) struct Found {
     /// Which of the pictures, the worst first.
-    places: Vec<usize>,
+    pub(super) places: Vec<usize>,
     pub(super) pictures: Vec<Suspicious>,
 }
 
@@ -50,6 +50,11 @@ impl Found {
         Ok(Found { places, pictures })
     }
 
+    /// Whether they are an exception among so many pictures.
+    pub(super) fn are_few(&self, all: usize) -> bool {
+        self.places.len() as f64 <= MOST_LEFT_OUT * all as f64
+    }
+
     /// Which of so many pictures stay; `None` when all do.
     pub(super) fn kept(
         &self,
@@ -61,9 +66,7 @@ impl Found {
             _ if self.places.is_empty() => Ok(None),
             WithSuspicious::Keep => Ok(None),
             WithSuspicious::Stop => Err(TrainError::Suspicious { found, of }),
-            WithSuspicious::LeaveOut if found.len() as f64 > MOST_LEFT_OUT * all as f64 => {
-                Err(TrainError::Mixed { found, of })
-            }
+            WithSuspicious::LeaveOut if !self.are_few(all) => Err(TrainError::Mixed { found, of }),
             WithSuspicious::LeaveOut => {
                 let mut kept = vec![true; all];
                 self.places.iter().for_each(|&at| kept[at] = false);

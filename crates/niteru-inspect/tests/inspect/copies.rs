@@ -53,6 +53,31 @@ fn copies_among_the_good_change_nothing_but_are_told() {
     );
 }
 
+/// Saved once more by another program: other bytes, the same picture.
+#[test]
+fn files_that_show_the_very_same_count_once() {
+    let good = good_plates(0..6);
+    let Some(alone) = learn(&good.files, &TrainOptions::default()) else {
+        return;
+    };
+    let saved = good.files[2].with_file_name("z-saved.png");
+    // What comes after the end of a picture is no part of it.
+    let bytes = [&std::fs::read(&good.files[2]).unwrap()[..], b"saved again"].concat();
+    std::fs::write(&saved, bytes).unwrap();
+    let files = [&good.files[..], std::slice::from_ref(&saved)].concat();
+    let trained = learn(&files, &TrainOptions::default()).unwrap().unwrap();
+    let told: Vec<_> = trained.duplicates.iter().collect();
+    assert!(
+        matches!(told[..], [one] if one.path == saved && one.of == good.files[2]),
+        "{told:?}"
+    );
+    let bytes = |trained: &niteru_inspect::Trained<'_>| trained.inspector.to_bytes().unwrap();
+    assert!(
+        bytes(&alone.unwrap()) == bytes(&trained),
+        "another inspector"
+    );
+}
+
 #[test]
 fn a_copy_of_a_good_photo_among_the_bad_ones_is_an_error_with_both_names() {
     let good = good_plates(0..3);

@@ -82,6 +82,26 @@ fn who_is_told_of_pictures_may_stop_it() {
 }
 
 #[test]
+fn a_photo_that_is_good_and_bad_is_an_error_with_both_names() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let plate = plates::good(FRESH);
+    let known = [("good.png", true), ("bad.png", false)].map(|(name, good)| Known {
+        path: write(folder.path(), name, &plate),
+        good,
+        mask: None,
+    });
+    let inspector = &shared.trained.inspector;
+    let each = || ControlFlow::Continue(());
+    for known in [known.clone(), [known[1].clone(), known[0].clone()]] {
+        let error = evaluate(inspector, &known, &Limits::default(), &each).unwrap_err();
+        let message = error.to_string();
+        let (good, bad) = (message.find("good.png"), message.find("bad.png"));
+        assert!(good.is_some() && good < bad, "{message}");
+    }
+}
+
+#[test]
 fn the_figures_are_those_of_the_pictures() {
     let Some(shared) = shared() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -10,12 +10,13 @@ use std::path::PathBuf;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use niteru_imaging::{Mask, Picture};
+use niteru_imaging::Picture;
 use niteru_inspect::{Inspector, TrainOptions};
 
 use crate::places::{askew, lie, marked};
-use crate::plates::{self, Defect, HEIGHT, WIDTH};
-use crate::{FRESH, encoder, folder, good_plates, learn};
+use crate::plates::{self, Defect};
+use crate::products::{self, Change};
+use crate::{FRESH, encoder, folder, learn};
 
 /// A stored inspector, and what it said with AVX-512 when it was written.
 struct Written {
@@ -24,30 +25,44 @@ struct Written {
     scores: [f64; 3],
     /// Bad plates that it learnt from.
     known_bad: usize,
-    /// Whether it aligns.
-    aligns: bool,
+    /// What it judges.
+    of: Of,
     /// Whether it tells how a place differs, and whether places are known.
     tells: [bool; 2],
 }
 
-/// The version that is written now, of one with what only some trainings have: alignment, places, bad plates.
-const PRESENT: &str = "4";
-const PRESENT_ALIGNED: &str = "4-aligned";
+/// What an inspector judges.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Of {
+    Plates,
+    /// Plates that it aligns.
+    Askew,
+    /// Parts before a plain background.
+    Parts,
+}
 
-const WRITTEN: [Written; 5] = [
+/// The version that is written now, of one with what only it can have: parts before a plain background. The version
+/// before is kept of one with what only some trainings have, too: alignment, places, bad plates.
+const PRESENT: &str = "5";
+
+const WRITTEN: [Written; 6] = [
     Written {
         tells: [false, false],
         ..plain("1", [-1.472, 10.147, 7.087])
     },
     plain("2", [-1.903, 9.840, 6.726]),
     plain("3", [-1.903, 9.840, 6.726]),
-    plain(PRESENT, [-1.903, 9.840, 6.726]),
+    plain("4", [-1.903, 9.840, 6.726]),
     Written {
-        name: PRESENT_ALIGNED,
         scores: [0.686, 8.914, 9.544],
         known_bad: 3,
-        aligns: true,
+        of: Of::Askew,
         tells: [true, true],
+        ..plain("4-aligned", [0.0; 3])
+    },
+    Written {
+        of: Of::Parts,
+        ..plain(PRESENT, [0.031, 4.706, 12.544])
     },
 ];
 
@@ -57,7 +72,7 @@ const fn plain(name: &'static str, scores: [f64; 3]) -> Written {
         name,
         scores,
         known_bad: 0,
-        aligns: false,
+        of: Of::Plates,
         tells: [true, false],
     }
 }
@@ -86,31 +101,24 @@ fn stored(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// Half of the patches make half of the file.
-fn right_half() -> Mask {
-    let picture = Picture::from_rgb(2, 1, vec![0, 0, 0, 255, 255, 255]).unwrap();
-    Mask::from_picture(&picture)
-}
-
-/// A part around the blob: few patches make a small file.
-fn around_the_blob() -> Mask {
-    let inside = |x: u32, y: u32| (110..190).contains(&x) && (80..140).contains(&y);
-    Mask::from_picture(&plates::painted(WIDTH, HEIGHT, inside))
-}
-
 fn lying(seed: u64, more: &[Defect]) -> Picture {
     let (turn, shift) = lie(seed);
     askew(&marked(seed, more), turn, shift)
 }
 
-fn tried(aligned: bool) -> [Picture; 3] {
-    match aligned {
-        false => [
+fn tried(of: Of) -> [Picture; 3] {
+    match of {
+        Of::Plates => [
             plates::good(FRESH),
             plates::bad(FRESH, Defect::Rough),
             plates::bad(FRESH, Defect::Dot(150.0, 90.0, 6.0)),
         ],
-        true => [
+        Of::Parts => [
+            products::ring(FRESH, &[]),
+            products::ring(FRESH + 1, &[Change::Blot]),
+            products::bar(FRESH + 2),
+        ],
+        Of::Askew => [
             lying(FRESH, &[]),
             lying(FRESH + 1, &[Defect::Blob]),
             lying(FRESH + 2, &[Defect::Rough]),
@@ -118,38 +126,17 @@ fn tried(aligned: bool) -> [Picture; 3] {
     }
 }
 
-/// Writes the files of the present version.
+/// Writes the file of the present version.
 fn write() {
-    let good = good_plates(0..2);
-    let options = TrainOptions {
-        area: Some(right_half()),
-        ..TrainOptions::default()
+    // One photo has few patches.
+    let good = folder([products::ring(0, &[])]);
+    let Some(trained) = learn(&good.files, &TrainOptions::default()) else {
+        return;
     };
-    let askew = folder((0..14).map(|seed| lying(seed, &[])));
-    let bad = folder((50..53).map(|seed| lying(seed, &[Defect::Blob])));
-    let aligned = TrainOptions {
-        area: Some(around_the_blob()),
-        align: true,
-        bad: bad.files.clone(),
-        ..TrainOptions::default()
-    };
-    let files = [
-        (PRESENT, &good.files, options),
-        (PRESENT_ALIGNED, &askew.files, aligned),
-    ];
-    for (name, good, options) in files {
-        let Some(trained) = learn(good, &options) else {
-            return;
-        };
-        let bytes = trained.unwrap().inspector.to_bytes().unwrap();
-        if name == PRESENT {
-            std::fs::write(fixture(name), bytes).unwrap();
-            continue;
-        }
-        let mut writer = GzEncoder::new(File::create(packed(name)).unwrap(), Compression::best());
-        writer.write_all(&bytes).unwrap();
-        writer.finish().unwrap();
-    }
+    let bytes = trained.unwrap().inspector.to_bytes().unwrap();
+    let mut writer = GzEncoder::new(File::create(packed(PRESENT)).unwrap(), Compression::best());
+    writer.write_all(&bytes).unwrap();
+    writer.finish().unwrap();
 }
 
 #[test]
@@ -163,7 +150,7 @@ fn inspectors_of_every_version_score_as_they_did() {
         let bytes = stored(name);
         let inspector = Inspector::from_bytes(&bytes, encoder).unwrap();
         assert_eq!(inspector.known_bad(), written.known_bad, "version {name}");
-        let found = tried(written.aligns).map(|picture| inspector.inspect(&picture).unwrap());
+        let found = tried(written.of).map(|picture| inspector.inspect(&picture).unwrap());
         let scores = found.each_ref().map(|found| found.score);
         let near = scores
             .iter()
@@ -175,12 +162,15 @@ fn inspectors_of_every_version_score_as_they_did() {
             written.scores
         );
         for found in &found {
-            assert_eq!(found.alignment.is_some(), written.aligns, "version {name}");
+            let aligns = written.of == Of::Askew;
+            assert_eq!(found.alignment.is_some(), aligns, "version {name}");
+            let before_plain = found.parts.object_patch.is_some();
+            assert_eq!(before_plain, written.of == Of::Parts, "version {name}");
         }
         let certain = found.iter().filter_map(|found| found.alignment);
         assert_eq!(
             certain.filter(|found| found.certain).count() > 0,
-            written.aligns
+            written.of == Of::Askew
         );
         // What the second picture differs in.
         let told = found[1].regions[0].difference;

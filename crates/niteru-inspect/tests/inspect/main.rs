@@ -14,6 +14,7 @@ mod known_bad;
 mod options;
 mod places;
 mod plates;
+mod products;
 mod stored;
 mod suspicious;
 mod verdicts;

@@ -4,7 +4,10 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use niteru_inspect::{TrainError, TrainOptions, TrainStep, Trained, WithSuspicious, train};
+use niteru_imaging::{Limits, Picture};
+use niteru_inspect::{
+    TrainError, TrainOptions, TrainStep, Trained, Verdict, WithSuspicious, train,
+};
 
 use crate::{encoder, some};
 
@@ -64,6 +67,38 @@ fn a_defect_among_good_tiles_is_told_before_the_end() {
     let folds = ["fold"; 5].map(str::to_owned);
     let expected = [&folds[..], &["1 suspicious".to_owned(), "last".to_owned()]].concat();
     assert_eq!(told, expected);
+}
+
+/// One photo among many must neither hide defects unsaid, nor make all other products its like.
+#[test]
+fn what_a_suspicious_photo_does_to_threshold_and_unlike_is_told_or_mended() {
+    let Some(data) = niteru_testkit::shared("data") else {
+        return;
+    };
+    let bolt = some(&data.join("parts/images/bolt"), 1).remove(0);
+    let bolt = bolt.to_str().unwrap().to_owned();
+    let Some((files, _)) = tiles(24, &[&bolt]) else {
+        return;
+    };
+    let Some((trained, _)) = learn(&files, WithSuspicious::Keep) else {
+        return;
+    };
+    let inspector = trained.unwrap().inspector;
+    let [.., next, largest] = inspector.good_scores() else {
+        panic!("no scores")
+    };
+    let promised = inspector.promise().threshold;
+    assert_eq!(promised, *largest);
+    assert_eq!(inspector.threshold_without(1, 0.01), Some(*next));
+    assert_eq!(inspector.threshold_without(0, 0.01), None);
+    // Half of the good ones may be stopped: it decides no more.
+    let other = inspector.with_false_alarm(0.5).unwrap();
+    assert_eq!(other.threshold_without(1, 0.5), None);
+    for scene in some(&data.join("coco/images"), 4) {
+        let scene = Picture::open(&scene, &Limits::default()).unwrap();
+        let found = inspector.inspect(&scene).unwrap();
+        assert_eq!(found.verdict, Verdict::Unlike, "{:?}", found.parts);
+    }
 }
 
 #[test]

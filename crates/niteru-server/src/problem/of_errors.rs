@@ -7,7 +7,9 @@ use std::path::Path;
 use niteru_store::below::encoder::{EmbedError, FetchError, LoadError, ModelError};
 use niteru_store::below::imaging::DecodeError;
 use niteru_store::below::index::{ConditionError, IndexError};
-use niteru_store::below::inspect::{CompareError, Exactly, InspectorError, Suspicious, TrainError};
+use niteru_store::below::inspect::{
+    CompareError, EvaluateError, Exactly, InspectorError, Suspicious, TrainError,
+};
 use niteru_store::{
     BackupError, EncoderError, InspectError, SamplesError, StoreError, TrainingError, UploadError,
 };
@@ -28,7 +30,7 @@ macro_rules! whichever {
 pub(super) fn one(error: &(dyn Error + 'static)) -> Option<Problem> {
     whichever!(
         error, store, decode, upload, encoder, model, load, embed, fetch, samples, training, train,
-        inspector, inspect, compare, backup, condition, index,
+        evaluate, inspector, inspect, compare, backup, condition, index,
     )
 }
 
@@ -253,6 +255,13 @@ fn train(error: &TrainError) -> Option<Problem> {
         TrainError::Inspector(error) => inspector(error)?,
         _ => return None,
     })
+}
+
+fn evaluate(error: &EvaluateError) -> Option<Problem> {
+    match error {
+        EvaluateError::GoodAndBad { good, .. } => Some(file(Kind::GoodAndBad, good)),
+        _ => None,
+    }
 }
 
 fn inspector(error: &InspectorError) -> Option<Problem> {

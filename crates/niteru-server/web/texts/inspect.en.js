@@ -132,6 +132,8 @@ export default {
   "inspect.trust.one_photo": "It knows one good photo. What is no copy of it may be NG.",
   "inspect.trust.few_photos": "{n} good photos show little of how good parts vary.",
   "inspect.trust.promise_not_kept": "{n} good photos are too few for what you asked for.",
+  "inspect.trust.suspicious_photos": "One of the good photos looks like none of the others, and everything less unusual than it passes. Look at it in the step Check: take it out if it is bad, and learn again.",
+  "inspect.check.without": "Such a photo decides now: everything that is less unusual passes. Without these photos, NG would begin at {without} instead of {threshold}.",
   "inspect.trust.promise_kept": "{n} good photos are enough for what you asked for.",
   "inspect.trust.more": "{n} more good photos lead to the next level.",
   "inspect.trust.bad": "What it finds of defects is another question: only bad photos tell.",

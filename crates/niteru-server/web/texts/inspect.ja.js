@@ -132,6 +132,8 @@ export default {
   "inspect.trust.one_photo": "良品の写真を1枚しか知りません。同じ写真でなければ NG になりえます。",
   "inspect.trust.few_photos": "良品の写真 {n} 枚では、良品のばらつきがあまり分かりません。",
   "inspect.trust.promise_not_kept": "良品の写真 {n} 枚は、選んだ割合には足りません。",
+  "inspect.trust.suspicious_photos": "ほかと違って見える良品の写真が 1 枚あり、それより正常に近いものはすべて OK になります。「確認」の手順で写真を見て、不良であれば外し、もう一度学習してください。",
+  "inspect.check.without": "いまは、このような写真で判定の境目が決まっていて、それより正常に近いものはすべて OK になります。この写真を除くと、境目は {threshold} から {without} に下がります。",
   "inspect.trust.promise_kept": "良品の写真 {n} 枚は、選んだ割合に十分です。",
   "inspect.trust.more": "あと {n} 枚の良品の写真で、次の段階になります。",
   "inspect.trust.bad": "不良をどれだけ見つけるかは別の話です。不良品の写真で確かめてください。",

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::inspectors::{InspectorFile, NewInspector, StoredInspector};
+use super::training::trust;
 use crate::{Home, StoreError, paths};
 
 /// Thresholds that are offered at most.
@@ -74,6 +75,8 @@ pub struct InspectorCheck {
     pub bad: Vec<ScoredPhoto>,
     /// Good photos to look at before it is used, the worst first.
     pub suspicious: Vec<ScoredPhoto>,
+    /// The threshold that training would have chosen without the suspicious ones, where one of them decided.
+    pub threshold_without: Option<f64>,
     /// Good photos that it did not learn from, as they are like none of the others.
     pub left_out: Vec<ScoredPhoto>,
     /// The good photos that scored highest when they were held out, the worst first, up to 60: those that a
@@ -146,16 +149,19 @@ impl InspectorCheck {
         let photos = NotedPhotos::noted(stored);
         let promise = *inspector.promise();
         let asked = stored.settings.get("false_alarm").and_then(Value::as_f64);
+        let asked = asked.unwrap_or(promise.expected);
+        let threshold_without = inspector.threshold_without(photos.suspicious.len(), asked);
         InspectorCheck {
             inspector: stored.name.clone(),
             version: stored.version,
-            false_alarm: asked.unwrap_or(promise.expected),
-            trust: Trust::of(inspector.good().len(), &promise),
+            false_alarm: asked,
+            trust: trust(inspector, threshold_without),
             promise,
             good_scores: inspector.good_scores().to_vec(),
             choices: choices(inspector, &photos.bad),
             bad: photos.bad,
             suspicious: photos.suspicious,
+            threshold_without,
             left_out: photos.left_out,
             highest: photos.highest,
         }

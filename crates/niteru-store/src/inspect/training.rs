@@ -57,6 +57,9 @@ pub struct TrainReport {
     pub bytes: usize,
     /// Good photos to look at before it is used, the worst first.
     pub suspicious: Vec<Suspicious>,
+    /// The threshold that there would be without the suspicious ones, where one of them decides: then what is less
+    /// unusual than that one passes. `null` where they do not decide.
+    pub threshold_without: Option<f64>,
     /// Good photos that it did not learn from, as they are like none of the others.
     pub left_out: Vec<Suspicious>,
     /// Good photos that were not read: so many that all together do not fit into memory.
@@ -139,8 +142,11 @@ impl Home {
         let bytes = trained.inspector.to_bytes()?;
         let stored = self.keep(encoder, training, &trained, (&bytes, quality.as_ref()))?;
         let promise = *trained.inspector.promise();
+        let suspicious = trained.suspicious.len();
+        let threshold_without =
+            (trained.inspector).threshold_without(suspicious, options.false_alarm);
         Ok(TrainReport {
-            trust: Trust::of(trained.inspector.good().len(), &promise),
+            trust: trust(&trained.inspector, threshold_without),
             good_scores: trained.inspector.good_scores().to_vec(),
             inspector: stored.name,
             version: stored.version,
@@ -151,6 +157,7 @@ impl Home {
             memory_bytes: trained.memory_bytes,
             bytes: bytes.len(),
             suspicious: trained.suspicious,
+            threshold_without,
             left_out: trained.left_out,
             not_needed: trained.not_needed,
             duplicates: trained.duplicates,
@@ -205,6 +212,15 @@ impl Home {
                 bytes,
             },
         )
+    }
+}
+
+/// How far to trust an inspector; a threshold without suspicious photos is there where one of them decides.
+pub(super) fn trust(inspector: &Inspector<'_>, threshold_without: Option<f64>) -> Trust {
+    let trust = Trust::of(inspector.good().len(), inspector.promise());
+    match threshold_without {
+        Some(_) => trust.decided_by_suspicious(),
+        None => trust,
     }
 }
 

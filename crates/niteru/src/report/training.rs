@@ -13,7 +13,7 @@ use niteru_inspect::{Duplicate, Judged, Quality, Skipped, Suspicious};
 use niteru_store::TrainReport;
 
 use self::words::Words;
-pub(crate) use self::words::{placed, stretched, trust, trust_level, unaligned};
+pub(crate) use self::words::{placed, stretched, threshold_without, trust, trust_level, unaligned};
 use super::evaluation::{self, curve};
 use super::inspection;
 use super::marks::{Jpeg, badge, file_name, percent, shot};
@@ -59,6 +59,9 @@ fn trust_panel(language: Language, words: &Words, of: &TrainReport) -> Markup {
             p { (trust(language, &of.trust)) }
             h3 { (words.promise) }
             p { (inspection::promise(language, &of.promise)) }
+            @if let Some(without) = of.threshold_without {
+                p { strong { (words::threshold_without(language, of.promise.threshold, without)) } }
+            }
             @if let Some(told) = words::placed(language, of.placed, of.good) { p { (told) } }
             @if of.unaligned > 0 { p { (words::unaligned(language, of.unaligned)) } }
             @if of.stretched > 0 { p { (words::stretched(language, of.stretched)) } }

@@ -126,6 +126,9 @@ function suspicious(name, check, photos) {
   };
   const known = new Set(photos.good.map((photo) => photo.sha256));
   return h("div.card", h("h3", t("inspect.check.suspicious")), h("p", t("inspect.check.suspicious.more")),
+    check.threshold_without !== null && h("p", h("strong", t("inspect.check.without", {
+      without: number(check.threshold_without, 1), threshold: number(check.promise.threshold, 1),
+    }))),
     h("ul.thumbs.large", check.suspicious.slice(0, SHOWN).map((photo, at) => {
       const sha256 = uploadOf(photo.path);
       return shot(name, check.version, "suspicious", { ...photo, at },

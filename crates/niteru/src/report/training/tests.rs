@@ -82,6 +82,7 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
         bad_learnt: if with_bad { 4 } else { 0 },
         bad: with_bad.then_some(quality),
         suspicious: suspicious.to_vec(),
+        threshold_without: suspicious.first().map(|_| 1.75),
         left_out: Vec::new(),
         not_needed: 0,
         duplicates: vec![Duplicate {

@@ -132,6 +132,11 @@ pub(crate) fn trust(language: Language, trust: &Trust) -> String {
             "{photos} good photos show how good parts usually vary, but are too few to promise the false-alarm \
              rate that was asked for. Let a person look at what is NG. For the promise it takes {more} more."
         ),
+        (Language::En, TrustReason::SuspiciousPhotos) => {
+            "The threshold is the score of a good photo that looks like none of the others: whatever is less \
+             unusual than that photo passes. Look at it, take it away if it is bad, and train again."
+                .into()
+        }
         (Language::En, TrustReason::PromiseKept) => format!(
             "{photos} good photos are enough for the false-alarm rate that was asked for, while parts, camera and \
              light stay as they are. How many defects are found, only bad photos can tell."
@@ -148,9 +153,28 @@ pub(crate) fn trust(language: Language, trust: &Trust) -> String {
             "良品 {photos} 枚で一般的なばらつきは学習できましたが、指定した過検出率を保証するには足りません。\
              不良と判定した部品は、人が確認してください。保証するには、良品があと {more} 枚必要です。"
         ),
+        (Language::Ja, TrustReason::SuspiciousPhotos) => {
+            "ほかの良品と大きく異なる画像のスコアが、そのまましきい値になっています。その画像より正常に近いものは、すべて OK に\
+             なります。画像を確認し、不良であれば取り除いて、学習し直してください。"
+                .into()
+        }
         (Language::Ja, TrustReason::PromiseKept) => format!(
             "良品 {photos} 枚は、指定した過検出率を保証するのに十分です（部品、カメラ、照明が変わらない場合）。\
              不良をどれだけ検出できるかは、不良の画像で確認してください。"
+        ),
+    }
+}
+
+/// What a suspicious photo makes of the threshold.
+pub(crate) fn threshold_without(language: Language, threshold: f64, without: f64) -> String {
+    match language {
+        Language::En => format!(
+            "The threshold of {threshold:.2} is the score of a good photo that looks like none of the others. Without \
+             such photos it would be {without:.2}: more defects would be found."
+        ),
+        Language::Ja => format!(
+            "しきい値 {threshold:.2} は、ほかの良品と大きく異なる画像のスコアです。そのような画像を除くと、しきい値は \
+             {without:.2} になり、より多くの不良を検出できます。"
         ),
     }
 }

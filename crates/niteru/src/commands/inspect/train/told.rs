@@ -5,7 +5,7 @@ use niteru_store::TrainReport;
 
 use crate::args::{InspectTrainArgs, Language};
 use crate::commands::count;
-use crate::report::training::{placed, trust, trust_level};
+use crate::report::training::{placed, threshold_without, trust, trust_level};
 
 pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
     let mut text = format!(
@@ -61,6 +61,10 @@ pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
             "\nlike none of the others, but learnt from: {suspicious}, named above; where one is bad, its like \
              will pass: take it away and train again"
         );
+    }
+    if let Some(without) = report.threshold_without {
+        let told = threshold_without(Language::En, report.promise.threshold, without);
+        text += &format!("\n{told}");
     }
     text
 }
