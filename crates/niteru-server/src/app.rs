@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use niteru_store::{Home, IndexPlace, UploadLimits};
 use niteru_store::below::imaging::Limits;
+use niteru_store::{Home, IndexPlace, UploadLimits};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 

@@ -60,11 +60,11 @@ pub(crate) async fn dispatch(app: Arc<App>, route: Arc<Route>, request: Request)
         Effect::Reads | Effect::Works => all.await,
         // What changes something is done to its end and written down, also when the client hangs up: this
         // function is dropped then. The end of the server waits for it.
-        Effect::Changes(_) | Effect::Gives(_) => app
-            .changes
-            .done(all)
-            .await
-            .unwrap_or_else(|error| Err(ApiError::internal(format!("a request ended: {error}")))),
+        Effect::Changes(_) | Effect::Gives(_) => {
+            app.changes.done(all).await.unwrap_or_else(|error| {
+                Err(ApiError::internal(format!("a request ended: {error}")))
+            })
+        }
     };
     answer.unwrap_or_else(|error| refused(&app, &route, error))
 }

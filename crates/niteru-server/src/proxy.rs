@@ -66,8 +66,9 @@ impl FromStr for ProxyAddress {
     type Err = ProxyAddressError;
 
     fn from_str(text: &str) -> Result<ProxyAddress, ProxyAddressError> {
-        const FORM: ProxyAddressError =
-            ProxyAddressError("expected an IP address or a network, such as 10.0.0.5 or 10.0.0.0/24");
+        const FORM: ProxyAddressError = ProxyAddressError(
+            "expected an IP address or a network, such as 10.0.0.5 or 10.0.0.0/24",
+        );
         let (ip, bits) = match text.split_once('/') {
             Some((ip, bits)) => (ip, Some(bits)),
             None => (text, None),
@@ -165,7 +166,9 @@ fn forwarded_for(proxies: &[ProxyAddress], peer: IpAddr, headers: &HeaderMap) ->
 /// An address as proxies write it, with a port or without.
 fn address_in(text: &str) -> Option<IpAddr> {
     let text = text.trim();
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
     let ip = bare.unwrap_or(text).parse::<IpAddr>().ok();
     let ip = ip.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
     ip.map(|ip| ip.to_canonical())
@@ -206,16 +209,22 @@ mod tests {
         ];
         for (text, shown) in table {
             let parsed = text.parse::<ProxyAddress>().ok();
-            assert_eq!(parsed.map(|one| one.to_string()).as_deref(), shown, "{text}");
+            assert_eq!(
+                parsed.map(|one| one.to_string()).as_deref(),
+                shown,
+                "{text}"
+            );
         }
-        let inside = |network: &str, ip: &str| {
-            is_proxy(&[network.parse().unwrap()], ip.parse().unwrap())
-        };
+        let inside =
+            |network: &str, ip: &str| is_proxy(&[network.parse().unwrap()], ip.parse().unwrap());
         assert!(inside("10.0.0.0/24", "10.0.0.255") && !inside("10.0.0.0/24", "10.0.1.0"));
         assert!(inside("10.0.0.0/24", "::ffff:10.0.0.7"));
         assert!(inside("fd00::/64", "fd00::1") && !inside("fd00::/64", "fd00:0:0:1::1"));
         assert!(!inside("10.0.0.0/8", "::10.0.0.1") && !inside("::1", "127.0.0.1"));
-        assert!(is_proxy(&ProxyAddress::loopback(), "127.9.9.9".parse().unwrap()));
+        assert!(is_proxy(
+            &ProxyAddress::loopback(),
+            "127.9.9.9".parse().unwrap()
+        ));
     }
 
     fn client(peer: Option<&str>, tls: bool, headers: &[(&str, &str)]) -> Client {
@@ -226,7 +235,9 @@ mod tests {
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         if let Some(peer) = peer {
-            parts.extensions.insert(Peer(SocketAddr::new(peer.parse().unwrap(), 1)));
+            parts
+                .extensions
+                .insert(Peer(SocketAddr::new(peer.parse().unwrap(), 1)));
         }
         Client::of(&proxies, tls, &parts)
     }
@@ -246,15 +257,31 @@ mod tests {
             // Made up by the client; the proxy has appended whom it saw.
             ("127.0.0.1", &[(FOR, "203.0.113.9, 192.0.2.1")], "192.0.2.1"),
             ("127.0.0.1", &[(FOR, "127.0.0.1, 192.0.2.1")], "192.0.2.1"),
-            ("127.0.0.1", &[(FOR, "203.0.113.9"), (FOR, "192.0.2.1")], "192.0.2.1"),
+            (
+                "127.0.0.1",
+                &[(FOR, "203.0.113.9"), (FOR, "192.0.2.1")],
+                "192.0.2.1",
+            ),
             // Two proxies, one behind the other.
-            ("127.0.0.1", &[(FOR, "203.0.113.9, 192.0.2.1, 10.0.0.7")], "192.0.2.1"),
-            ("127.0.0.1", &[(FOR, "192.0.2.1"), (FOR, "10.0.0.7")], "192.0.2.1"),
+            (
+                "127.0.0.1",
+                &[(FOR, "203.0.113.9, 192.0.2.1, 10.0.0.7")],
+                "192.0.2.1",
+            ),
+            (
+                "127.0.0.1",
+                &[(FOR, "192.0.2.1"), (FOR, "10.0.0.7")],
+                "192.0.2.1",
+            ),
             // Who asks sits at a proxy.
             ("127.0.0.1", &[(FOR, "10.0.0.8")], "10.0.0.8"),
             // What is no address ends it.
             ("127.0.0.1", &[(FOR, "unknown")], "127.0.0.1"),
-            ("127.0.0.1", &[(FOR, "192.0.2.1, unknown, 10.0.0.7")], "10.0.0.7"),
+            (
+                "127.0.0.1",
+                &[(FOR, "192.0.2.1, unknown, 10.0.0.7")],
+                "10.0.0.7",
+            ),
             ("127.0.0.1", &[(FOR, "192.0.2.1,")], "127.0.0.1"),
             ("127.0.0.1", &[(FOR, "")], "127.0.0.1"),
             ("127.0.0.1", &[], "127.0.0.1"),
@@ -262,7 +289,11 @@ mod tests {
             ("192.0.2.66", &[(FOR, "203.0.113.9")], "192.0.2.66"),
             ("10.0.1.1", &[(FOR, "203.0.113.9")], "10.0.1.1"),
             // Headers that are not looked at.
-            ("127.0.0.1", &[("forwarded", "for=203.0.113.9")], "127.0.0.1"),
+            (
+                "127.0.0.1",
+                &[("forwarded", "for=203.0.113.9")],
+                "127.0.0.1",
+            ),
             ("127.0.0.1", &[("x-real-ip", "203.0.113.9")], "127.0.0.1"),
         ];
         let mut wrong = Vec::new();
@@ -276,7 +307,11 @@ mod tests {
         assert_eq!(client(None, false, &[(FOR, "192.0.2.1")]).address, None);
         // An endless chain is not followed.
         let chain = vec!["10.0.0.7"; 5000].join(",");
-        let found = client(Some("127.0.0.1"), false, &[(FOR, &format!("192.0.2.1,{chain}"))]);
+        let found = client(
+            Some("127.0.0.1"),
+            false,
+            &[(FOR, &format!("192.0.2.1,{chain}"))],
+        );
         assert_eq!(found.address, Some("10.0.0.7".parse().unwrap()));
     }
 
@@ -290,7 +325,12 @@ mod tests {
             ("127.0.0.1", false, &[(PROTO, "http")], false),
             ("127.0.0.1", false, &[(PROTO, "http, https")], true),
             ("127.0.0.1", false, &[(PROTO, "https, http")], false),
-            ("127.0.0.1", false, &[(PROTO, "https"), (PROTO, "http")], false),
+            (
+                "127.0.0.1",
+                false,
+                &[(PROTO, "https"), (PROTO, "http")],
+                false,
+            ),
             ("127.0.0.1", false, &[], false),
             ("127.0.0.1", true, &[], true),
             ("127.0.0.1", true, &[(PROTO, "http")], false),

@@ -277,7 +277,9 @@ impl Running {
             // Those whose clients have hung up are done to their end, too, and written down.
             if timeout_at(until, app.changes.all_done()).await.is_err() {
                 let count = app.changes.count();
-                app.log(&format!("requests that took too long to end were cut off: {count}"));
+                app.log(&format!(
+                    "requests that took too long to end were cut off: {count}"
+                ));
             }
             Ok(())
         });

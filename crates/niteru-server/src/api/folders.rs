@@ -92,7 +92,9 @@ async fn add(
     let job = app.quick(move |app| {
         app.home.collection(&name)?;
         let folders = offered(&app.home, &app.settings.folders);
-        let folder = folders.into_iter().find(|folder| folder.name == asked.folder);
+        let folder = folders
+            .into_iter()
+            .find(|folder| folder.name == asked.folder);
         let folder = folder.ok_or_else(|| no_folder(&asked.folder))?;
         about.say(format!("{name}: {}", folder.name));
         let parameters = FolderParameters {
@@ -126,7 +128,9 @@ fn check_seconds(
         Some(seconds) if range.contains(&seconds) => Ok(()),
         Some(_) => {
             let (least, most) = (range.start(), range.end());
-            Err(ApiError::bad(format!("{name} is from {least} to {most} seconds")))
+            Err(ApiError::bad(format!(
+                "{name} is from {least} to {most} seconds"
+            )))
         }
     }
 }

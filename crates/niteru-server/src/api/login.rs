@@ -18,9 +18,7 @@ use crate::identity::{Caller, Proof, SESSION_SECONDS, session_cookie};
 use crate::listen::network;
 use crate::problem::{Kind, Problem};
 use crate::proxy::Client;
-use crate::route::{
-    About, Access, Answer, Described, Done, Json, JsonBody, Route, change, read,
-};
+use crate::route::{About, Access, Answer, Described, Done, Json, JsonBody, Route, change, read};
 use crate::{password, secret};
 
 /// Tries at a user's password after which the user is locked out, and for how long, in milliseconds.

@@ -14,9 +14,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
-use crate::jobs::{
-    CheckParameters, ImportParameters, JobView, PullParameters, VerifyParameters,
-};
+use crate::jobs::{CheckParameters, ImportParameters, JobView, PullParameters, VerifyParameters};
 use crate::leftovers::Incoming;
 use crate::problem::{Kind, Problem};
 use crate::route::{Accepted, InPath, Json, JsonBody, Parts, Route, change};
@@ -233,10 +231,19 @@ async fn verify(
 ) -> Result<Accepted<JobView>, ApiError> {
     let job = app.quick(move |app| {
         // Only names that are in the list lead anywhere.
-        if !app.models().list()?.iter().any(|status| status.name == name) {
+        if !app
+            .models()
+            .list()?
+            .iter()
+            .any(|status| status.name == name)
+        {
             return Err(unknown(name));
         }
-        app.queue("verify-model", &json!(VerifyParameters { name }), &caller.name)
+        app.queue(
+            "verify-model",
+            &json!(VerifyParameters { name }),
+            &caller.name,
+        )
     });
     Ok(Accepted(job.await?))
 }

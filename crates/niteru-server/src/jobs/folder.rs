@@ -77,7 +77,10 @@ pub(super) fn add(
             let problem = Problem::from(Kind::FolderUnreachable);
             return Err(JobError::failed(
                 problem.with("folder", &*parameters.folder),
-                format!("the folder {} cannot be reached: {error}", parameters.folder),
+                format!(
+                    "the folder {} cannot be reached: {error}",
+                    parameters.folder
+                ),
             ));
         }
     };

@@ -37,7 +37,9 @@ pub(crate) fn place_offered(app: &App, place: &str) -> Result<IndexPlace, ApiErr
     let found = places(app).find(|offered| offered.to_string() == place);
     found.ok_or_else(|| {
         ApiError::not_found("no index may be moved to this place")
-            .help("GET /api/index-places lists those that may; niteru serve --cluster URL offers one")
+            .help(
+                "GET /api/index-places lists those that may; niteru serve --cluster URL offers one",
+            )
             .because(Kind::NoIndexPlace)
     })
 }
@@ -83,7 +85,9 @@ pub(super) fn after_add(app: &App, handle: &Handle<'_>, collection: &Collection<
     let mut options = IndexBuild::default();
     options.cancel = Some(handle.cancel());
     if let Err(error) = collection.build_index(options) {
-        app.log(&format!("{name}: the images are stored, but their index is not built: {error}"));
+        app.log(&format!(
+            "{name}: the images are stored, but their index is not built: {error}"
+        ));
     }
 }
 

@@ -9,10 +9,10 @@ use niteru_index::{Condition, Hit, IndexError, Search};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
-use super::{IndexBuild, IndexProgress};
 use super::changes::searched_images;
 use super::cluster::ClusterIndex;
 use super::local::LocalIndex;
+use super::{IndexBuild, IndexProgress};
 use crate::error::Failure;
 use crate::home::lock;
 use crate::{Collection, Notice, StoreError};
