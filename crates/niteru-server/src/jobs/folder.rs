@@ -155,10 +155,10 @@ pub(super) fn follow(
         let _ = handle.progress_of(ADDING, progress.done, progress.total);
     };
     let mut options = WatchOptions::default();
-    if let Some(settle) = parameters.settle {
-        options.settle = Duration::from_secs_f64(settle);
-    }
-    options.poll = parameters.poll.map(Duration::from_secs_f64);
+    // Only a restored home's jobs ask for what is no time.
+    let seconds = |asked: Option<f64>| Duration::try_from_secs_f64(asked?).ok();
+    options.settle = seconds(parameters.settle).unwrap_or(options.settle);
+    options.poll = seconds(parameters.poll);
     options.skip_duplicates = parameters.skip_duplicates;
     options.without_links = true;
     options.cancel = Some(handle.cancel());
