@@ -146,12 +146,9 @@ impl Client {
 /// The address that the outermost proxy which is believed was asked from. Each proxy appends whom it was asked by, so
 /// the list is read from its end: what stands before an address that is not believed may be made up.
 fn forwarded_for(proxies: &[ProxyAddress], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let lines: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
-    let hops = lines.iter().rev().flat_map(|line| {
-        // What is no text is no address, either.
-        let line = line.to_str().unwrap_or("?");
-        line.rsplit(',')
-    });
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+    // What is no text is no address, either.
+    let hops = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
     let mut last = peer;
     for hop in hops.take(HOPS) {
         let Some(ip) = address_in(hop) else { break };
