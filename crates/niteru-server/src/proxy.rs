@@ -75,7 +75,7 @@ impl FromStr for ProxyAddress {
         };
         let ip: IpAddr = ip.trim().parse().map_err(|_| FORM)?;
         let most = if ip.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
+        let bits: u32 = match bits {
             None => most,
             Some(bits) => bits.trim().parse().map_err(|_| FORM)?,
         };

@@ -9,9 +9,6 @@ pub type Source = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Work was told to stop. What it had stored until then stays.
-    #[error("it was stopped before its end")]
-    Stopped,
     /// The home's folder or database cannot be opened or created.
     #[error("cannot open the home {}: {source}", path.display())]
     Open {
