@@ -90,6 +90,10 @@ async fn an_index_is_moved_to_places_of_the_list() {
         )
         .await;
     assert_eq!(nothing.status, 404, "{}", nothing.text());
+    // The connection to a cluster has threads of its own, which end here.
+    tokio::task::spawn_blocking(move || drop(place))
+        .await
+        .unwrap();
 }
 
 /// A place that was on the list when a job was written down, and is not any more.
