@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use niteru_store::Home;
-use niteru_store::UploadLimits;
 use niteru_store::below::imaging::Limits;
+use niteru_store::{Home, IndexPlace, UploadLimits};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
@@ -14,8 +13,11 @@ use crate::api::inspect::Inspectors;
 use crate::api::login::Attempts;
 use crate::api::models::Encoders;
 use crate::assets::Assets;
+use crate::changes::Changes;
 use crate::error::ApiError;
+use crate::followed::Followed;
 use crate::jobs::Jobs;
+use crate::proxy::ProxyAddress;
 use crate::restoring::{RestoreRequest, Restored};
 use crate::watched::Watches;
 use crate::work::Gate;
@@ -43,6 +45,10 @@ pub(crate) struct Settings {
     pub(crate) uploads: UploadLimits,
     /// Folders that may be watched, beside the home's own.
     pub(crate) folders: Vec<PathBuf>,
+    /// Where indexes may be moved to, beside the home.
+    pub(crate) clusters: Vec<IndexPlace>,
+    /// Proxies that are believed who asks.
+    pub(crate) proxies: Vec<ProxyAddress>,
 }
 
 impl Settings {
@@ -86,6 +92,10 @@ pub(crate) struct App {
     pub(crate) inspectors: Inspectors,
     pub(crate) jobs: Jobs,
     pub(crate) watches: Watches,
+    /// Folders that collections are kept in step with.
+    pub(crate) followed: Followed,
+    /// Requests that change something.
+    pub(crate) changes: Changes,
     /// Becomes true when the server ends, or is about to begin again.
     pub(crate) stop: watch::Sender<bool>,
     /// What is to be restored once it has ended.
@@ -121,6 +131,8 @@ impl App {
             inspectors: Inspectors::default(),
             jobs: Jobs::default(),
             watches: Watches::default(),
+            followed: Followed::default(),
+            changes: Changes::default(),
             stop: watch::Sender::new(false),
             restore: Mutex::default(),
             restored,

@@ -15,13 +15,15 @@ use crate::error::ApiError;
 use crate::guard;
 use crate::identity::{Caller, identify};
 use crate::problem::Kind;
-use crate::route::{About, Access, Effect, Incoming, Peer, Route};
+use crate::proxy::Client;
+use crate::route::{About, Access, Effect, Incoming, Route};
 
 /// Answers a request with a route.
 pub(crate) async fn dispatch(app: Arc<App>, route: Arc<Route>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let address = parts.extensions.get::<Peer>();
-    let address = address.map_or_else(String::new, |peer| peer.0.ip().to_string());
+    let client = parts.extensions.get::<Client>();
+    let address = client.and_then(|client| client.address);
+    let address = address.map_or_else(String::new, |address| address.to_string());
     let path = parts.uri.path().to_owned();
     let about = About::default();
 
@@ -57,10 +59,12 @@ pub(crate) async fn dispatch(app: Arc<App>, route: Arc<Route>, request: Request)
     let answer = match route.effect {
         Effect::Reads | Effect::Works => all.await,
         // What changes something is done to its end and written down, also when the client hangs up: this
-        // function is dropped then.
-        Effect::Changes(_) | Effect::Gives(_) => tokio::spawn(all)
-            .await
-            .unwrap_or_else(|error| Err(ApiError::internal(format!("a request ended: {error}")))),
+        // function is dropped then. The end of the server waits for it.
+        Effect::Changes(_) | Effect::Gives(_) => {
+            app.changes.done(all).await.unwrap_or_else(|error| {
+                Err(ApiError::internal(format!("a request ended: {error}")))
+            })
+        }
     };
     answer.unwrap_or_else(|error| refused(&app, &route, error))
 }

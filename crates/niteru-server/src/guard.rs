@@ -7,6 +7,7 @@ use crate::app::{App, Settings};
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::problem::Kind;
+use crate::proxy::Client;
 use crate::secret::same;
 
 /// Header that proves that a request comes from our page.
@@ -33,7 +34,8 @@ pub(crate) fn check_host(settings: &Settings, parts: &Parts) -> Result<(), ApiEr
     let refused = |message: &str, help: &str| {
         Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, Kind::WrongHost, message).help(help))
     };
-    let asked_login = "start it with --login, so that everybody has to log in";
+    let asked_login = "start it with --login, or with --behind-proxy where a proxy is before it, so that everybody has \
+                       to log in";
     if FORWARDED
         .iter()
         .any(|name| parts.headers.contains_key(*name))
@@ -84,8 +86,14 @@ pub(crate) fn check_origin(
     }
     if let Some(origin) = parts.headers.get(header::ORIGIN) {
         let origin = origin.to_str().unwrap_or_default();
-        // `null`, too, is none of ours.
-        let from = origin.split_once("://").map(|(_, from)| from);
+        // `null`, too, is none of ours; and on a secure connection no page that did not come over one is.
+        let secure = parts
+            .extensions
+            .get::<Client>()
+            .is_some_and(|client| client.secure);
+        let from = origin.split_once("://");
+        let from = from.filter(|(scheme, _)| !secure || scheme.eq_ignore_ascii_case("https"));
+        let from = from.map(|(_, from)| from);
         let asked = authority(&parts.headers, &parts.uri);
         if from.is_none()
             || !from

@@ -21,8 +21,10 @@
 mod api;
 mod app;
 mod assets;
+mod changes;
 mod dispatch;
 mod error;
+mod followed;
 mod guard;
 mod identity;
 mod jobs;
@@ -30,6 +32,7 @@ mod leftovers;
 mod listen;
 mod password;
 mod problem;
+mod proxy;
 mod responses;
 mod restoring;
 mod route;
@@ -41,4 +44,5 @@ mod work;
 
 pub use api::description;
 pub use error::ServerError;
+pub use proxy::{ProxyAddress, ProxyAddressError};
 pub use server::{Server, ServerOptions, Stopper, TlsFiles};

@@ -17,10 +17,11 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::proxy::{ProxyAddress, is_proxy};
 use crate::route::Peer;
 
 /// Connections at a time, of all clients, of one, and of a network that may be one client with many addresses.
@@ -37,13 +38,15 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// Most bytes of a request's headers.
 const HEADER_BYTES: usize = 64 * 1024;
 
-/// Takes connections until it is told to stop, then waits for the requests that run.
+/// Takes connections until it is told to stop, then waits for the requests that run. Gives until when what else is
+/// under way is to be waited for.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    proxies: Vec<ProxyAddress>,
     router: Router,
     mut stop: watch::Receiver<bool>,
-) {
+) -> Instant {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let clients = Clients::default();
     let graceful = GracefulShutdown::new();
@@ -55,8 +58,13 @@ pub(crate) async fn serve(
         let Some((stream, address, permit)) = accepted else {
             continue;
         };
-        let Some(client) = clients.enter(address.0.ip()) else {
-            continue;
+        // A proxy has those of all its clients.
+        let client = match is_proxy(&proxies, address.0.ip()) {
+            true => None,
+            false => match clients.enter(address.0.ip()) {
+                None => continue,
+                client => client,
+            },
         };
         let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
         tokio::spawn(async move {
@@ -76,7 +84,9 @@ pub(crate) async fn serve(
     }
     drop(listener);
     // Who does not end by then is cut off with the runtime.
-    let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+    let until = Instant::now() + FAREWELL;
+    let _ = timeout_at(until, graceful.shutdown()).await;
+    until
 }
 
 async fn accept(

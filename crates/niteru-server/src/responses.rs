@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::guard;
+use crate::proxy::Client;
 
 /// Only our own files run, and no site shows our pages inside of its own.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
@@ -34,9 +35,11 @@ const HEADERS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// Refuses requests for other hosts, and adds the headers that keep browsers careful.
+/// Finds out who asks, refuses requests for other hosts, and adds the headers that keep browsers careful.
 pub(crate) async fn careful(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let client = Client::of(&app.settings.proxies, app.settings.tls, &parts);
+    parts.extensions.insert(client);
     let mut response = match guard::check_host(&app.settings, &parts) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(error) => error.into_response(),
@@ -45,7 +48,7 @@ pub(crate) async fn careful(State(app): State<Arc<App>>, request: Request, next:
     for (name, value) in &HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if app.settings.tls {
+    if client.secure {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }

@@ -149,7 +149,9 @@ fn while_away<T>(
     let listener = listener.map_err(|error| ServerError::System(error.to_string()))?;
     let ended = watch::Sender::new(false);
     let router = Router::new().fallback(move || away(percent.load(Ordering::Relaxed)));
-    let serving = runtime.spawn(listen::serve(listener, tls, router, ended.subscribe()));
+    let proxies = Vec::new();
+    let serving = listen::serve(listener, tls, proxies, router, ended.subscribe());
+    let serving = runtime.spawn(serving);
     let done = work();
     ended.send_replace(true);
     // That it panicked keeps nobody from going on.

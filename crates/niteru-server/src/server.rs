@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use niteru_store::{Home, UploadLimits};
+use niteru_store::{Home, IndexPlace, UploadLimits};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio::time::timeout_at;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::{App, Log, Settings, image_limits};
 use crate::jobs::Runner;
+use crate::proxy::ProxyAddress;
 use crate::restoring::{self, RestoreRequest, Restored};
 use crate::{ServerError, api, listen, secret, tls};
 
@@ -48,8 +50,14 @@ pub struct ServerOptions {
     pub login: bool,
     /// Bytes that all uploaded images may have together.
     pub quota: u64,
-    /// Folders that may be watched for photos to inspect, beside the home's own.
+    /// Folders that may be watched for photos to inspect, and that collections may be filled from, beside the
+    /// home's own.
     pub folders: Vec<PathBuf>,
+    /// Clusters that indexes may be moved to.
+    pub clusters: Vec<IndexPlace>,
+    /// Proxies before the server: who asks, and whether their connection is secure, is believed of requests from
+    /// these addresses. Where there are any, everybody has to log in. Empty: headers of proxies are not looked at.
+    pub proxies: Vec<ProxyAddress>,
     /// Takes the server's messages.
     pub log: Log,
 }
@@ -62,6 +70,8 @@ impl Default for ServerOptions {
             login: false,
             quota: 100 << 30,
             folders: Vec::new(),
+            clusters: Vec::new(),
+            proxies: Vec::new(),
             log: Arc::new(|_| ()),
         }
     }
@@ -133,7 +143,8 @@ impl Server {
         listener.set_nonblocking(true).map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let settings = Settings {
-            login: options.login || !is_loopback(address.ip()),
+            // A proxy makes everybody a neighbour.
+            login: options.login || !is_loopback(address.ip()) || !options.proxies.is_empty(),
             tls: acceptor.is_some(),
             address,
             uploads: UploadLimits {
@@ -141,6 +152,8 @@ impl Server {
                 quota: options.quota,
             },
             folders: absolute(options.folders),
+            clusters: options.clusters,
+            proxies: options.proxies,
         };
         let running = Running::start(home, lock, settings, None, options.log)?;
         Ok(Server {
@@ -259,7 +272,15 @@ impl Running {
             let listener = listener.try_clone();
             let listener = listener.and_then(tokio::net::TcpListener::from_std);
             let listener = listener.map_err(|source| ServerError::Listen { address, source })?;
-            listen::serve(listener, tls, router, app.stop.subscribe()).await;
+            let proxies = app.settings.proxies.clone();
+            let until = listen::serve(listener, tls, proxies, router, app.stop.subscribe()).await;
+            // Those whose clients have hung up are done to their end, too, and written down.
+            if timeout_at(until, app.changes.all_done()).await.is_err() {
+                let count = app.changes.count();
+                app.log(&format!(
+                    "requests that took too long to end were cut off: {count}"
+                ));
+            }
             Ok(())
         });
         app.stop.send_replace(true);

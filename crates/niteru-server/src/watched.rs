@@ -70,6 +70,20 @@ pub(crate) fn is_inside(home: &Home, path: &Path) -> bool {
     path.parent() == Some(&home.watched()) && path.file_name().is_some()
 }
 
+/// Whether a path below the home's own folder leads out of it: others than the administrator may write there, and links
+/// that they make lead nowhere.
+pub(crate) fn leads_out(home: &Home, path: &Path) -> bool {
+    let own = home.watched();
+    if !path.starts_with(&own) {
+        return false;
+    }
+    match (path.canonicalize(), own.canonicalize()) {
+        (Ok(path), Ok(own)) => !path.starts_with(own),
+        // What is not there leads nowhere.
+        _ => false,
+    }
+}
+
 /// The names of the folders in a folder. Links are none.
 fn inside(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -232,6 +246,33 @@ mod tests {
             ]
         );
         assert_eq!(name_of(&given[0], &given[..1]), "photos");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_below_the_homes_own_folder_lead_nowhere_else() {
+        use std::os::unix::fs::symlink;
+        let place = tempfile::tempdir().unwrap();
+        let home = Home::open(place.path().join("home")).unwrap();
+        offered(&home, &[]);
+        let own = home.watched();
+        std::fs::create_dir(own.join("line")).unwrap();
+        std::fs::write(own.join("line/a.jpg"), "a").unwrap();
+        std::fs::write(place.path().join("secret.jpg"), "secret").unwrap();
+        symlink(place.path().join("secret.jpg"), own.join("line/b.jpg")).unwrap();
+        symlink(place.path(), own.join("out")).unwrap();
+        symlink(own.join("line/a.jpg"), own.join("line/c.jpg")).unwrap();
+        let table = [
+            (own.join("line/a.jpg"), false),
+            (own.join("line/b.jpg"), true),
+            (own.join("line/c.jpg"), false),
+            (own.join("out/secret.jpg"), true),
+            (own.join("nothing.jpg"), false),
+            (place.path().join("secret.jpg"), false),
+        ];
+        for (path, out) in table {
+            assert_eq!(leads_out(&home, &path), out, "{}", path.display());
+        }
     }
 
     #[cfg(unix)]

@@ -40,6 +40,9 @@ pub struct AddOptions<'a> {
     /// Leave out new files that the collection has already: with the same contents, or as near
     /// duplicates as [`Collection::duplicates`](crate::Collection::duplicates) finds them.
     pub skip_duplicates: bool,
+    /// Leave out symbolic links, the given paths included: for folders that others may write to, whose
+    /// links could lead to what is none of theirs.
+    pub without_links: bool,
     /// Set to true, from any thread, to stop: what is stored stays, the report says so.
     pub cancel: Option<&'a AtomicBool>,
     /// Called after every file, from one thread at a time.
@@ -135,7 +138,7 @@ impl Home {
     /// come at least every 256 files: after a crash, run it again to go on.
     ///
     /// Inside folders, files with the usual image extensions count, hidden ones do not, and
-    /// symbolic links are followed. A file that is reached on several ways is one image, shown
+    /// symbolic links are followed unless they are to be left out. A file that is reached on several ways is one image, shown
     /// under the path that it was first added by while that leads to it. Images that the collection knows below the paths and whose
     /// files are gone are marked missing, and reported.
     ///
@@ -263,7 +266,9 @@ impl Run<'_> {
     /// Counts what the stream will come across, ahead of it, so that progress knows a total.
     fn count(&self, roots: &[PathBuf]) {
         let stop = || self.finished.load(Ordering::Relaxed) || self.options.is_cancelled();
-        let total: Option<u64> = roots.iter().map(|root| walk::count(root, &stop)).sum();
+        let links = !self.options.without_links;
+        let counts = roots.iter().map(|root| walk::count(root, links, &stop));
+        let total: Option<u64> = counts.sum();
         if let Some(total) = total {
             self.total.store(total, Ordering::Relaxed);
         }
@@ -278,7 +283,7 @@ impl Run<'_> {
         let mut walk = roots
             .iter()
             .cloned()
-            .flat_map(walk::walk)
+            .flat_map(|root| walk::walk(root, !self.options.without_links))
             .take_while(|_| !self.options.is_cancelled())
             .filter(wanted);
         loop {

@@ -298,7 +298,11 @@ impl Collection<'_> {
         }
     }
 
-    fn read_image(&self, tx: &Transaction<'_>, id: i64) -> Result<Option<Image>, Failure> {
+    pub(crate) fn read_image(
+        &self,
+        tx: &Transaction<'_>,
+        id: i64,
+    ) -> Result<Option<Image>, Failure> {
         let sql = format!("{SELECT_IMAGE} WHERE collection = ? AND id = ?");
         let found = tx.query_row(&sql, params![self.id, id], image).optional()?;
         found.map(|image| with_metadata(tx, image)).transpose()

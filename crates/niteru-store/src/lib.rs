@@ -54,6 +54,7 @@ mod metadata;
 mod metadata_csv;
 mod metadata_edit;
 mod metadata_import;
+mod missing_images;
 mod model_check;
 mod models;
 mod near;

@@ -25,11 +25,12 @@ pub(crate) enum Found {
 /// The image files at and below a path, in the order of their names, one folder in memory at a
 /// time.
 ///
-/// Symbolic links are followed; one that leads back to a folder it lies in is left out. Hidden
-/// files and folders (names with a leading dot) are left out, unless they are the path itself.
-pub(crate) fn walk(root: PathBuf) -> impl Iterator<Item = Found> + Send {
+/// Where `links` says so, symbolic links are followed; one that leads back to a folder it lies in is
+/// left out. Else all are left out, the path itself included. Hidden files and folders (names with a
+/// leading dot) are left out, unless they are the path itself.
+pub(crate) fn walk(root: PathBuf, links: bool) -> impl Iterator<Item = Found> + Send {
     let mut targets = Targets::default();
-    entries(&root).filter_map(move |entry| match entry {
+    entries(&root, links).filter_map(move |entry| match entry {
         Ok(entry) => {
             if !is_image(&entry) {
                 return None;
@@ -55,7 +56,8 @@ pub(crate) fn walk(root: PathBuf) -> impl Iterator<Item = Found> + Send {
 pub fn image_files(
     roots: impl IntoIterator<Item = PathBuf, IntoIter: Send>,
 ) -> impl Iterator<Item = Result<PathBuf, Skipped>> + Send {
-    roots.into_iter().flat_map(walk).map(|found| match found {
+    let found = roots.into_iter().flat_map(|root| walk(root, true));
+    found.map(|found| match found {
         Found::File(candidate) => Ok(candidate.place.path),
         Found::Unreadable(path, reason) => Err(Skipped {
             path,
@@ -67,9 +69,9 @@ pub fn image_files(
 
 /// How many image files a walk will come across, found without opening any. `None` when `stop`
 /// said so.
-pub(crate) fn count(root: &Path, stop: &dyn Fn() -> bool) -> Option<u64> {
+pub(crate) fn count(root: &Path, links: bool, stop: &dyn Fn() -> bool) -> Option<u64> {
     let mut count = 0;
-    for entry in entries(root) {
+    for entry in entries(root, links) {
         if stop() {
             return None;
         }
@@ -78,9 +80,13 @@ pub(crate) fn count(root: &Path, stop: &dyn Fn() -> bool) -> Option<u64> {
     Some(count)
 }
 
-fn entries(root: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> + Send + use<> {
+fn entries(
+    root: &Path,
+    links: bool,
+) -> impl Iterator<Item = walkdir::Result<DirEntry>> + Send + use<> {
     WalkDir::new(root)
-        .follow_links(true)
+        .follow_links(links)
+        .follow_root_links(links)
         .sort_by_file_name()
         .into_iter()
         .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry))

@@ -7,8 +7,8 @@ use niteru_index::qdrant::{Cluster, QdrantIndex, Spot};
 use niteru_index::{Changes, Condition, VectorIndex, to_f16};
 use niteru_kernels::Kernels;
 use niteru_store::{
-    BackupOptions, GroupBy, Home, ImageEncoder, IndexPlace, Notice, RestoreOptions, StoreError,
-    restore,
+    BackupOptions, GroupBy, Home, ImageEncoder, IndexBuild, IndexPlace, Notice, RestoreOptions,
+    StoreError, restore,
 };
 use support::cluster::{Clustered, open, send, server};
 use support::{Place, name};
@@ -392,6 +392,26 @@ fn indexes_move_and_stay_where_they_were_moved() {
         .unwrap()
         .unwrap();
     assert_eq!(status.points, None, "removed where it was");
+}
+
+#[test]
+fn a_move_that_is_stopped_leaves_the_index_where_it_was() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let Some(at) = server() else { return };
+    let place = Clustered::with_pictures(&at, 600);
+    let home = Home::open(place.inner.folder.path().join("home")).unwrap();
+    let collection = home.collection("things").unwrap();
+    let stop = AtomicBool::new(false);
+    let progress = |_: usize, _: usize| stop.store(true, Ordering::Relaxed);
+    let mut options = IndexBuild::default();
+    options.cancel = Some(&stop);
+    options.progress = Some(&progress);
+    let stopped = collection.move_index_with(&at, &options).unwrap_err();
+    assert!(matches!(stopped, StoreError::Stopped), "{stopped}");
+    assert_eq!(collection.index_place().unwrap(), IndexPlace::Local);
+    let moved = collection.move_index(&at, None).unwrap();
+    assert_eq!(moved.images, 600);
+    assert_eq!(collection.index_place().unwrap(), at);
 }
 
 /// Runs always: nothing listens there.

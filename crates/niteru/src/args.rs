@@ -228,7 +228,8 @@ pub(crate) enum Command {
     Collections(CollectionsArgs),
     /// Serve the web page and the HTTP API
     #[command(after_help = "Examples:\n  niteru serve --open\n  \
-                      niteru serve --addr 0.0.0.0:8686 --tls-cert cert.pem --tls-key key.pem\n\n\
+                      niteru serve --addr 0.0.0.0:8686 --tls-cert cert.pem --tls-key key.pem\n  \
+                      niteru serve --behind-proxy\n\n\
                       On this computer's own address (127.0.0.1) no login is needed. On any other one it is; the\n\
                       first start prints a code that makes the first administrator.")]
     Serve(ServeArgs),

@@ -1,14 +1,13 @@
 //! Collections.
 
-use std::fmt::Display;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::http::Method;
-use niteru_store::{CollectionSummary, EncoderChoice, EncoderIdentity, Role};
+use niteru_store::{CollectionSummary, EncoderIdentity, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::models::EncoderWords;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::{Kind, Problem};
@@ -53,15 +52,9 @@ struct Collections {
 #[derive(Deserialize, ToSchema)]
 struct NewCollection {
     name: String,
-    /// The model that its images will be embedded with; left out: the usual one.
-    model: Option<String>,
-    /// `auto`, `f32`, `bf16` or `int8`; left out: `auto`.
-    precision: Option<String>,
-    /// Whether JPEG files are decoded in full, also where they are much larger than the model needs.
-    #[serde(default)]
-    exact_decode: bool,
-    /// Which part of an image the model sees: `centre`, `fit`, `object` or `object-handed`; left out: `centre`.
-    framing: Option<String>,
+    /// How its images will be embedded.
+    #[serde(flatten)]
+    encoder: EncoderWords,
 }
 
 /// A collection with its fields.
@@ -107,24 +100,13 @@ async fn add(
     about.say(&new.name);
     let made = app
         .heavy(move |app| {
-            let encoder = app.encoder_chosen(EncoderChoice {
-                precision: read_as(new.precision)?,
-                framing: read_as(new.framing)?,
-                exact_decode: new.exact_decode,
-                model: new.model,
-            })?;
+            let encoder = app.encoder_chosen(new.encoder.choice()?)?;
             app.home
                 .add_collection(&new.name, &EncoderIdentity::from(&*encoder))?;
             found(app, &new.name)
         })
         .await?;
     Ok(Created(made))
-}
-
-/// What a word says, if there is one.
-fn read_as<T: FromStr<Err: Display>>(word: Option<String>) -> Result<Option<T>, ApiError> {
-    let read = word.map(|word| word.parse().map_err(|error: T::Err| error.to_string()));
-    read.transpose().map_err(ApiError::bad)
 }
 
 async fn remove(app: Arc<App>, InPath(name): InPath<String>) -> Result<Json<Removed>, ApiError> {

@@ -12,6 +12,7 @@ use niteru_store::{ComparedPhotos, Role, similarity_matrix};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::models::EncoderWords;
 use super::uploads::{Looked, REQUEST_BYTES, REQUEST_TIME, Refused, Sent, look_at_files};
 use crate::app::App;
 use crate::error::ApiError;
@@ -64,8 +65,9 @@ struct CompareQuery {
     align: bool,
     /// Tiles along each side; left out: by the first photo's size.
     tiles: Option<u32>,
-    /// The model; left out: the usual one.
-    model: Option<String>,
+    /// How the photos are seen.
+    #[serde(flatten)]
+    encoder: EncoderWords,
 }
 
 impl Default for CompareQuery {
@@ -73,7 +75,7 @@ impl Default for CompareQuery {
         CompareQuery {
             align: true,
             tiles: None,
-            model: None,
+            encoder: EncoderWords::default(),
         }
     }
 }
@@ -83,8 +85,9 @@ impl Default for CompareQuery {
 struct EmbedQuery {
     /// Texts that are embedded, too.
     texts: Vec<String>,
-    /// The model; left out: the usual one.
-    model: Option<String>,
+    /// How images become embeddings.
+    #[serde(flatten)]
+    encoder: EncoderWords,
 }
 
 /// What was found, with pictures of both photos.
@@ -194,7 +197,7 @@ fn compared(app: &App, query: &CompareQuery, sent: &[&Looked]) -> Result<ToldCom
         tiles: query.tiles,
         area: area.as_ref().map(Mask::from_picture),
     };
-    let encoder = app.encoder_named(query.model.clone())?;
+    let encoder = app.encoder_chosen(query.encoder.choice()?)?;
     let found = compare(&encoder, &first, &second, &options).map_err(unequal)?;
     let compared = ComparedPhotos::new(
         [a.upload.name.clone(), b.upload.name.clone()],
@@ -287,7 +290,7 @@ fn embed_sent(app: &Arc<App>, sent: Sent<EmbedQuery, Looked>) -> Result<Embedded
             "at most {MOST} texts of {MOST_CHARACTERS} characters, and {MOST} images"
         )));
     }
-    let encoder = app.encoder_named(query.model)?;
+    let encoder = app.encoder_chosen(query.encoder.choice()?)?;
     let mut embedded = embed_texts(&encoder, texts)?;
     let options = EmbedOptions::default();
     let mut names = kept.iter().map(|looked| looked.upload.name.clone());

@@ -10,10 +10,12 @@ use niteru_store::below::index::Condition;
 use niteru_store::{Image, Role, StoreError, ThumbnailError, Upload, image_kind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::uploads::{REQUEST_BYTES, REQUEST_TIME, Refused, keep_files};
 use crate::app::App;
+use crate::assets::hex;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{AddParameters, JobView};
@@ -21,6 +23,7 @@ use crate::problem::Kind;
 use crate::route::{
     About, Accepted, File, Form, InPath, Json, JsonBody, Query, Route, ask, change, read,
 };
+use crate::watched::leads_out;
 
 /// Most images of a page.
 const MOST: usize = 1000;
@@ -89,6 +92,9 @@ struct Page {
     limit: Option<usize>,
     /// A condition on their metadata, such as `category = bolt and length >= 20`.
     filter: Option<String>,
+    /// Only those whose file has vanished.
+    #[serde(default)]
+    missing: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -154,13 +160,18 @@ async fn list(
     let images = app
         .quick(move |app| {
             let collection = app.home.collection(&name)?;
-            let Some(filter) = page.filter.filter(|filter| !filter.trim().is_empty()) else {
-                return Ok(collection.images(page.after, limit)?);
-            };
-            let condition = Condition::parse(&filter);
+            let filter = page.filter.filter(|filter| !filter.trim().is_empty());
+            let condition = filter.as_deref().map(Condition::parse).transpose();
             let condition = condition.map_err(StoreError::from)?;
-            let selection = collection.select(&condition)?;
-            Ok(collection.images_in(&selection, page.after, limit)?)
+            let selection = condition.map(|condition| collection.select(&condition));
+            let selection = selection.transpose()?;
+            Ok(match (page.missing, &selection) {
+                (true, selection) => {
+                    collection.missing_images(selection.as_ref(), page.after, limit)?
+                }
+                (false, Some(selection)) => collection.images_in(selection, page.after, limit)?,
+                (false, None) => collection.images(page.after, limit)?,
+            })
         })
         .await?;
     let next = images
@@ -305,7 +316,10 @@ async fn picture(
             ..Limits::default()
         };
         let bytes = Picture::read(&file, &limits).map_err(|error| unreadable(&error))?;
-        let kind = image_kind(&bytes).map(|(_, media_type)| media_type);
+        // A file that others may write to can have become any other.
+        let same = hex(&Sha256::digest(&bytes)) == image.sha256;
+        let kind = image_kind(&bytes).filter(|_| same);
+        let kind = kind.map(|(_, media_type)| media_type);
         match (side, kind) {
             (_, None) => Err(changed(&image)),
             (None, Some(kind)) if kind != "image/tiff" => Ok(shown(bytes.into(), kind)),
@@ -355,6 +369,9 @@ fn unreadable(error: &DecodeError) -> ApiError {
 impl App {
     /// Where an image's file is: at its path, else among the uploads.
     pub(crate) fn file_of(&self, image: &Image) -> Result<PathBuf, ApiError> {
+        if leads_out(&self.home, &image.path) {
+            return Err(changed(image));
+        }
         match image.path.is_file() {
             true => Ok(image.path.clone()),
             false => Ok(self

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
-use crate::jobs::{IndexParameters, JobView};
-use crate::route::{Accepted, InPath, Json, JsonBody, Route, change, read};
+use crate::jobs::{self, IndexParameters, JobView, MoveParameters};
+use crate::route::{About, Accepted, InPath, Json, JsonBody, Route, change, read};
 
 /// Images whose vectors are compared where no other number is asked for, and at most.
 const USUAL_SAMPLE: usize = 1000;
@@ -40,7 +40,31 @@ pub(super) fn routes() -> Vec<Route> {
             Role::Engineer,
             verify,
         ),
+        read(
+            "/api/index-places",
+            "The places that indexes may be moved to: `local`, and the clusters that the server was started with",
+            Role::Engineer,
+            places,
+        ),
+        change(
+            (Method::POST, "index.move"),
+            "/api/collections/{name}/index/move",
+            "Move a collection's index into a cluster, or back to this computer; a job does it",
+            Role::Engineer,
+            move_to,
+        ),
     ]
+}
+
+#[derive(Serialize, ToSchema)]
+struct IndexPlaces {
+    places: Vec<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Moving {
+    /// A place, of those that indexes may be moved to.
+    place: String,
 }
 
 /// Where an index is, and in which state.
@@ -87,6 +111,31 @@ async fn verify(
 ) -> Result<Accepted<JobView>, ApiError> {
     let sample = sample.unwrap_or(USUAL_SAMPLE).min(MOST_SAMPLE);
     queue(app, caller, "verify-index", collection, sample).await
+}
+
+async fn places(app: Arc<App>, _: Caller) -> Result<Json<IndexPlaces>, ApiError> {
+    let places = jobs::places(&app).map(|place| place.to_string());
+    Ok(Json(IndexPlaces {
+        places: places.collect(),
+    }))
+}
+
+async fn move_to(
+    app: Arc<App>,
+    caller: Caller,
+    InPath(collection): InPath<String>,
+    about: About,
+    JsonBody(Moving { place }): JsonBody<Moving>,
+) -> Result<Accepted<JobView>, ApiError> {
+    let job = app.quick(move |app| {
+        app.home.collection(&collection)?;
+        let place = jobs::place_offered(app, &place)?.to_string();
+        // Only now: what is not on the list may be anything.
+        about.say(format!("{collection}: {place}"));
+        let parameters = MoveParameters { collection, place };
+        app.queue("move-index", &json!(parameters), &caller.name)
+    });
+    Ok(Accepted(job.await?))
 }
 
 async fn queue(

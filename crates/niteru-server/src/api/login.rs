@@ -17,9 +17,8 @@ use crate::error::ApiError;
 use crate::identity::{Caller, Proof, SESSION_SECONDS, session_cookie};
 use crate::listen::network;
 use crate::problem::{Kind, Problem};
-use crate::route::{
-    About, Access, Answer, Described, Done, Json, JsonBody, Peer, Route, change, read,
-};
+use crate::proxy::Client;
+use crate::route::{About, Access, Answer, Described, Done, Json, JsonBody, Route, change, read};
 use crate::{password, secret};
 
 /// Tries at a user's password after which the user is locked out, and for how long, in milliseconds.
@@ -174,11 +173,11 @@ async fn me(app: Arc<App>, caller: Option<Caller>) -> Result<Json<Me>, ApiError>
 
 async fn login(
     app: Arc<App>,
-    peer: Option<Peer>,
+    client: Client,
     about: About,
     JsonBody(request): JsonBody<LoginRequest>,
 ) -> Result<LoggedIn, ApiError> {
-    let address = peer.map(|peer| peer.0.ip());
+    let address = client.address;
     app.attempts.begin(address)?;
     let LoginRequest { name, password } = request;
     about.say(&name);
@@ -196,7 +195,7 @@ async fn login(
     match user {
         Some(user) if right && !user.disabled => {
             app.attempts.succeeded(address);
-            start_session(&app, user).await
+            start_session(&app, client, user).await
         }
         _ => Err(match locked_after {
             Some(until) => locked(until),
@@ -246,7 +245,7 @@ async fn look_at<T: Send + 'static>(
     .await
 }
 
-async fn start_session(app: &Arc<App>, user: User) -> Result<LoggedIn, ApiError> {
+async fn start_session(app: &Arc<App>, client: Client, user: User) -> Result<LoggedIn, ApiError> {
     let token = secret::token().map_err(|error| ApiError::internal(error.to_string()))?;
     let (id, kept) = (user.id, token.clone());
     app.quick(move |app| {
@@ -256,28 +255,28 @@ async fn start_session(app: &Arc<App>, user: User) -> Result<LoggedIn, ApiError>
     .await?;
     Ok(LoggedIn {
         token,
-        secure: app.settings.tls,
+        secure: client.secure,
         user,
     })
 }
 
-async fn logout(app: Arc<App>, caller: Caller) -> Result<LoggedOut, ApiError> {
+async fn logout(app: Arc<App>, client: Client, caller: Caller) -> Result<LoggedOut, ApiError> {
     if let Proof::Session(token) = caller.proof {
         app.quick(move |app| Ok(app.home.end_session(&token)?))
             .await?;
     }
     Ok(LoggedOut {
-        secure: app.settings.tls,
+        secure: client.secure,
     })
 }
 
 async fn setup(
     app: Arc<App>,
-    peer: Option<Peer>,
+    client: Client,
     about: About,
     JsonBody(request): JsonBody<SetupRequest>,
 ) -> Result<LoggedIn, ApiError> {
-    let address = peer.map(|peer| peer.0.ip());
+    let address = client.address;
     app.attempts.begin(address)?;
     let code = app.setup_code.lock().clone();
     let Some(code) = code else {
@@ -301,7 +300,7 @@ async fn setup(
     // Used, whoever was first.
     *app.setup_code.lock() = None;
     match made {
-        Some(user) => start_session(&app, user).await,
+        Some(user) => start_session(&app, client, user).await,
         None => Err(has_administrator()),
     }
 }
@@ -315,10 +314,10 @@ fn has_administrator() -> ApiError {
 async fn change_password(
     app: Arc<App>,
     caller: Caller,
-    peer: Option<Peer>,
+    client: Client,
     JsonBody(request): JsonBody<PasswordRequest>,
 ) -> Result<LoggedIn, ApiError> {
-    let address = peer.map(|peer| peer.0.ip());
+    let address = client.address;
     let Some(id) = caller.user else {
         let message = "only users that log in with a name have a password";
         return Err(ApiError::bad(message).because(Kind::NoPassword));
@@ -356,7 +355,7 @@ async fn change_password(
     let user = app
         .quick(move |app| Ok(app.home.change_user(id, &change)?))
         .await?;
-    start_session(&app, user).await
+    start_session(&app, client, user).await
 }
 
 fn locked(until: i64) -> ApiError {

@@ -8,6 +8,7 @@ mod check;
 mod collections;
 mod compare;
 mod evaluate;
+mod folders;
 mod history;
 mod images;
 mod indexes;
@@ -58,6 +59,7 @@ pub(crate) fn routes() -> Vec<Route> {
         backups::routes(),
         collections::routes(),
         images::routes(),
+        folders::routes(),
         samples::routes(),
         search::routes(),
         metadata::routes(),

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
-use crate::jobs::{CheckParameters, ImportParameters, JobView, PullParameters};
+use crate::jobs::{CheckParameters, ImportParameters, JobView, PullParameters, VerifyParameters};
 use crate::leftovers::Incoming;
 use crate::problem::{Kind, Problem};
 use crate::route::{Accepted, InPath, Json, JsonBody, Parts, Route, change};
@@ -65,6 +65,13 @@ pub(super) fn routes() -> Vec<Route> {
             "Compare the precisions of a model on photos; a job does it",
             Role::Engineer,
             check,
+        ),
+        change(
+            (Method::POST, "model.verify"),
+            "/api/models/{name}/verify",
+            "Read all files of a model again and check their sha256; a job does it",
+            Role::Engineer,
+            verify,
         ),
         change(
             (Method::DELETE, "model.remove"),
@@ -217,6 +224,35 @@ async fn check(
     Ok(Accepted(job.await?))
 }
 
+async fn verify(
+    app: Arc<App>,
+    caller: Caller,
+    InPath(name): InPath<String>,
+) -> Result<Accepted<JobView>, ApiError> {
+    let job = app.quick(move |app| {
+        // Only names that are in the list lead anywhere.
+        if !app
+            .models()
+            .list()?
+            .iter()
+            .any(|status| status.name == name)
+        {
+            return Err(unknown(name));
+        }
+        app.queue(
+            "verify-model",
+            &json!(VerifyParameters { name }),
+            &caller.name,
+        )
+    });
+    Ok(Accepted(job.await?))
+}
+
+fn unknown(name: String) -> ApiError {
+    ApiError::not_found(format!("no model {name:?}"))
+        .because(Problem::from(Kind::ModelUnknown).with("name", name))
+}
+
 async fn remove(
     app: Arc<App>,
     InPath(name): InPath<String>,
@@ -225,8 +261,7 @@ async fn remove(
         let cache = app.models();
         // Only names that are in the list lead anywhere.
         if !cache.list()?.iter().any(|status| status.name == name) {
-            return Err(ApiError::not_found(format!("no model {name:?}"))
-                .because(Problem::from(Kind::ModelUnknown).with("name", name)));
+            return Err(unknown(name));
         }
         cache.remove(&name, &Watch::silent())?;
         app.forget_encoders(&name);

@@ -1,12 +1,14 @@
 //! Models, and the encoders that are loaded.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use niteru_store::below::encoder::{Encoder, ModelCache};
 use niteru_store::below::kernels::Kernels;
 use niteru_store::{EncoderChoice, EncoderIdentity, ModelSummary, Role, load_encoder};
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -27,6 +29,41 @@ pub(super) fn routes() -> Vec<Route> {
         ),
         read("/api/models/{name}", "A model", Role::Viewer, one),
     ]
+}
+
+/// How images become embeddings.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub(crate) struct EncoderWords {
+    /// The model; left out: the usual one.
+    pub(crate) model: Option<String>,
+    /// `auto`, `f32`, `bf16` or `int8`; left out: `auto`.
+    pub(crate) precision: Option<String>,
+    /// Whether JPEG files are decoded in full, also where they are much larger than the model needs.
+    pub(crate) exact_decode: bool,
+    /// Which part of an image the model sees: `centre`, `fit`, `object` or `object-handed`; left out: `centre`.
+    pub(crate) framing: Option<String>,
+}
+
+impl EncoderWords {
+    /// What the words mean.
+    ///
+    /// # Errors
+    /// That one means nothing.
+    pub(crate) fn choice(&self) -> Result<EncoderChoice, ApiError> {
+        Ok(EncoderChoice {
+            model: self.model.clone(),
+            precision: read_as(self.precision.as_deref())?,
+            exact_decode: self.exact_decode,
+            framing: read_as(self.framing.as_deref())?,
+        })
+    }
+}
+
+/// What a word says, if there is one.
+fn read_as<T: FromStr<Err: Display>>(word: Option<&str>) -> Result<Option<T>, ApiError> {
+    let read = word.map(|word| word.parse().map_err(|error: T::Err| error.to_string()));
+    read.transpose().map_err(ApiError::bad)
 }
 
 #[derive(Serialize, ToSchema)]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
+use super::folders::check_room;
 use super::history::moment;
 use crate::app::App;
 use crate::error::ApiError;
@@ -73,6 +74,9 @@ struct NewWatch {
     /// Where the parts come from: lot, machine, mould.
     #[serde(default)]
     metadata: BTreeMap<String, String>,
+    /// Who inspects; left out: who asks.
+    #[serde(default)]
+    operator: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -123,6 +127,7 @@ async fn start(
             folder: folder.name,
             path: folder.path,
             metadata: new.metadata,
+            operator: new.operator.filter(|operator| !operator.trim().is_empty()),
         };
         app.queue(WATCH, &json!(parameters), &caller.name)
     });
@@ -132,20 +137,14 @@ async fn start(
 /// Whether nobody watches the folder with this inspector yet, and there are not too many watches.
 fn check_free(app: &App, name: &str, folder: &OfferedFolder) -> Result<(), ApiError> {
     let open = app.home.open_jobs()?;
-    let watches = open.iter().filter(|job| job.kind == WATCH);
-    let watches: Vec<_> = watches.map(|job| &job.parameters).collect();
-    let same = |watch: &&serde_json::Value| watch["name"] == name && watch["path"] == folder.path;
-    if watches.iter().copied().any(|watch| same(&watch)) {
+    let mut watches = open.iter().filter(|job| job.kind == WATCH);
+    let same = |of: &serde_json::Value| of["name"] == name && of["path"] == folder.path;
+    if watches.any(|watch| same(&watch.parameters)) {
         let problem = Problem::from(Kind::WatchRuns).with("folder", &*folder.name);
         let message = format!("{} is watched with {name} already", folder.name);
         return Err(ApiError::conflict(message).because(problem));
     }
-    if watches.len() >= MOST {
-        let message = format!("{MOST} folders are watched already: end a watch first");
-        let problem = Problem::from(Kind::TooManyWatches).with("most", MOST);
-        return Err(ApiError::conflict(message).because(problem));
-    }
-    Ok(())
+    check_room(&open)
 }
 
 fn unreachable(folder: &str, error: &std::io::Error) -> ApiError {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::handle::{Handle, JobError};
+use super::index;
 use crate::app::App;
 
 pub(super) const KIND: &str = "add";
@@ -51,8 +52,11 @@ pub(super) fn run(
     let report = app
         .home
         .add(&parameters.collection, &files, &encoder, options)?;
-    match report.cancelled {
-        true => Err(JobError::Stopped),
-        false => Ok(json!(report)),
+    if report.cancelled {
+        return Err(JobError::Stopped);
     }
+    if report.added + report.updated > 0 {
+        index::after_add(app, handle, &collection);
+    }
+    Ok(json!(report))
 }

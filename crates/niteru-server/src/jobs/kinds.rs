@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::handle::{Handle, JobError};
-use super::{add, evaluate, index, keeping, map, models, samples, train, watch};
+use super::{add, evaluate, folder, index, keeping, map, models, samples, train, watch};
 use crate::app::App;
 
 /// How much a kind of work takes.
@@ -85,6 +85,12 @@ pub(super) const KINDS: &[Kind] = &[
         run: models::check,
     },
     Kind {
+        name: models::VERIFY,
+        weight: Weight::Light,
+        resumes: true,
+        run: models::verify,
+    },
+    Kind {
         name: evaluate::INSPECTOR,
         weight: Weight::Heavy,
         resumes: true,
@@ -107,6 +113,24 @@ pub(super) const KINDS: &[Kind] = &[
         weight: Weight::Heavy,
         resumes: true,
         run: index::verify,
+    },
+    Kind {
+        name: index::MOVE,
+        weight: Weight::Light,
+        resumes: true,
+        run: index::move_to,
+    },
+    Kind {
+        name: folder::ADD,
+        weight: Weight::Heavy,
+        resumes: true,
+        run: folder::add,
+    },
+    Kind {
+        name: folder::FOLLOW,
+        weight: Weight::Lasting,
+        resumes: true,
+        run: folder::follow,
     },
     Kind {
         name: watch::KIND,

@@ -2,6 +2,7 @@
 
 mod add;
 mod evaluate;
+mod folder;
 mod handle;
 mod index;
 mod keeping;
@@ -27,10 +28,13 @@ use utoipa::ToSchema;
 
 pub(crate) use add::AddParameters;
 pub(crate) use evaluate::{EvaluateCollectionParameters, EvaluateParameters};
-pub(crate) use index::IndexParameters;
+pub(crate) use folder::{ADD as ADD_FOLDER, FOLLOW, FolderParameters};
+pub(crate) use index::{IndexParameters, MoveParameters, place_offered, places};
 pub(crate) use keeping::{BackupParameters, CheckHomeParameters};
 pub(crate) use map::{KIND as MAP, MapParameters};
-pub(crate) use models::{CheckParameters, ImportParameters, PullParameters, import_folder};
+pub(crate) use models::{
+    CheckParameters, ImportParameters, PullParameters, VerifyParameters, import_folder,
+};
 pub(crate) use runner::Runner;
 pub(crate) use samples::SamplesParameters;
 pub(crate) use train::TrainParameters;

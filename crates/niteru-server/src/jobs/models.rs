@@ -22,6 +22,7 @@ use crate::problem::Kind;
 pub(super) const PULL: &str = "pull";
 pub(super) const IMPORT: &str = "import";
 pub(super) const CHECK: &str = "check-model";
+pub(super) const VERIFY: &str = "verify-model";
 
 /// Photos that a check reads at most.
 const MOST_PHOTOS: usize = 500;
@@ -29,6 +30,12 @@ const MOST_PHOTOS: usize = 500;
 /// What is fetched.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PullParameters {
+    pub(crate) name: String,
+}
+
+/// Whose files are read again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct VerifyParameters {
     pub(crate) name: String,
 }
 
@@ -52,11 +59,17 @@ pub(crate) struct CheckParameters {
     pub(crate) name: String,
     /// The photos; the first 500 of them are used.
     pub(crate) photos: Photos,
+    /// Use at most so many.
+    #[serde(default)]
+    pub(crate) limit: Option<usize>,
 }
 
 impl CheckParameters {
     /// Looks whether there are photos, before it waits for its turn.
     pub(crate) fn check(&self, app: &App) -> Result<(), ApiError> {
+        if self.limit == Some(0) {
+            return Err(ApiError::bad("limit is 1 or more"));
+        }
         match self.photos.files(app)?.is_empty() {
             false => Ok(()),
             true => Err(ApiError::bad("there are no photos to check it on")
@@ -119,6 +132,21 @@ pub(super) fn fetch(
     outcome(app, handle, name, pulled.map(drop))
 }
 
+/// Reads all files of a model again, and gives the model as the command line shows it.
+pub(super) fn verify(
+    app: &Arc<App>,
+    handle: &Handle<'_>,
+    parameters: Value,
+) -> Result<Value, JobError> {
+    let VerifyParameters { name } = serde_json::from_value(parameters)?;
+    let cache = app.models();
+    let verified = watched(handle, None, |watch| cache.verify(&name, watch));
+    handle.go_on()?;
+    verified?;
+    let status = cache.status(&name)?;
+    Ok(json!(ModelSummary::new(&cache, &status)))
+}
+
 pub(super) fn import(
     app: &Arc<App>,
     handle: &Handle<'_>,
@@ -169,7 +197,7 @@ pub(super) fn check(
 ) -> Result<Value, JobError> {
     let parameters: CheckParameters = serde_json::from_value(parameters)?;
     let mut photos = parameters.photos.files(app)?;
-    photos.truncate(MOST_PHOTOS);
+    photos.truncate(parameters.limit.unwrap_or(MOST_PHOTOS).min(MOST_PHOTOS));
     let total = (ModelCheck::PASSES * photos.len()) as u64;
     let mut done = 0;
     let mut on_photo = |_: Option<&_>| -> ControlFlow<()> {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::handle::{Handle, JobError};
+use crate::api::models::EncoderWords;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::Kind;
@@ -50,9 +51,9 @@ pub(crate) struct TrainParameters {
     /// Also learn from what people said in reviews.
     #[serde(default)]
     pub(crate) with_reviews: bool,
-    /// The model whose features are compared; left out: the usual one.
-    #[serde(default)]
-    pub(crate) model: Option<String>,
+    /// The model whose features are compared, and how it sees.
+    #[serde(flatten)]
+    pub(crate) encoder: EncoderWords,
     /// Whether photos are turned and shifted to lie as a good one does before they are compared.
     #[serde(default)]
     pub(crate) align: bool,
@@ -112,6 +113,7 @@ impl TrainParameters {
         }
         self.bad.files(app)?;
         self.area(app)?;
+        self.encoder.choice()?;
         Ok(())
     }
 
@@ -196,7 +198,7 @@ pub(super) fn run(
             ..TrainOptions::default()
         },
     };
-    let encoder = app.encoder_named(parameters.model)?;
+    let encoder = app.encoder_chosen(parameters.encoder.choice()?)?;
     handle.go_on()?;
     let on_step = |step: TrainStep| -> ControlFlow<()> {
         match step {

@@ -36,6 +36,9 @@ pub(crate) struct WatchParameters {
     pub(crate) path: String,
     /// Where the parts come from.
     pub(crate) metadata: BTreeMap<String, String>,
+    /// Who inspects; none: who started it.
+    #[serde(default)]
+    pub(crate) operator: Option<String>,
 }
 
 pub(super) fn run(
@@ -70,6 +73,7 @@ pub(super) fn run(
         recent: Vec::new(),
     });
     handle.tell_now(WATCHING, 0);
+    let operator = watch.operator.as_ref().unwrap_or(&job.owner);
     let metadata: Metadata = watch.metadata.into_iter().collect();
     let mut lately = DriftWatch::default();
     let stop = || handle.cancel().load(Ordering::Relaxed);
@@ -85,7 +89,7 @@ pub(super) fn run(
         &mut |path, bytes| {
             let ready = app.inspector(&watch.name, None);
             let ready = ready.map_err(NotJudged::Watch)?;
-            ready.judge_arrived(path, bytes, &job.owner, metadata.clone())
+            ready.judge_arrived(path, bytes, operator, metadata.clone())
         },
         &mut |event| {
             let judged = matches!(event, PhotoEvent::Judged(_));

@@ -113,6 +113,7 @@ kinds! {
     CancelsOut = "cancels_out" [];
     IndexUnavailable = "index_unavailable" ["url"];
     IndexPlace = "index_place" ["collection"];
+    NoIndexPlace = "no_index_place" [];
     MapTooLarge = "map_too_large" ["collection", "images", "most"];
     NothingReadable = "nothing_readable" [];
     TwoPhotos = "two_photos" [];
@@ -141,6 +142,7 @@ kinds! {
     NoFolder = "no_folder" ["folder"];
     FolderUnreachable = "folder_unreachable" ["folder"];
     WatchRuns = "watch_runs" ["folder"];
+    FolderFollowed = "folder_followed" ["folder"];
     TooManyWatches = "too_many_watches" ["most"];
 
     // Models.

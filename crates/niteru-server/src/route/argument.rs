@@ -20,8 +20,9 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::problem::{Kind, Problem};
+use crate::proxy::Client;
 
-/// The address that a request comes from, which the listener puts into its extensions.
+/// Who has connected, which the listener puts into a request's extensions: the client, or a proxy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
@@ -101,10 +102,11 @@ impl Argument for HeaderMap {
     }
 }
 
-/// The address that the request comes from, where it is known.
-impl Argument for Option<Peer> {
+/// Where the request comes from, as far as it is known.
+impl Argument for Client {
     async fn take(incoming: &mut Incoming) -> Result<Self, ApiError> {
-        Ok(incoming.parts.extensions.get::<Peer>().copied())
+        let client = incoming.parts.extensions.get::<Client>().copied();
+        Ok(client.unwrap_or_default())
     }
 }
 

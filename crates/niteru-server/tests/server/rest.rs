@@ -388,10 +388,28 @@ async fn collections_models_and_the_home_are_looked_after() {
         (&json!(12), &json!("f32")),
         "{checked}"
     );
-    let answer = place.post(&here, check, json!({ "photos": {} })).await;
-    assert_eq!(answer.status, 400, "{}", answer.text());
+    let few = json!({ "photos": { "collection": "plates" }, "limit": 2 });
+    assert_eq!(result(&place, &here, check, few).await["images"], 2);
+    let none = json!({ "photos": { "collection": "plates" }, "limit": 0 });
+    for wrong in [json!({ "photos": {} }), none] {
+        let answer = place.post(&here, check, wrong).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+    }
 
     models(&place, &here).await;
+}
+
+/// Flips a bit in the middle of the largest file of a folder.
+fn flip(folder: &std::path::Path) {
+    let files = std::fs::read_dir(folder).unwrap();
+    let files = files.map(|entry| entry.unwrap().path());
+    let largest = files
+        .max_by_key(|path| path.metadata().unwrap().len())
+        .unwrap();
+    let mut bytes = std::fs::read(&largest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(largest, bytes).unwrap();
 }
 
 /// A model comes as a file, stands in the list, and goes.
@@ -427,6 +445,24 @@ async fn models(place: &Place, here: &Client) {
         0,
         "nothing is left behind"
     );
+
+    let verify = "/api/models/my-model/verify";
+    let shown = place.get(here, "/api/models/my-model").await.json();
+    assert_eq!(result(place, here, verify, json!({})).await, shown);
+    flip(&place.folder.path().join("home/models/my-model"));
+    let asked = place.post(here, verify, json!({})).await;
+    let job = place
+        .over_with(here, asked.json()["id"].as_u64().unwrap())
+        .await;
+    assert_eq!(
+        (&job["state"], &job["result"]["kind"]),
+        (&json!("failed"), &json!("model_damaged")),
+        "{job}"
+    );
+    let unknown = place
+        .post(here, "/api/models/nothing/verify", json!({}))
+        .await;
+    assert_eq!(unknown.json()["error"]["kind"], "model_unknown");
 
     let again = [("net.pth", b"x".to_vec())];
     let again = place.upload(here, path, &again, None).await;

@@ -26,6 +26,7 @@ POST /api/collections/{name}/evaluations engineer
 POST /api/collections/{name}/explain viewer
 POST /api/collections/{name}/explain/upload viewer
 GET /api/collections/{name}/fields viewer
+POST /api/collections/{name}/folder engineer
 GET /api/collections/{name}/images viewer
 POST /api/collections/{name}/images engineer
 POST /api/collections/{name}/images/of viewer
@@ -35,6 +36,7 @@ GET /api/collections/{name}/images/{id}/picture viewer
 GET /api/collections/{name}/images/{id}/thumbnail viewer
 GET /api/collections/{name}/index viewer
 POST /api/collections/{name}/index engineer
+POST /api/collections/{name}/index/move engineer
 POST /api/collections/{name}/index/verify engineer
 GET /api/collections/{name}/map viewer
 POST /api/collections/{name}/map engineer
@@ -47,6 +49,7 @@ POST /api/collections/{name}/metadata/import engineer
 POST /api/collections/{name}/metadata/preview engineer
 POST /api/collections/{name}/search viewer
 POST /api/collections/{name}/search/upload viewer
+GET /api/collections/{name}/watches viewer
 POST /api/compare-photos operator
 POST /api/embeddings viewer
 GET /api/health open
@@ -58,6 +61,7 @@ GET /api/history/{id}/heat viewer
 GET /api/history/{id}/picture viewer
 POST /api/history/{id}/replay viewer
 POST /api/history/{id}/reviews operator
+GET /api/index-places engineer
 GET /api/inspectors viewer
 DELETE /api/inspectors/{name} engineer
 GET /api/inspectors/{name} viewer
@@ -92,6 +96,7 @@ GET /api/models/{name} viewer
 POST /api/models/{name}/check engineer
 POST /api/models/{name}/files administrator
 POST /api/models/{name}/pull administrator
+POST /api/models/{name}/verify engineer
 GET /api/openapi.json open
 POST /api/restore administrator
 POST /api/setup open

@@ -14,21 +14,82 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 use crate::support::{Place, options};
 
 /// A server with connections, which ends with the value.
-struct Running {
-    address: String,
+pub(crate) struct Running {
+    pub(crate) address: String,
+    pub(crate) setup_code: Option<String>,
     stopper: Stopper,
     thread: Option<JoinHandle<Result<(), ServerError>>>,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// An answer's head, in lower case, and its body.
+pub(crate) struct Told {
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Told {
+    pub(crate) fn status(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
 }
 
 impl Running {
-    fn start(options: ServerOptions) -> Running {
+    pub(crate) fn start(options: ServerOptions) -> Running {
         let Place { server, folder } = Place::over(tempfile::tempdir().unwrap(), options);
         Running {
             address: server.address().to_string(),
+            setup_code: server.setup_code(),
             stopper: server.stopper(),
             thread: Some(std::thread::spawn(|| server.run())),
-            _folder: folder,
+            folder,
+        }
+    }
+
+    /// Sends a request with JSON, or without a body, and waits for no answer.
+    pub(crate) fn send(&self, request: &str, headers: &[(&str, &str)], json: &str) -> TcpStream {
+        let mut text = format!("{request} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            text += &format!("Host: {}\r\n", self.address);
+        }
+        for (name, value) in headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        if !json.is_empty() {
+            let length = json.len();
+            text += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+        }
+        let mut stream = self.connect();
+        stream
+            .write_all(format!("{text}\r\n{json}").as_bytes())
+            .unwrap();
+        stream
+    }
+
+    /// Sends a request, and waits for the answer.
+    pub(crate) fn ask(&self, request: &str, headers: &[(&str, &str)], json: &str) -> Told {
+        let mut answer = Vec::new();
+        self.send(request, headers, json)
+            .read_to_end(&mut answer)
+            .unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let line = |line: &str| match line.split_once(": ") {
+            Some((name, value)) => format!("{}: {value}\n", name.to_lowercase()),
+            None => format!("{line}\n"),
+        };
+        Told {
+            head: head.lines().map(line).collect(),
+            body: body.to_owned(),
         }
     }
 
@@ -40,7 +101,7 @@ impl Running {
         stream
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stopper.stop();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap().unwrap();
@@ -84,6 +145,45 @@ fn it_answers_and_ends_cleanly() {
         started.elapsed()
     );
     assert!(TcpStream::connect(&running.address).is_err());
+}
+
+#[test]
+fn changes_whose_clients_hung_up_are_done_before_the_end() {
+    const USERS: usize = 10;
+    let mut running = Running::start(options(false));
+    let me = running.ask("GET /api/me", &[], "").json();
+    let csrf = me["csrf"].as_str().unwrap().to_owned();
+    let add = |number: usize| {
+        let user = format!(
+            r#"{{"name":"user {number}","password":"correct horse battery","role":"viewer"}}"#
+        );
+        running.send("POST /api/users", &[("x-niteru-csrf", &csrf)], &user)
+    };
+    // Each hashes a password, two at a time.
+    let sent: Vec<TcpStream> = (0..USERS).map(add).collect();
+    // Until they are read: what was not is not begun, either.
+    std::thread::sleep(Duration::from_millis(300));
+    drop(sent);
+    std::thread::sleep(Duration::from_millis(50));
+    let started = Instant::now();
+    running.stop();
+    assert!(started.elapsed() < Duration::from_secs(25));
+    let home = niteru_store::Home::open(running.folder.path().join("home")).unwrap();
+    let mut names: Vec<String> = home
+        .users()
+        .unwrap()
+        .into_iter()
+        .map(|user| user.name)
+        .collect();
+    names.sort_by_key(|name| name[5..].parse::<usize>().unwrap());
+    let expected: Vec<String> = (0..USERS).map(|number| format!("user {number}")).collect();
+    assert_eq!(names, expected);
+    // And the audit log knows of each.
+    let entries = home.audit_entries(None, 1000).unwrap();
+    let added = entries
+        .iter()
+        .filter(|entry| entry.action == "user.add" && entry.status == 201);
+    assert_eq!(added.count(), USERS);
 }
 
 #[test]

@@ -4,7 +4,7 @@ import { h } from "./h.js";
 import { bytes, duration, number, t } from "./texts.js";
 
 /** Kinds of jobs, and stages of others, that count bytes. */
-const IN_BYTES = ["pull", "import", "backup"];
+const IN_BYTES = ["pull", "import", "verify-model", "backup"];
 const STAGES_IN_BYTES = ["model"];
 
 /** What a job is doing; a stage that has no text, such as a file's name, says it itself. */

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use niteru_index::qdrant::{Cluster, QdrantIndex, Remote, Spot};
 use niteru_index::{Condition, Hit, IndexError, Search, VectorIndex};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::IndexProgress;
+use super::IndexBuild;
 use super::changes::latest;
 use crate::collection::{metadata, sql_id};
 use crate::error::Failure;
@@ -123,7 +124,7 @@ impl ClusterIndex {
         &self,
         collection: &Collection<'_>,
         tx: &Transaction<'_>,
-        progress: Option<&IndexProgress<'_>>,
+        options: &IndexBuild<'_>,
     ) -> Result<(), Failure> {
         let latest = latest(tx)?;
         let mut known = lock(&self.known);
@@ -143,7 +144,7 @@ impl ClusterIndex {
                 let _turn = self.take_turn()?;
                 let standing = self.standing(collection)?;
                 if !has_all(&standing)? {
-                    let sent = self.send(collection, tx, latest, standing, progress);
+                    let sent = self.send(collection, tx, latest, standing, options);
                     // What the cluster has acknowledged counts, also where the rest failed.
                     self.remember(collection, None)?;
                     sent?;
@@ -182,7 +183,7 @@ impl ClusterIndex {
     pub(super) fn remake(
         &self,
         collection: &Collection<'_>,
-        progress: Option<&IndexProgress<'_>>,
+        options: &IndexBuild<'_>,
     ) -> Result<(), StoreError> {
         self.check_writable(collection)?;
         let mut known = lock(&self.known);
@@ -190,7 +191,7 @@ impl ClusterIndex {
         let _turn = self.take_turn()?;
         let latest = collection.home.read(|tx| {
             let latest = latest(tx)?;
-            let sent = self.send(collection, tx, latest, Standing::Afresh(None), progress);
+            let sent = self.send(collection, tx, latest, Standing::Afresh(None), options);
             self.remember(collection, None)?;
             sent.map(|()| latest)
         })?;
@@ -282,7 +283,7 @@ impl ClusterIndex {
         tx: &Transaction<'_>,
         latest: u64,
         standing: Standing,
-        progress: Option<&IndexProgress<'_>>,
+        options: &IndexBuild<'_>,
     ) -> Result<(), Failure> {
         let next = random_token(tx)?;
         match standing {
@@ -315,10 +316,16 @@ impl ClusterIndex {
             let of_image = |row: usize| metadata[row].iter().collect();
             self.index.apply_with(&batch.changes(version), &of_image)?;
             done += batch.len();
-            if let Some(progress) = progress {
+            if let Some(progress) = options.progress {
                 progress(done, total);
             }
-            Ok(())
+            // What was sent stays there, and the next sending goes on after it.
+            match options.cancel {
+                Some(cancel) if done < total && cancel.load(Ordering::Relaxed) => {
+                    Err(StoreError::Stopped.into())
+                }
+                _ => Ok(()),
+            }
         })?;
         self.remember(collection, Some(&next))
     }

@@ -65,7 +65,7 @@ pub type IndexProgress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 pub struct IndexBuild<'a> {
     /// Threads; 0 for one for each core.
     pub threads: usize,
-    /// Set to true, from any thread, to stop: what was there stays.
+    /// Set to true, from any thread, to stop: what was there stays; of an index in a cluster, what was sent.
     pub cancel: Option<&'a AtomicBool>,
     /// Called with how many images are in the graph and how many will be; from several threads.
     pub progress: Option<&'a IndexProgress<'a>>,
@@ -149,13 +149,16 @@ impl Collection<'_> {
         let cached = match self.cached_index()? {
             CachedIndex::Local(cached) => cached,
             CachedIndex::Cluster(cached) => {
-                cached.remake(self, options.progress)?;
+                let cancelled = match cached.remake(self, &options) {
+                    Err(StoreError::Stopped) => true,
+                    done => done.map(|()| false)?,
+                };
                 return Ok(IndexReport {
                     collection: self.name().into(),
                     images: cached.count()?,
-                    built: true,
+                    built: !cancelled,
                     bytes: None,
-                    cancelled: false,
+                    cancelled,
                     seconds: started.elapsed().as_secs_f64(),
                 });
             }
@@ -193,7 +196,11 @@ impl Collection<'_> {
         match self.cached_index()? {
             CachedIndex::Local(_) => Ok(()),
             CachedIndex::Cluster(cached) => {
-                self.home.read(|tx| cached.catch_up(self, tx, progress))
+                let options = IndexBuild {
+                    progress,
+                    ..IndexBuild::default()
+                };
+                self.home.read(|tx| cached.catch_up(self, tx, &options))
             }
         }
     }

@@ -9,10 +9,10 @@ use niteru_index::{Condition, Hit, IndexError, Search};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
-use super::IndexProgress;
 use super::changes::searched_images;
 use super::cluster::ClusterIndex;
 use super::local::LocalIndex;
+use super::{IndexBuild, IndexProgress};
 use crate::error::Failure;
 use crate::home::lock;
 use crate::{Collection, Notice, StoreError};
@@ -62,7 +62,7 @@ impl CachedIndex {
     ) -> Result<(), Failure> {
         match self {
             Self::Local(index) => index.catch_up(collection, tx),
-            Self::Cluster(index) => index.catch_up(collection, tx, None),
+            Self::Cluster(index) => index.catch_up(collection, tx, &IndexBuild::default()),
         }
     }
 
@@ -143,6 +143,23 @@ impl Collection<'_> {
         place: &IndexPlace,
         progress: Option<&IndexProgress<'_>>,
     ) -> Result<MoveReport, StoreError> {
+        let options = IndexBuild {
+            progress,
+            ..IndexBuild::default()
+        };
+        self.move_index_with(place, &options)
+    }
+
+    /// As [`Collection::move_index`], and it can be stopped between two batches that are sent: the index then stays
+    /// where it was, and moving it again goes on after what was sent.
+    ///
+    /// # Errors
+    /// Those of [`Collection::move_index`]; [`StoreError::Stopped`] when it was stopped.
+    pub fn move_index_with(
+        &self,
+        place: &IndexPlace,
+        options: &IndexBuild<'_>,
+    ) -> Result<MoveReport, StoreError> {
         let started = std::time::Instant::now();
         let from = self.recorded_place()?;
         let images = match place {
@@ -153,7 +170,7 @@ impl Collection<'_> {
             IndexPlace::Cluster(url) => {
                 let index = self.cluster_index(url)?;
                 index.rearrange(self)?;
-                self.home.read(|tx| index.catch_up(self, tx, progress))?;
+                self.home.read(|tx| index.catch_up(self, tx, options))?;
                 index.count()?
             }
         };

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{AddReport, DuplicateKind, paths};
 
@@ -95,7 +96,7 @@ pub enum WatchEvent {
 }
 
 /// Numbers of what happened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct WatchCounts {
     /// Images that are new.
     pub added: u64,
@@ -152,7 +153,8 @@ impl WatchCounts {
         }
     }
 
-    pub(super) fn add(&mut self, other: &WatchCounts) {
+    /// Counts these, too.
+    pub fn add(&mut self, other: &WatchCounts) {
         self.added += other.added;
         self.updated += other.updated;
         self.moved += other.moved;

@@ -37,6 +37,8 @@ pub struct WatchOptions<'a> {
     pub poll: Option<Duration>,
     /// As of [`AddOptions`].
     pub skip_duplicates: bool,
+    /// As of [`AddOptions`].
+    pub without_links: bool,
     /// Set to true, from any thread, to stop: what is stored stays. Noticed within a fifth of a second
     /// between files.
     pub cancel: Option<&'a AtomicBool>,
@@ -51,6 +53,7 @@ impl Default for WatchOptions<'_> {
             settle: Duration::from_secs(2),
             poll: None,
             skip_duplicates: false,
+            without_links: false,
             cancel: None,
             progress: None,
         }
@@ -158,7 +161,10 @@ impl Watch<'_> {
             return Source::Polling(every);
         }
         #[cfg(target_os = "linux")]
-        let reason = match source::events::Events::new(&self.follower.shared.roots) {
+        let reason = match source::events::Events::new(
+            &self.follower.shared.roots,
+            !self.options.without_links,
+        ) {
             Ok(events) => return Source::Events(events),
             Err(reason) => reason,
         };
@@ -253,6 +259,7 @@ impl Watch<'_> {
         }
         let mut options = AddOptions::default();
         options.skip_duplicates = self.options.skip_duplicates;
+        options.without_links = self.options.without_links;
         options.cancel = self.options.cancel;
         options.progress = progress;
         options.follow = Some(&self.follower);

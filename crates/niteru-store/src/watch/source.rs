@@ -134,8 +134,8 @@ pub(super) mod events {
         ///
         /// # Errors
         /// The reason why the system cannot tell of all changes, in words.
-        pub(in crate::watch) fn new(roots: &[PathBuf]) -> Result<Self, String> {
-            let mut tree = Tree::new().map_err(limit)?;
+        pub(in crate::watch) fn new(roots: &[PathBuf], links: bool) -> Result<Self, String> {
+            let mut tree = Tree::new(links).map_err(limit)?;
             let mut seen = Vec::new();
             for root in roots {
                 seen.push((root.clone(), identity(root)));

@@ -26,9 +26,10 @@ pub(super) enum Told {
     Lost,
 }
 
-/// Watches on folders and on all that are below them, through links, too.
+/// Watches on folders and on all that are below them, through links, too, where these are followed.
 pub(super) struct Tree {
     inotify: OwnedFd,
+    links: bool,
     /// A folder that is reached on several ways has several paths.
     paths: HashMap<i32, Vec<PathBuf>>,
     watches: BTreeMap<PathBuf, i32>,
@@ -37,10 +38,11 @@ pub(super) struct Tree {
 impl Tree {
     /// # Errors
     /// The limit on inotify instances or open files is reached.
-    pub(super) fn new() -> io::Result<Tree> {
+    pub(super) fn new(links: bool) -> io::Result<Tree> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         Ok(Tree {
             inotify,
+            links,
             paths: HashMap::new(),
             watches: BTreeMap::new(),
         })
@@ -71,7 +73,7 @@ impl Tree {
 
     /// Watches one folder. Returns whether to go below it.
     fn watch(&mut self, folder: &Path) -> io::Result<bool> {
-        let flags = WatchFlags::CREATE
+        let mut flags = WatchFlags::CREATE
             | WatchFlags::DELETE
             | WatchFlags::MODIFY
             | WatchFlags::CLOSE_WRITE
@@ -80,6 +82,9 @@ impl Tree {
             | WatchFlags::MOVED_TO
             | WatchFlags::DELETE_SELF
             | WatchFlags::ONLYDIR;
+        if !self.links {
+            flags |= WatchFlags::DONT_FOLLOW;
+        }
         let watch = match inotify::add_watch(&self.inotify, folder, flags) {
             Ok(watch) => watch,
             Err(error @ (Errno::NOSPC | Errno::NOMEM)) => return Err(error.into()),
@@ -264,7 +269,7 @@ mod tests {
             );
         }
         let folder = tempfile::tempdir().expect("a folder");
-        let mut tree = Tree::new().expect("inotify");
+        let mut tree = Tree::new(true).expect("inotify");
         tree.watch_below(folder.path()).expect("watches");
         // Two names in turn: equal events that follow each other are kept as one.
         let files = ["a.jpg", "b.jpg"].map(|name| folder.path().join(name));
@@ -285,7 +290,7 @@ mod tests {
         std::fs::create_dir_all(root.join("old/deep")).expect("folders");
         std::fs::create_dir(root.join(".hidden")).expect("a folder");
         std::os::unix::fs::symlink(&root, root.join("old/loop")).expect("a link");
-        let mut tree = Tree::new().expect("inotify");
+        let mut tree = Tree::new(true).expect("inotify");
         tree.watch_below(&root).expect("watches");
         let watched = |tree: &Tree| tree.watches.keys().cloned().collect::<Vec<_>>();
         assert_eq!(
@@ -314,5 +319,23 @@ mod tests {
         told(&mut tree, at(root.join("new")));
         assert_eq!(watched(&tree), [root]);
         assert_eq!(tree.paths.len(), 1);
+    }
+
+    #[test]
+    fn links_are_left_alone_where_they_are_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (root, other) = (folder.path().join("root"), folder.path().join("other"));
+        std::fs::create_dir_all(root.join("inner")).expect("folders");
+        std::fs::create_dir_all(&other).expect("a folder");
+        std::os::unix::fs::symlink(&other, root.join("before")).expect("a link");
+        let mut tree = Tree::new(false).expect("inotify");
+        tree.watch_below(&root).expect("watches");
+        std::os::unix::fs::symlink(&other, root.join("after")).expect("a link");
+        told(&mut tree, at(root.join("after")));
+        let watched: Vec<_> = tree.watches.keys().cloned().collect();
+        assert_eq!(watched, [root.clone(), root.join("inner")]);
+        // A root that is a link is none.
+        tree.watch_below(&root.join("before")).expect("no watches");
+        assert_eq!(tree.watches.len(), 2);
     }
 }

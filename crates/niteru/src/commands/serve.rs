@@ -5,11 +5,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use niteru_server::{Server, ServerOptions, TlsFiles};
+use niteru_server::{ProxyAddress, Server, ServerOptions, TlsFiles};
+use niteru_store::IndexPlace;
 use serde::Serialize;
 
 use super::Context;
-use crate::args::ServeArgs;
+use crate::args::{ServeArgs, index_place};
 use crate::output::{Outcome, Output};
 
 /// The contract of `--json`: one line, once requests are answered.
@@ -29,6 +30,16 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
     options.login = args.login;
     options.quota = args.quota.saturating_mul(1_000_000_000);
     options.folders = args.folder.clone();
+    let clusters = args.cluster.iter();
+    options.clusters = clusters
+        .map(|url| index_place("--cluster <URL>", url))
+        .filter(|place| *place != IndexPlace::Local)
+        .collect();
+    options.proxies = match &args.behind_proxy {
+        None => Vec::new(),
+        Some(named) if named.is_empty() => ProxyAddress::loopback(),
+        Some(named) => named.clone(),
+    };
     look_for(args.folder.clone(), output);
     options.tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles {
@@ -48,7 +59,8 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<Outcome> {
         login: server.needs_login(),
         setup_code: server.setup_code(),
     };
-    tell(context, &serving)?;
+    let proxied = args.behind_proxy.is_some() && server.address().ip().is_loopback();
+    tell(context, &serving, proxied)?;
     if args.open && !open(&serving.url) {
         output.warn(format!(
             "no browser could be started: open {} yourself",
@@ -72,7 +84,8 @@ fn look_for(folders: Vec<PathBuf>, output: Output) {
     });
 }
 
-fn tell(context: &Context, serving: &Serving) -> Result<()> {
+/// `proxied`: only a proxy on this computer can connect, and what comes before it is not for us to secure.
+fn tell(context: &Context, serving: &Serving, proxied: bool) -> Result<()> {
     let output = &context.output;
     if output.is_json() {
         return Ok(output.json(serving)?);
@@ -83,7 +96,7 @@ fn tell(context: &Context, serving: &Serving) -> Result<()> {
             "nobody can log in yet: open the address and make the first administrator with the code {code}"
         ));
     }
-    if serving.login && serving.url.starts_with("http:") {
+    if serving.login && !proxied && serving.url.starts_with("http:") {
         output.warn(
             "connections are not secured: whoever can listen in on the network reads passwords; give \
              --tls-cert and --tls-key",

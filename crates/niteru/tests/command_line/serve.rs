@@ -129,3 +129,35 @@ fn with_a_login_it_says_how_to_begin() {
     let wrong = niteru.run(["serve", "--tls-cert", "cert.pem"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
 }
+
+#[test]
+fn behind_a_proxy_everybody_logs_in() {
+    let niteru = Niteru::empty();
+    for arguments in [
+        &["--behind-proxy"][..],
+        &[
+            "--behind-proxy",
+            "192.0.2.1,10.0.0.0/24",
+            "--folder",
+            "away",
+        ],
+    ] {
+        let (_serving, said) = start(&niteru, arguments);
+        assert_eq!(said["login"], true, "{arguments:?}");
+        let answer = get(&said, "/api/collections");
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    for wrong in ["proxy.example.com", "0.0.0.0/0", "10.0.0.0/33"] {
+        let refused = niteru.run(["serve", "--behind-proxy", wrong]);
+        assert_eq!(refused.code, Some(2), "{wrong}: {}", refused.stderr);
+    }
+    // What may be a secret is not repeated.
+    let secret = "qdrant+http://user:hidden@host";
+    let refused = niteru.run(["serve", "--cluster", secret]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--cluster") && !refused.stderr.contains("hidden"),
+        "{}",
+        refused.stderr
+    );
+}

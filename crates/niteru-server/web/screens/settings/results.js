@@ -12,7 +12,7 @@ export function results({ kind, result }) {
   if (!result) return [];
   const line = (key, values) => h("p", t(`result.${key}`, values));
   return [
-    kind === "add" && line("add", { added: number(result.added), unchanged: number(result.unchanged) }),
+    ["add", "add-folder"].includes(kind) && line("add", { added: number(result.added), unchanged: number(result.unchanged) }),
     result.duplicates?.length > 0 && line("duplicates", { n: number(result.duplicates.length) }),
     kind === "train" && [line("train", { version: number(result.version), n: number(result.good) }),
       result.suspicious?.length > 0 && line("suspicious", { n: number(result.suspicious.length) })],
