@@ -101,8 +101,8 @@ async fn drift(
             "last is from {LEAST_DECISIONS} to {MOST_LOOK_BACK}: fewer say nothing"
         )));
     }
+    let ready = app.ready_inspector(&name, asked.version).await?;
     let drift = app.heavy(move |app| {
-        let ready = app.inspector(&name, asked.version)?;
         Ok(app.home.drift(&ready.basis.query(ready.id, last))?)
     });
     Ok(Json(drift.await?))
