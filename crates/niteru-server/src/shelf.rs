@@ -113,10 +113,7 @@ impl<K: Clone + PartialEq, V> Shelf<K, V> {
 }
 
 /// The place of a key, which is the first then.
-fn first<K: Clone + PartialEq, V>(
-    slots: &mut Vec<(K, Arc<Slot<V>>)>,
-    key: &K,
-) -> Arc<Slot<V>> {
+fn first<K: Clone + PartialEq, V>(slots: &mut Vec<(K, Arc<Slot<V>>)>, key: &K) -> Arc<Slot<V>> {
     match slots.iter().position(|(known, _)| known == key) {
         Some(at) => slots[..=at].rotate_right(1),
         None => {
@@ -185,7 +182,8 @@ mod tests {
         assert_eq!(shelf.get(&1), None);
         // One that panicked holds nobody up.
         let panics = thread::scope(|scope| {
-            let made = scope.spawn(|| shelf.get_or_make(&3, || -> Result<_, ()> { panic!("on purpose") }));
+            let made =
+                scope.spawn(|| shelf.get_or_make(&3, || -> Result<_, ()> { panic!("on purpose") }));
             made.join().is_err()
         });
         assert!(panics);

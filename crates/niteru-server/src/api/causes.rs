@@ -102,8 +102,6 @@ async fn drift(
         )));
     }
     let ready = app.ready_inspector(&name, asked.version).await?;
-    let drift = app.heavy(move |app| {
-        Ok(app.home.drift(&ready.basis.query(ready.id, last))?)
-    });
+    let drift = app.heavy(move |app| Ok(app.home.drift(&ready.basis.query(ready.id, last))?));
     Ok(Json(drift.await?))
 }

@@ -234,12 +234,14 @@ async fn inspect(
 /// Whose decision it is, and when it was made, is told by who asks and by the clock. Another name or time is for people
 /// who may change more than that; where nobody logs in, names say nothing anyway.
 fn check_attribution(app: &App, caller: &Caller, query: &InspectQuery) -> Result<(), ApiError> {
-    let other = query.operator.as_ref().is_some_and(|who| *who != caller.name);
+    let other = query
+        .operator
+        .as_ref()
+        .is_some_and(|who| *who != caller.name);
     if !app.settings.login || caller.role >= ATTRIBUTES || !(other || query.time.is_some()) {
         return Ok(());
     }
-    let message =
-        format!("an inspection under another name or time needs the role {ATTRIBUTES}");
+    let message = format!("an inspection under another name or time needs the role {ATTRIBUTES}");
     Err(
         ApiError::new(StatusCode::FORBIDDEN, Kind::RoleNeeded, message)
             .help("leave out operator and time: who asks and now are noted")

@@ -16,7 +16,9 @@ use axum::http::Method;
 use axum::response::Response;
 use niteru_store::Role;
 
-pub(crate) use answer::{Accepted, Answer, Created, Done, Download, Events, File, Json, Tagged, TaggedJson};
+pub(crate) use answer::{
+    Accepted, Answer, Created, Done, Download, Events, File, Json, Tagged, TaggedJson,
+};
 pub(crate) use argument::{
     About, Form, InPath, Incoming, JsonBody, Parts, Peer, Query, unwritable,
 };

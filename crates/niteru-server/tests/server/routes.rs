@@ -246,7 +246,11 @@ async fn the_description_is_sent_once() {
     assert!(tag.len() > 10, "{tag}");
     let again = ask(tag).await;
     assert_eq!(
-        (again.status.as_u16(), again.body.len(), again.header("etag")),
+        (
+            again.status.as_u16(),
+            again.body.len(),
+            again.header("etag")
+        ),
         (304, 0, tag)
     );
 }
