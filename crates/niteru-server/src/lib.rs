@@ -38,7 +38,9 @@ mod restoring;
 mod route;
 mod secret;
 mod server;
+mod shelf;
 mod tls;
+mod turns;
 mod watched;
 mod work;
 

@@ -14,6 +14,7 @@ mod forged;
 mod indexes;
 mod jobs;
 mod leftovers;
+mod limits;
 mod login;
 mod map;
 mod pages;

@@ -75,8 +75,8 @@ fn watch_with_newest(
         }
         looked.set(Instant::now());
         // What is wrong with the home is told when a photo comes.
-        home.newest_version(&args.name)
-            .is_ok_and(|newest| newest == file.inspector.version)
+        home.inspector_id(&args.name, None)
+            .is_ok_and(|newest| newest == file.inspector.id)
     };
     // A result that cannot be printed ends the watch.
     let failure = Cell::new(None);
