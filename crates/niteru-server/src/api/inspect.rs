@@ -242,7 +242,7 @@ pub(crate) struct ReadyInspector {
     pub(crate) id: u64,
     name: String,
     version: u32,
-    kernels: &'static str,
+    pub(super) kernels: &'static str,
     /// The scale of its heat maps.
     pub(super) scale: HeatScale,
     /// What is to be looked at before it is used.

@@ -33,8 +33,10 @@ pub use niteru_inspect::Verdict;
 pub use photos::{PhotoRow, PhotoRows};
 pub use quality::{InspectorCheck, ScoredPhoto, ThresholdChoice, ThresholdError};
 pub use record::NewInspection;
-pub use review::{Review, ReviewedImage};
-pub use run::{InspectError, InspectedFile, inspect_bytes, inspect_file, replay};
+pub use review::{AppliedReviews, Review, ReviewedImage};
+pub use run::{
+    InspectError, InspectedFile, Reproduced, inspect_bytes, inspect_file, read_inspected, replay,
+};
 pub use told::ToldInspection;
 pub use trace::{
     Cause, DefectGroup, PastInspection, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery,
