@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use niteru_store::below::imaging::Picture;
 use niteru_store::{
-    InspectError, InspectedFile, Inspection, Reproduced, Role, ToldInspection, read_inspected,
+    InspectedFile, Inspection, KnownFile, Reproduced, Role, ToldInspection, read_known,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -77,20 +77,19 @@ pub(super) fn shown_file(app: &App, path: &Path, side: Side) -> Result<File, Api
 /// told; but of what was uploaded, the upload is shown.
 fn shown_inspected(app: &App, was: &Inspection, side: Side) -> Result<File, ApiError> {
     let limits = &app.settings.uploads.image;
-    let noted = app.home.noted_file(&was.path)?;
-    let read = match read_inspected(was, &noted, limits) {
-        Err(lost) => match app.home.upload(&was.sha256)? {
-            Some(upload) if upload != noted => read_inspected(was, &upload, limits).or(Err(lost)),
-            _ => Err(lost),
-        },
-        read => read,
-    };
-    let bytes = read.map_err(|error| match error {
-        InspectError::Decode(error) => ApiError::gone(&error),
-        InspectError::Changed { id, .. } => photo_changed(id),
-        error => error.into(),
-    })?;
-    shown(app, &bytes, side)
+    let read = |path: &Path| read_known(path, &was.sha256, limits);
+    let mut found = read(&app.home.noted_file(&was.path)?);
+    if !matches!(found, Ok(KnownFile::Same(_)))
+        && let Some(upload) = app.home.upload(&was.sha256)?
+        && let same @ Ok(KnownFile::Same(_)) = read(&upload)
+    {
+        found = same;
+    }
+    match found {
+        Ok(KnownFile::Same(bytes)) => shown(app, &bytes, side),
+        Ok(KnownFile::Changed { .. }) => Err(photo_changed(was.id)),
+        Err(error) => Err(ApiError::gone(&error)),
+    }
 }
 
 fn photo_changed(id: u64) -> ApiError {

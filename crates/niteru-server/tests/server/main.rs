@@ -16,6 +16,7 @@ mod login;
 mod map;
 mod pages;
 mod photos;
+mod pictures;
 mod rest;
 mod routes;
 mod support;

@@ -35,7 +35,7 @@ pub use quality::{InspectorCheck, ScoredPhoto, ThresholdChoice, ThresholdError};
 pub use record::NewInspection;
 pub use review::{AppliedReviews, Review, ReviewedImage};
 pub use run::{
-    InspectError, InspectedFile, Reproduced, inspect_bytes, inspect_file, read_inspected, replay,
+    InspectError, InspectedFile, KnownFile, Reproduced, inspect_bytes, inspect_file, read_known, replay,
 };
 pub use told::ToldInspection;
 pub use trace::{

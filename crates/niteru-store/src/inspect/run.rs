@@ -74,31 +74,41 @@ pub fn replay(
     was: &Inspection,
     limits: &Limits,
 ) -> Result<InspectedFile, InspectError> {
-    let bytes = read_inspected(was, &was.path, limits)?;
-    inspect_bytes(inspector, &was.path, &bytes, limits)
-}
-
-/// Reads the file of a decision, where it is now: the bytes are those that were judged.
-///
-/// # Errors
-/// When the file cannot be read, and [`InspectError::Changed`].
-pub fn read_inspected(
-    was: &Inspection,
-    path: &Path,
-    limits: &Limits,
-) -> Result<Vec<u8>, InspectError> {
-    let bytes = Picture::read(path, limits)?;
     // Before it is decoded: another file need not be a picture.
-    let now = hex(&Sha256::digest(&bytes));
-    match now == was.sha256 {
-        true => Ok(bytes),
-        false => Err(InspectError::Changed {
-            path: path.to_path_buf(),
+    match read_known(&was.path, &was.sha256, limits)? {
+        KnownFile::Same(bytes) => inspect_bytes(inspector, &was.path, &bytes, limits),
+        KnownFile::Changed { now } => Err(InspectError::Changed {
+            path: was.path.clone(),
             id: was.id,
             was: was.sha256.clone(),
             now,
         }),
     }
+}
+
+/// What is at the path of a file that was seen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnownFile {
+    /// The same contents.
+    Same(Vec<u8>),
+    /// Others: a camera may have written another photo under the name.
+    Changed {
+        /// sha256 of what is there now, in hexadecimal.
+        now: String,
+    },
+}
+
+/// Reads a file whose contents had this sha256 (in hexadecimal) when it was seen. What was hashed is what is given.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_known(path: &Path, sha256: &str, limits: &Limits) -> Result<KnownFile, DecodeError> {
+    let bytes = Picture::read(path, limits)?;
+    let now = hex(&Sha256::digest(&bytes));
+    Ok(match now == sha256 {
+        true => KnownFile::Same(bytes),
+        false => KnownFile::Changed { now },
+    })
 }
 
 /// As [`inspect_file`], of a file that was read already.
