@@ -479,7 +479,10 @@ fn reviews_of_photos_that_are_gone_are_told_and_every_known_place_is_tried() {
     std::fs::write(&part, "now").unwrap();
 
     let (mut good, mut bad) = (vec![part.clone()], Vec::new());
-    let applied = line.home.apply_reviews("bolt", &mut good, &mut bad).unwrap();
+    let applied = line
+        .home
+        .apply_reviews("bolt", &mut good, &mut bad)
+        .unwrap();
     assert_eq!(good, [part.clone(), path]);
     assert_eq!(bad, [copy]);
     assert_eq!((applied.good, applied.bad), (1, 1));

@@ -282,7 +282,11 @@ fn a_later_review_without_a_note_does_not_hide_what_was_written() {
         time: Some(MONDAY + hours * HOUR),
         ..bad(name, defect(random, 0, 0.05))
     };
-    let before = line.record(&[at("worn.jpg", 0), at("shadow.jpg", 1), at("wordless.jpg", 2)]);
+    let before = line.record(&[
+        at("worn.jpg", 0),
+        at("shadow.jpg", 1),
+        at("wordless.jpg", 2),
+    ]);
     line.record(&[at("a.jpg", 10), at("b.jpg", 11), at("c.jpg", 12)]);
     let say = |id: u64, verdict, note: &str, who: &str| {
         line.home.review(id, verdict, note, Some(who)).unwrap();
@@ -312,7 +316,10 @@ fn a_later_review_without_a_note_does_not_hide_what_was_written() {
     assert_eq!(told, expected);
     assert_eq!(
         traced.groups[0].past[0].sha256,
-        line.home.inspection(traced.groups[0].past[0].inspection).unwrap().sha256
+        line.home
+            .inspection(traced.groups[0].past[0].inspection)
+            .unwrap()
+            .sha256
     );
 }
 

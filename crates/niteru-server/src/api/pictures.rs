@@ -100,8 +100,7 @@ fn photo_changed(id: u64) -> ApiError {
 
 /// The photo that a file's bytes are, as JPEG.
 fn shown(app: &App, bytes: &[u8], side: Side) -> Result<File, ApiError> {
-    let picture =
-        Picture::decode_at_least(bytes, &app.settings.uploads.image, side.pixels());
+    let picture = Picture::decode_at_least(bytes, &app.settings.uploads.image, side.pixels());
     let picture = picture.map_err(|error| ApiError::gone(&error))?;
     jpeg(&picture.thumbnail(side.pixels()))
 }

@@ -47,7 +47,12 @@ async fn another_photo_is_not_shown_under_a_decision() {
     let id = decided(&place, &path, &was);
     let picture = format!("/api/history/{id}/picture?side=40");
     let shown = place.get(&here, &picture).await;
-    assert_eq!(shown.header("content-type"), "image/jpeg", "{}", shown.text());
+    assert_eq!(
+        shown.header("content-type"),
+        "image/jpeg",
+        "{}",
+        shown.text()
+    );
 
     std::fs::write(&path, &next).unwrap();
     let answer = place.get(&here, &picture).await;
@@ -57,14 +62,23 @@ async fn another_photo_is_not_shown_under_a_decision() {
         (410, &json!("photo_changed"), &json!("photo_changed")),
         "{error}"
     );
-    assert!(error["message"].as_str().unwrap().contains("has changed"), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("has changed"),
+        "{error}"
+    );
     // What is no picture at all is another file, too.
     std::fs::write(&path, "no picture").unwrap();
     let kind = |answer: Value| answer["error"]["kind"].clone();
-    assert_eq!(kind(place.get(&here, &picture).await.json()), "photo_changed");
+    assert_eq!(
+        kind(place.get(&here, &picture).await.json()),
+        "photo_changed"
+    );
     std::fs::remove_file(&path).unwrap();
     let gone = place.get(&here, &picture).await;
-    assert_eq!((gone.status.as_u16(), kind(gone.json())), (410, json!("unreadable")));
+    assert_eq!(
+        (gone.status.as_u16(), kind(gone.json())),
+        (410, json!("unreadable"))
+    );
 
     // Where it was uploaded as well, it is there all the same.
     std::fs::write(&path, &next).unwrap();

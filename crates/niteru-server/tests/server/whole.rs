@@ -342,7 +342,10 @@ async fn checks(place: &Place) {
     assert_eq!((take("same"), take("differs")), (json!(true), json!([])));
     assert_eq!(take("kernels"), stored["kernels"]);
     assert_eq!(take("replayed_kernels"), stored["kernels"]);
-    assert_eq!((take("program"), take("replayed_program")), (json!(program), json!(program)));
+    assert_eq!(
+        (take("program"), take("replayed_program")),
+        (json!(program), json!(program))
+    );
     assert_eq!(again, found);
 
     // A decision that another program or processor made otherwise is not passed off as repeated.
@@ -357,7 +360,13 @@ async fn checks(place: &Place) {
         .post(&here, &format!("{of}/replay"), json!({}))
         .await
         .json();
-    assert_eq!((&again["same"], &again["differs"]), (&json!(false), &json!(["score"])));
-    assert_eq!((&again["kernels"], &again["program"]), (&json!("abacus"), &json!("0.0.1")));
+    assert_eq!(
+        (&again["same"], &again["differs"]),
+        (&json!(false), &json!(["score"]))
+    );
+    assert_eq!(
+        (&again["kernels"], &again["program"]),
+        (&json!("abacus"), &json!("0.0.1"))
+    );
     assert_eq!(again["score"], found["score"], "what is found now");
 }

@@ -148,8 +148,9 @@ impl Home {
                 .iter()
                 .filter_map(|(sha256, _)| sha256.as_deref())
                 .collect();
-            let (here, others): (Vec<&ReviewedImage>, Vec<&ReviewedImage>) =
-                called.into_iter().partition(|image| have.contains(&*image.sha256));
+            let (here, others): (Vec<&ReviewedImage>, Vec<&ReviewedImage>) = called
+                .into_iter()
+                .partition(|image| have.contains(&*image.sha256));
             let mut more = Vec::new();
             for (image, found) in self.files_of(&others)? {
                 match found {
@@ -202,7 +203,8 @@ impl Home {
     fn known_files(&self, sha256: &str) -> Result<Vec<PathBuf>, StoreError> {
         let hash = from_hex(sha256);
         let mut paths: Vec<PathBuf> = self.read(|tx| {
-            let sql = "SELECT path FROM inspections WHERE sha256 = ? GROUP BY path ORDER BY max(id) DESC";
+            let sql =
+                "SELECT path FROM inspections WHERE sha256 = ? GROUP BY path ORDER BY max(id) DESC";
             let mut statement = tx.prepare_cached(sql)?;
             let rows = statement.query_map([hash], |row| Ok(paths::from_bytes(row.get(0)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
