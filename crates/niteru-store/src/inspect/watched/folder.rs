@@ -211,21 +211,16 @@ impl Folder {
     fn turn_of(&mut self, turned: &mut bool) -> Option<PathBuf> {
         use std::ops::Bound::{Excluded, Unbounded};
         let after = (Excluded(self.turn.clone()), Unbounded);
-        let next = self
-            .folders
-            .range(after)
-            .next()
-            .map(|(path, _)| path.clone());
-        match next {
-            Some(path) => self.turn.clone_from(&path),
-            None if *turned => return None,
-            None => {
-                *turned = true;
-                self.turn = PathBuf::new();
-                return self.turn_of(turned);
-            }
+        let next = self.folders.range(after).next();
+        if let Some((path, _)) = next {
+            self.turn = path.clone();
+            return Some(self.turn.clone());
         }
-        next
+        if std::mem::replace(turned, true) {
+            return None;
+        }
+        self.turn = PathBuf::new();
+        self.turn_of(turned)
     }
 
     /// Looks into one folder. Gives how many files it has asked about, and the folders that have come into it since it
