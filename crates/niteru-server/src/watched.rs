@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use niteru_store::{Drift, Home, ToldInspection, Verdict};
+use niteru_store::{Drift, Home, PhotoReach, ToldInspection, Verdict};
 use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -81,6 +81,39 @@ pub(crate) fn leads_out(home: &Home, path: &Path) -> bool {
         (Ok(path), Ok(own)) => !path.starts_with(own),
         // What is not there leads nowhere.
         _ => false,
+    }
+}
+
+/// Which photos of a folder are judged when it is watched: of the home's own those directly in it, as each folder in it
+/// is offered by itself; of another also those in the folders in it, but for those that are offered by themselves.
+pub(crate) struct Reach {
+    depth: usize,
+    apart: Vec<PathBuf>,
+}
+
+impl Reach {
+    pub(crate) fn of(home: &Home, given: &[PathBuf], folder: &OfferedFolder) -> Reach {
+        let path = Path::new(&folder.path);
+        let others = offered(home, given)
+            .into_iter()
+            .map(|other| PathBuf::from(other.path));
+        Reach {
+            depth: if path == home.watched() {
+                0
+            } else {
+                PhotoReach::DEEP.depth
+            },
+            apart: others
+                .filter(|other| other != path && other.starts_with(path))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn of_photos(&self) -> PhotoReach<'_> {
+        PhotoReach {
+            depth: self.depth,
+            apart: &self.apart,
+        }
     }
 }
 
@@ -246,6 +279,24 @@ mod tests {
             ]
         );
         assert_eq!(name_of(&given[0], &given[..1]), "photos");
+    }
+
+    #[test]
+    fn folders_that_are_offered_by_themselves_belong_to_no_other() {
+        let place = tempfile::tempdir().unwrap();
+        let home = Home::open(place.path().join("home")).unwrap();
+        let at = |name: &str| place.path().join(name);
+        let given = [at("data"), at("data/line1"), at("data2")];
+        let offered = offered(&home, &given);
+        let reach = |path: &Path| {
+            let folder = offered.iter().find(|one| Path::new(&one.path) == path);
+            Reach::of(&home, &given, folder.unwrap())
+        };
+        let data = reach(&given[0]);
+        assert_eq!((data.depth, &data.apart[..]), (4, &given[1..2]));
+        let line = reach(&given[1]);
+        assert_eq!((line.depth, line.apart.len()), (4, 0));
+        assert_eq!(reach(&home.watched()).depth, 0);
     }
 
     #[cfg(unix)]

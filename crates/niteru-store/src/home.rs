@@ -9,6 +9,7 @@ use niteru_kernels::Kernels;
 
 use crate::error::Failure;
 use crate::index::{Background, CachedIndex};
+use crate::inspect::TrainedWith;
 use crate::notice::{Notice, Notices};
 use crate::turn::{Writers, is_being_restored};
 use crate::{IndexPlace, IndexPolicy, StoreError, schema};
@@ -50,6 +51,7 @@ pub struct Home {
     pub(crate) clusters: Mutex<Vec<Cluster>>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) background: Background,
+    pub(crate) trained_with: TrainedWith,
 }
 
 /// How a home's database can be opened.
@@ -111,6 +113,7 @@ impl Home {
             clusters: Mutex::default(),
             notices: Arc::default(),
             background: Background::default(),
+            trained_with: TrainedWith::default(),
         })
     }
 

@@ -99,14 +99,15 @@ pub use index::{
     IndexStatus, MoveReport, VerifyReport,
 };
 pub use inspect::{
-    Cause, CollectedPhotos, Collecting, ComparedPhotos, DefectGroup, Direction, Drift, DriftBasis,
-    DriftQuery, DriftWatch, Evaluation, HistoryQuery, InspectError, InspectedFile, Inspection,
-    InspectorCheck, InspectorFile, InspectorSummary, JudgePhoto, JudgedPhoto, LEAST_DECISIONS,
-    LOOK_BACK, NewInspection, NewInspector, NotJudged, PastInspection, PhotoAlignment, PhotoEvent,
-    PhotoRow, PhotoRows, PhotoWatch, Review, ReviewVerdict, ReviewedImage, ScoredPhoto, Shows,
-    StoredInspector, ThresholdChoice, ThresholdError, TimeCount, TimeCourse, TimeUnit,
-    ToldInspection, Trace, TraceQuery, TrainReport, Training, TrainingError, TypicalImage, Verdict,
-    VerdictCounts, inspect_bytes, inspect_file, replay,
+    AppliedReviews, Cause, CollectedPhotos, Collecting, ComparedPhotos, DefectGroup, Direction,
+    Drift, DriftBasis, DriftQuery, DriftWatch, Evaluation, HistoryQuery, InspectError,
+    InspectedFile, Inspection, InspectorCheck, InspectorFile, InspectorSummary, JudgePhoto,
+    JudgedPhoto, KnownFile, LEAST_DECISIONS, LOOK_BACK, NewInspection, NewInspector, NotJudged,
+    PastInspection, PhotoAlignment, PhotoEvent, PhotoReach, PhotoRow, PhotoRows, PhotoWatch,
+    Reproduced, Review, ReviewVerdict, ReviewedImage, ScoredPhoto, Shows, StoredInspector,
+    ThresholdChoice, ThresholdError, TimeCount, TimeCourse, TimeUnit, ToldInspection, Trace,
+    TraceQuery, TrainReport, Training, TrainingError, TypicalImage, Verdict, VerdictCounts,
+    inspect_bytes, inspect_file, read_known, replay,
 };
 pub use jobs::{Job, JobProgress, JobState};
 pub use load::{EncoderChoice, EncoderError, load_encoder};

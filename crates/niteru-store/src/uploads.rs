@@ -1,6 +1,7 @@
 //! Image files that were handed in: kept below the home under the sha256 of their contents. No name and
 //! no path of a client's is used for a file.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -207,8 +208,9 @@ impl Home {
         self.directory().join(UPLOADS)
     }
 
-    /// Removes the uploads that no image, no inspection, no inspector's photos and no job that is still to be
-    /// done refer to, and that were handed in more than an hour ago: what refers to a newer one may be on its way.
+    /// Removes the uploads that no image, no inspection, no inspector, no inspector's photos and no job that is still to
+    /// be done refer to, and that were handed in more than an hour ago: what refers to a newer one may be on its way.
+    /// An inspector refers to the photos that it was trained with, so that it can go on showing them beside others.
     /// None while the home is backed up; they go the next time. Returns how many bytes they had.
     ///
     /// # Errors
@@ -244,27 +246,44 @@ impl Home {
         let Some(_alone) = self.without_leases()? else {
             return Ok(0);
         };
+        let sql = format!(
+            "SELECT lower(hex(sha256)), format, bytes FROM uploads WHERE created < ?
+                 AND sha256 NOT IN (SELECT sha256 FROM images)
+                 AND NOT EXISTS (SELECT 1 FROM inspections i
+                     WHERE i.sha256 = uploads.sha256 AND ({wanted}))
+                 AND sha256 NOT IN (SELECT sha256 FROM inspector_photos)
+                 AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state IN ('queued', 'running')
+                     AND instr(j.parameters, lower(hex(uploads.sha256))) > 0)
+             ORDER BY EXISTS (SELECT 1 FROM inspections i WHERE i.sha256 = uploads.sha256), created"
+        );
+        let before = || time::now() - time::HOUR;
+        // What inspectors were trained with is looked for before others have to wait, and only where it matters.
+        self.read(|tx| {
+            if enough(total_bytes(tx)?) > 0 && tx.prepare(&sql)?.exists([before()])? {
+                self.trained_with.all(tx)?;
+            }
+            Ok(())
+        })?;
         self.write(|tx| {
             let enough = enough(total_bytes(tx)?);
-            let sql = format!(
-                "SELECT lower(hex(sha256)), format, bytes FROM uploads WHERE created < ?
-                     AND sha256 NOT IN (SELECT sha256 FROM images)
-                     AND NOT EXISTS (SELECT 1 FROM inspections i
-                         WHERE i.sha256 = uploads.sha256 AND ({wanted}))
-                     AND sha256 NOT IN (SELECT sha256 FROM inspector_photos)
-                     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state IN ('queued', 'running')
-                         AND instr(j.parameters, lower(hex(uploads.sha256))) > 0)
-                 ORDER BY EXISTS (SELECT 1 FROM inspections i WHERE i.sha256 = uploads.sha256), created"
-            );
+            let mut needed: Option<HashSet<[u8; 32]>> = None;
             let mut statement = tx.prepare(&sql)?;
-            let mut rows = statement.query([time::now() - time::HOUR])?;
+            let mut rows = statement.query([before()])?;
             let mut unwanted: Vec<(String, String)> = Vec::new();
             let mut bytes = 0;
             while bytes < enough
                 && let Some(row) = rows.next()?
             {
+                let sha256: String = row.get(0)?;
+                let needed = match &mut needed {
+                    Some(needed) => needed,
+                    none => none.insert(self.trained_with.all(tx)?),
+                };
+                if from_hex(&sha256).is_some_and(|sha256| needed.contains(&sha256)) {
+                    continue;
+                }
                 bytes += row.get::<_, i64>(2)?.cast_unsigned();
-                unwanted.push((row.get(0)?, row.get(1)?));
+                unwanted.push((sha256, row.get(1)?));
             }
             // While others wait: who hands the same contents in again finds the file gone, and writes it anew.
             for (sha256, format) in unwanted {

@@ -181,6 +181,9 @@ fn child_reads_only() {
     let error = collection.remove(&[1]).unwrap_err();
     assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
     assert!(error.to_string().contains("cannot be written"), "{error}");
+    // Told before minutes of training.
+    let error = home.check_trainable("bolt").unwrap_err();
+    assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
 }
 
 #[cfg(unix)]

@@ -10,6 +10,7 @@ use niteru_store::{
     StoreError, Verdict, check, restore,
 };
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use support::database;
 use support::inspecting::{HOUR, Line, MONDAY, inspection, train};
 
@@ -428,4 +429,77 @@ fn reviews_sort_files_by_their_contents_whatever_their_names() {
         .apply_reviews("bolt", &mut now_good, &mut now_bad)
         .unwrap();
     assert_eq!(now_bad, [good[1].clone()]);
+}
+
+#[test]
+fn reviews_of_photos_that_are_gone_are_told_and_every_known_place_is_tried() {
+    let line = Line::new();
+    let folder = line.folder.path().join("photos");
+    std::fs::create_dir(&folder).unwrap();
+    let judged = |name: &str, contents: &str, verdict| {
+        let mut new = inspection(contents, Verdict::Ok);
+        new.path = folder.join(name);
+        std::fs::write(&new.path, contents).unwrap();
+        let id = line.record(&[new])[0];
+        if let Some(verdict) = verdict {
+            line.review(id, verdict);
+        }
+        folder.join(name)
+    };
+    let (ok, ng) = (ReviewVerdict::Ok, ReviewVerdict::Ng);
+    // A camera writes every photo under one name, and three of them are nowhere else.
+    for (contents, verdict) in [("one", ok), ("two", ng), ("three", ng)] {
+        judged("part.jpg", contents, Some(verdict));
+    }
+    let part = judged("part.jpg", "now", None);
+    let deleted = judged("deleted.jpg", "deleted", Some(ok));
+    std::fs::remove_file(&deleted).unwrap();
+    // Of this one there is a copy that was inspected, too.
+    let copy = judged("archive.jpg", "moved", None);
+    judged("part.jpg", "moved", Some(ng));
+    // And of this one the upload.
+    let picture = niteru_imaging::Picture::from_rgb(8, 8, vec![90; 192]).unwrap();
+    let bytes = picture.to_png().unwrap();
+    let kept = niteru_store::NewUpload {
+        bytes: &bytes,
+        name: "a.png",
+        owner: "me",
+    };
+    let limits = niteru_store::UploadLimits {
+        image: Default::default(),
+        quota: 1 << 20,
+    };
+    let upload = line.home.keep_upload(&kept, &limits).unwrap();
+    let mut new = inspection("sent.png", Verdict::Ok);
+    new.sha256 = Sha256::digest(&bytes).into();
+    new.path = folder.join("sent.png");
+    let id = line.record(&[new])[0];
+    line.review(id, ok);
+    let path = line.home.upload(&upload.sha256).unwrap().unwrap();
+    std::fs::write(&part, "now").unwrap();
+
+    let (mut good, mut bad) = (vec![part.clone()], Vec::new());
+    let applied = line
+        .home
+        .apply_reviews("bolt", &mut good, &mut bad)
+        .unwrap();
+    assert_eq!(good, [part.clone(), path]);
+    assert_eq!(bad, [copy]);
+    assert_eq!((applied.good, applied.bad), (1, 1));
+    let lost = [deleted, part.clone(), part.clone(), part];
+    assert_eq!(applied.missing, lost);
+    let json = serde_json::to_value(&applied).unwrap();
+    assert_eq!(json["missing"].as_array().unwrap().len(), 4, "{json}");
+
+    // What is among the files already counts.
+    let mut bad = vec![folder.join("archive.jpg")];
+    let applied = line
+        .home
+        .apply_reviews("bolt", &mut Vec::new(), &mut bad)
+        .unwrap();
+    assert_eq!((applied.bad, bad.len()), (1, 1));
+    let none = line
+        .home
+        .apply_reviews("nobody", &mut Vec::new(), &mut Vec::new());
+    assert_eq!(none.unwrap(), niteru_store::AppliedReviews::default());
 }

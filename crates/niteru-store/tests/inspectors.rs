@@ -132,6 +132,21 @@ fn hostile_names_are_refused_or_harmless() {
 }
 
 #[test]
+fn whether_one_can_be_kept_is_known_before_it_is_trained() {
+    let (folder, home) = home();
+    home.check_trainable("ねじ").unwrap();
+    for name in ["", " ", "a\nb", &"長".repeat(101)] {
+        let error = home.check_trainable(name).unwrap_err();
+        assert!(matches!(error, StoreError::InspectorName { .. }), "{name}");
+    }
+    assert!(home.inspectors().unwrap().is_empty());
+    // Another home is in its place.
+    std::fs::remove_file(folder.path().join("home/writers.lock")).unwrap();
+    let error = home.check_trainable("ねじ").unwrap_err();
+    assert!(matches!(error, StoreError::Replaced { .. }), "{error:?}");
+}
+
+#[test]
 fn removed_ones_do_not_come_back_under_an_old_number() {
     let (_folder, home) = home();
     let first = save(&home, "bolt", b"1");

@@ -465,6 +465,55 @@ fn photos_that_are_collected_keep_their_uploads() {
     assert!(home.upload(&sha256).unwrap().is_none());
 }
 
+/// An inspector goes on showing the good photos that it was trained with, whatever becomes of the collected ones.
+#[test]
+fn photos_that_an_inspector_was_trained_with_keep_their_uploads() {
+    let (folder, home) = home();
+    let names: Vec<String> = (1..5)
+        .map(|grey| keep(&home, &picture(grey), "x").unwrap())
+        .collect();
+    let path_of = |sha256: &String| home.upload(sha256).unwrap().unwrap();
+    let save = |name: &str, good: usize, bad: usize| {
+        let good = path_of(&names[good]);
+        let bad = path_of(&names[bad]);
+        let bytes = format!("NITEINSP\0\x60{}\0\0", good.display());
+        let new = niteru_store::NewInspector {
+            model: "fake",
+            fingerprint: "f00d",
+            settings: &json!({}),
+            summary: &json!({ "photos": { "bad": [{ "path": bad, "score": 1.0 }] } }),
+            bytes: bytes.as_bytes(),
+        };
+        home.save_inspector(name, &new).unwrap();
+    };
+    save("bolt", 0, 1);
+    for (at, sha) in names.iter().enumerate() {
+        let sql = format!("UPDATE uploads SET created = {at} WHERE sha256 = x'{sha}'");
+        database(&folder.path().join("home"))
+            .execute_batch(&sql)
+            .unwrap();
+    }
+    let there = || -> Vec<bool> {
+        let there = |sha: &String| home.upload(sha).unwrap().is_some_and(|path| path.is_file());
+        names.iter().map(there).collect()
+    };
+    // The last one is another inspector's that came since the first was looked at.
+    assert!(home.make_room(1, home.uploaded_bytes().unwrap()).unwrap() > 0);
+    assert_eq!(
+        there(),
+        [true, true, false, true],
+        "no more than is asked for"
+    );
+    save("nut", 3, 3);
+    assert_eq!(home.remove_unused_uploads().unwrap(), 0);
+    assert_eq!(there(), [true, true, false, true]);
+    assert_eq!(home.make_room(1, 0).unwrap(), 0);
+    // They go with the last version that knows them.
+    home.remove_inspector("bolt", false).unwrap();
+    assert!(home.remove_unused_uploads().unwrap() > 0);
+    assert_eq!(there(), [false, false, false, true]);
+}
+
 #[test]
 fn thumbnails_are_of_the_image_that_was_added() {
     let (folder, home) = home();

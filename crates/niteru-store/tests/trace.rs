@@ -275,6 +275,55 @@ fn what_is_known_from_before_is_told() {
 }
 
 #[test]
+fn a_later_review_without_a_note_does_not_hide_what_was_written() {
+    let line = Line::new();
+    let random = &mut Random::new(6);
+    let mut at = |name: &str, hours: i64| NewInspection {
+        time: Some(MONDAY + hours * HOUR),
+        ..bad(name, defect(random, 0, 0.05))
+    };
+    let before = line.record(&[
+        at("worn.jpg", 0),
+        at("shadow.jpg", 1),
+        at("wordless.jpg", 2),
+    ]);
+    line.record(&[at("a.jpg", 10), at("b.jpg", 11), at("c.jpg", 12)]);
+    let say = |id: u64, verdict, note: &str, who: &str| {
+        line.home.review(id, verdict, note, Some(who)).unwrap();
+    };
+    say(before[0], ReviewVerdict::Ng, "die 3", "佐藤");
+    say(before[0], ReviewVerdict::Ng, "die 3 was worn", "佐藤");
+    say(before[0], ReviewVerdict::Ng, "", "鈴木");
+    say(before[1], ReviewVerdict::Ng, "a shadow", "佐藤");
+    say(before[1], ReviewVerdict::Ok, "", "鈴木");
+    say(before[2], ReviewVerdict::Ng, "", "鈴木");
+    let traced = trace(&line, |query| query.since = Some(MONDAY + 5 * HOUR));
+    let past = traced.groups[0].past.iter();
+    let mut told: Vec<_> = past
+        .filter(|past| before.contains(&past.inspection))
+        .map(|past| {
+            let who = past.reviewer.as_deref();
+            (past.inspection, past.verdict, &*past.note, who)
+        })
+        .collect();
+    told.sort_unstable_by_key(|one| one.0);
+    // The newest verdict, and the newest note with who wrote it.
+    let expected = [
+        (before[0], Verdict::Ng, "die 3 was worn", Some("佐藤")),
+        (before[1], Verdict::Ok, "a shadow", Some("佐藤")),
+        (before[2], Verdict::Ng, "", Some("鈴木")),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(
+        traced.groups[0].past[0].sha256,
+        line.home
+            .inspection(traced.groups[0].past[0].inspection)
+            .unwrap()
+            .sha256
+    );
+}
+
+#[test]
 fn nothing_to_trace_is_no_error() {
     let line = Line::new();
     let empty = trace(&line, |query| query.fields = vec!["machine".into()]);

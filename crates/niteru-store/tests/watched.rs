@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 use niteru_imaging::{HeatMap, Limits, Picture};
 use niteru_inspect::Inspection;
 use niteru_store::{
-    HistoryQuery, Home, InspectedFile, JudgedPhoto, Metadata, NotJudged, PhotoEvent, PhotoWatch,
-    StoreError, Verdict,
+    HistoryQuery, Home, InspectedFile, JudgedPhoto, Metadata, NotJudged, PhotoEvent, PhotoReach,
+    PhotoWatch, StoreError, Verdict,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -68,7 +68,10 @@ impl Line {
 
     fn begin(&self, existing: bool) {
         let folder = self.folder();
-        self.home.begin_watching("bolt", &folder, existing).unwrap();
+        let begun = self
+            .home
+            .begin_watching("bolt", &folder, PhotoReach::DEEP, existing);
+        begun.unwrap();
     }
 
     fn watch(&self) -> Watching {
@@ -81,6 +84,7 @@ impl Line {
             let watch = PhotoWatch {
                 inspector: "bolt",
                 folder: &folder,
+                reach: PhotoReach::DEEP,
                 linked: false,
                 limits: Limits::default(),
                 stop: &|| asked.load(Ordering::Relaxed),
@@ -233,7 +237,9 @@ fn photos_that_were_there_are_judged_when_that_is_asked_for() {
     assert_eq!(watching.end(), [""; 0]);
     // With the inspector, what it dealt with goes.
     line.home.remove_inspector("bolt", true).unwrap();
-    let error = line.home.begin_watching("bolt", &line.folder(), true);
+    let error = line
+        .home
+        .begin_watching("bolt", &line.folder(), PhotoReach::DEEP, true);
     assert!(
         matches!(error, Err(StoreError::NoInspector { .. })),
         "{error:?}"
@@ -297,11 +303,96 @@ fn a_folder_that_goes_is_waited_for() {
     assert_eq!(told, expected);
 
     std::fs::rename(line.folder(), &gone).unwrap();
-    let error = line.home.begin_watching("bolt", &line.folder(), false);
+    let error = line
+        .home
+        .begin_watching("bolt", &line.folder(), PhotoReach::DEEP, false);
     assert!(matches!(error, Err(StoreError::Read { .. })), "{error:?}");
     let watching = line.watch();
     watching.until("unreachable");
     watching.end();
+}
+
+/// Cameras make a folder for each day.
+#[test]
+fn photos_in_the_folders_of_days_are_judged_too() {
+    let line = Line::new();
+    let write = |name: &str, grey: u8| {
+        let path = line.folder().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, png(grey)).unwrap();
+    };
+    write("2026-11-29/before.png", 1);
+    write("2026/11/29/lot7/before.png", 2);
+    line.begin(false);
+    let watching = line.watch();
+    write("2026-11-30/0001.png", 3);
+    watching.until("judged 0001.png");
+    write("2026/11/30/lot7/0002.png", 4);
+    watching.until("judged 0002.png");
+    write("2026-11-29/0003.png", 5);
+    watching.until("judged 0003.png");
+    // Too deep, and hidden.
+    write("2026/11/30/lot7/small/0004.png", 6);
+    write(".trash/0005.png", 7);
+    std::fs::write(line.folder().join("2026-11-30/bad.png"), b"no picture").unwrap();
+    watching.until("skipped bad.png");
+    Watching::looks();
+    let told = watching.end();
+    let expected = [
+        "judged 0001.png",
+        "judged 0002.png",
+        "judged 0003.png",
+        "skipped bad.png",
+    ];
+    assert_eq!(told, expected);
+
+    // The memory is of all of them, also when it begins again, and with what was there.
+    write("2026-12-01/meanwhile.png", 8);
+    let watching = line.watch();
+    watching.until("judged meanwhile.png");
+    Watching::looks();
+    assert_eq!(watching.end(), ["judged meanwhile.png"]);
+    line.begin(true);
+    let watching = line.watch();
+    watching.until("skipped bad.png");
+    Watching::looks();
+    let mut told = watching.end();
+    told.sort();
+    assert_eq!(
+        told,
+        ["judged before.png", "judged before.png", "skipped bad.png"]
+    );
+
+    // One that is watched by itself is left to that.
+    let apart = [line.folder().join("2026-11-30")];
+    let reach = PhotoReach {
+        depth: 1,
+        apart: &apart,
+    };
+    write("2026-11-30/0006.png", 9);
+    write("2026-12-01/0007.png", 10);
+    let stop = AtomicBool::new(false);
+    let (folder, begun) = (line.folder(), Instant::now());
+    let watch = PhotoWatch {
+        inspector: "bolt",
+        folder: &folder,
+        reach,
+        linked: false,
+        limits: Limits::default(),
+        stop: &|| stop.load(Ordering::Relaxed) || begun.elapsed() > PATIENCE,
+    };
+    let newest = line.home.inspector_versions("bolt").unwrap()[0].id;
+    let mut told = Vec::new();
+    let ended = line.home.watch_photos::<StoreError>(
+        &watch,
+        &mut |path, bytes| judge(newest, path, &bytes),
+        &mut |event| {
+            told.push(told_of(&event));
+            stop.store(true, Ordering::Relaxed);
+        },
+    );
+    ended.unwrap();
+    assert_eq!(told, ["judged 0007.png"]);
 }
 
 #[test]

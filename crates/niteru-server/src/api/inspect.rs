@@ -267,7 +267,7 @@ type Asked = (ToJudge, SyncSender<Result<InspectedFile, InspectError>>);
 pub(crate) struct ReadyInspector {
     pub(crate) id: u64,
     name: String,
-    kernels: &'static str,
+    pub(super) kernels: &'static str,
     /// The scale of its heat maps.
     pub(super) scale: HeatScale,
     /// What is to be looked at before it is used.

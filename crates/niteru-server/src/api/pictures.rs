@@ -3,14 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use niteru_store::below::imaging::Picture;
-use niteru_store::{InspectedFile, Inspection, Role, ToldInspection};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use niteru_store::{
+    InspectedFile, Inspection, KnownFile, Reproduced, Role, ToldInspection, read_known,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::inspect::ReadyInspector;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::problem::Kind;
 use crate::route::{File, InPath, Json, Query, Route, ask, read};
 
 /// Longest side of a picture, in pixels.
@@ -25,7 +29,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         read(
             "/api/history/{id}/picture",
-            "The photo of an inspection: JPEG",
+            "The photo of an inspection: JPEG; gone (410) where its file is another one by now",
             Role::Viewer,
             picture,
         ),
@@ -65,10 +69,38 @@ impl Side {
 /// A file that was noted before, as JPEG.
 pub(super) fn shown_file(app: &App, path: &Path, side: Side) -> Result<File, ApiError> {
     let path = app.home.noted_file(path)?;
+    let bytes = Picture::read(&path, &app.settings.uploads.image);
+    shown(app, &bytes.map_err(|error| ApiError::gone(&error))?, side)
+}
+
+/// The photo of a decision, as JPEG, and no other: where a camera has written the next one under its name, that is
+/// told; but of what was uploaded, the upload is shown.
+fn shown_inspected(app: &App, was: &Inspection, side: Side) -> Result<File, ApiError> {
     let limits = &app.settings.uploads.image;
-    let bytes = Picture::read(&path, limits);
-    let bytes = bytes.map_err(|error| ApiError::gone(&error))?;
-    let picture = Picture::decode_at_least(&bytes, limits, side.pixels());
+    let read = |path: &Path| read_known(path, &was.sha256, limits);
+    let mut found = read(&app.home.noted_file(&was.path)?);
+    if !matches!(found, Ok(KnownFile::Same(_)))
+        && let Some(upload) = app.home.upload(&was.sha256)?
+        && let same @ Ok(KnownFile::Same(_)) = read(&upload)
+    {
+        found = same;
+    }
+    match found {
+        Ok(KnownFile::Same(bytes)) => shown(app, &bytes, side),
+        Ok(KnownFile::Changed { .. }) => Err(photo_changed(was.id)),
+        Err(error) => Err(ApiError::gone(&error)),
+    }
+}
+
+fn photo_changed(id: u64) -> ApiError {
+    let message = format!("this photo has changed since inspection {id}");
+    ApiError::new(StatusCode::GONE, Kind::PhotoChanged, message)
+        .help("another photo has its name now: put the one that was judged back")
+}
+
+/// The photo that a file's bytes are, as JPEG.
+fn shown(app: &App, bytes: &[u8], side: Side) -> Result<File, ApiError> {
+    let picture = Picture::decode_at_least(bytes, &app.settings.uploads.image, side.pixels());
     let picture = picture.map_err(|error| ApiError::gone(&error))?;
     jpeg(&picture.thumbnail(side.pixels()))
 }
@@ -108,7 +140,7 @@ async fn picture(
     InPath(id): InPath<u64>,
     Query(side): Query<Side>,
 ) -> Result<File, ApiError> {
-    app.heavy(move |app| shown_file(app, &app.home.inspection(id)?.path, side))
+    app.heavy(move |app| shown_inspected(app, &app.home.inspection(id)?, side))
         .await
 }
 
@@ -138,9 +170,21 @@ async fn good(
     .await
 }
 
-async fn replay(app: Arc<App>, InPath(id): InPath<u64>) -> Result<Json<ToldInspection>, ApiError> {
-    again(&app, id, move |_, _, was, found| {
-        Ok(Json(found.told(id, was.path, None)))
+/// What is found on the photo of a decision now, and whether that is what was decided.
+#[derive(Serialize, ToSchema)]
+struct Replayed {
+    #[serde(flatten)]
+    found: ToldInspection,
+    #[serde(flatten)]
+    reproduced: Reproduced,
+}
+
+async fn replay(app: Arc<App>, InPath(id): InPath<u64>) -> Result<Json<Replayed>, ApiError> {
+    again(&app, id, move |_, ready, was, found| {
+        Ok(Json(Replayed {
+            reproduced: found.reproduced(&was, ready.kernels),
+            found: found.told(id, was.path, None),
+        }))
     })
     .await
 }

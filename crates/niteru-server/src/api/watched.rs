@@ -18,7 +18,7 @@ use crate::identity::Caller;
 use crate::jobs::{JobView, WATCH, WatchParameters, no_folder};
 use crate::problem::{Kind, Problem};
 use crate::route::{About, Accepted, InPath, Json, JsonBody, Query, Route, change, read};
-use crate::watched::{OfferedFolder, RunningWatch, offered};
+use crate::watched::{OfferedFolder, Reach, RunningWatch, offered};
 
 /// Watches at a time: each has a thread.
 pub(super) const MOST: usize = 16;
@@ -112,9 +112,11 @@ async fn start(
         let folder = folders.into_iter().find(|folder| folder.name == new.folder);
         let folder = folder.ok_or_else(|| no_folder(&new.folder))?;
         check_free(app, &name, &folder)?;
+        let reach = Reach::of(&app.home, &app.settings.folders, &folder);
+        let path = Path::new(&folder.path);
         let begun = app
             .home
-            .begin_watching(&name, Path::new(&folder.path), new.existing);
+            .begin_watching(&name, path, reach.of_photos(), new.existing);
         begun.map_err(|error| match error {
             StoreError::Read { source, .. } => unreachable(&folder.name, &source),
             error => error.into(),

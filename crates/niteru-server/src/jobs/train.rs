@@ -104,8 +104,9 @@ fn one_percent() -> f64 {
 }
 
 impl TrainParameters {
-    /// Looks whether what it names is there, before it waits for its turn.
+    /// Looks whether what it names is there and what comes out can be kept, before it waits for its turn.
     pub(crate) fn check(&self, app: &App) -> Result<(), ApiError> {
+        app.home.check_trainable(&self.name)?;
         if self.good.files(app)?.is_empty() {
             return Err(ApiError::bad("there is no photo of a good part")
                 .help("give at least one, and better 30 or more")

@@ -17,7 +17,7 @@ use super::handle::{Handle, JobError};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::{Kind, Problem};
-use crate::watched::{Kept, RunningWatch, SkippedPhoto, is_inside, known};
+use crate::watched::{Kept, Reach, RunningWatch, SkippedPhoto, is_inside, known};
 
 pub(crate) const KIND: &str = "watch";
 
@@ -77,9 +77,11 @@ pub(super) fn run(
     let metadata: Metadata = watch.metadata.into_iter().collect();
     let mut lately = DriftWatch::default();
     let stop = || handle.cancel().load(Ordering::Relaxed);
+    let reach = Reach::of(&app.home, &app.settings.folders, &folder);
     let of_folder = PhotoWatch {
         inspector: &watch.name,
         folder: path,
+        reach: reach.of_photos(),
         linked: !is_inside(&app.home, path),
         limits: app.settings.uploads.image,
         stop: &stop,

@@ -102,6 +102,7 @@ kinds! {
     // Images and collections.
     Unreadable = "unreadable" [];
     Changed = "changed" [];
+    PhotoChanged = "photo_changed" [];
     NoCollection = "no_collection" ["name"];
     CollectionName = "collection_name" ["name"];
     FieldName = "field_name" ["name"];

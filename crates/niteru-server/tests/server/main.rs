@@ -19,6 +19,7 @@ mod login;
 mod map;
 mod pages;
 mod photos;
+mod pictures;
 mod proxy;
 mod rest;
 mod routes;

@@ -363,9 +363,41 @@ async fn checks(place: &Place) {
         pictures.push(picture.body);
     }
     assert!(pictures[0] != pictures[1] && pictures[0] != pictures[2]);
+    let mut again = place
+        .post(&here, &format!("{of}/replay"), json!({}))
+        .await
+        .json();
+    let mut take = |key: &str| again.as_object_mut().unwrap().remove(key).unwrap();
+    let stored = place.get(&here, &of).await.json();
+    let program = env!("CARGO_PKG_VERSION");
+    assert_eq!((take("same"), take("differs")), (json!(true), json!([])));
+    assert_eq!(take("kernels"), stored["kernels"]);
+    assert_eq!(take("replayed_kernels"), stored["kernels"]);
+    assert_eq!(
+        (take("program"), take("replayed_program")),
+        (json!(program), json!(program))
+    );
+    assert_eq!(again, found);
+
+    // A decision that another program or processor made otherwise is not passed off as repeated.
+    let id = found["id"].as_u64().unwrap();
+    rusqlite::Connection::open(place.home().database())
+        .unwrap()
+        .execute_batch(&format!(
+            "UPDATE inspections SET score = score + 1, kernels = 'abacus', program = '0.0.1' WHERE id = {id}"
+        ))
+        .unwrap();
     let again = place
         .post(&here, &format!("{of}/replay"), json!({}))
         .await
         .json();
-    assert_eq!(again, found);
+    assert_eq!(
+        (&again["same"], &again["differs"]),
+        (&json!(false), &json!(["score"]))
+    );
+    assert_eq!(
+        (&again["kernels"], &again["program"]),
+        (&json!("abacus"), &json!("0.0.1"))
+    );
+    assert_eq!(again["score"], found["score"], "what is found now");
 }

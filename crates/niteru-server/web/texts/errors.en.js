@@ -54,6 +54,7 @@ export default {
   "errors.no_upload": "This photo is not on the server any more. Choose it again.",
   "errors.unreadable": "The file of this photo cannot be read. Bring the file back to where it was.",
   "errors.changed": "The file of this photo is another one than before. Put the old file back, or add its folder again.",
+  "errors.photo_changed": "This photo has changed since: another photo has its name now. What was decided stays as it was.",
   "errors.no_collection": "There is no collection “{name}”. It may have been removed.",
   "errors.collection_name": "“{name}” cannot name a collection. Use 1 to 100 characters on one line.",
   "errors.field_name": "“{name}” cannot name a field. Use 1 to 100 characters on one line.",

@@ -87,10 +87,7 @@ impl Home {
         name: &str,
         new: &NewInspector<'_>,
     ) -> Result<StoredInspector, StoreError> {
-        if let Some(reason) = name_problem(name) {
-            let name = name.into();
-            return Err(StoreError::InspectorName { name, reason });
-        }
+        check_name(name)?;
         if new.bytes.len() > MAX_BYTES {
             return Err(StoreError::InspectorSize {
                 bytes: new.bytes.len() as u64,
@@ -120,6 +117,19 @@ impl Home {
             let sql = format!("{SELECT_INSPECTOR} WHERE v.id = ?");
             Ok(tx.query_row(&sql, [id], inspector)?)
         })
+    }
+
+    /// Whether an inspector of this name could be stored now, as far as can be told before there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::InspectorName`], [`StoreError::ReadOnly`], and those of the database.
+    pub fn check_trainable(&self, name: &str) -> Result<(), StoreError> {
+        check_name(name)?;
+        match self.write(|_| Ok(())) {
+            // Somebody writes for long: it will have ended.
+            Err(StoreError::Busy { .. }) => Ok(()),
+            other => other,
+        }
     }
 
     /// An inspector with its bytes: the newest version, or the one asked for.
@@ -236,6 +246,16 @@ impl Home {
             tx.execute("DELETE FROM watched_photos WHERE inspector = ?", [name])?;
             Ok(inspections)
         })
+    }
+}
+
+fn check_name(name: &str) -> Result<(), StoreError> {
+    match name_problem(name) {
+        None => Ok(()),
+        Some(reason) => {
+            let name = name.into();
+            Err(StoreError::InspectorName { name, reason })
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod review;
 mod run;
 mod told;
 mod trace;
+mod trained_with;
 mod training;
 mod verdict;
 mod watched;
@@ -33,8 +34,11 @@ pub use niteru_inspect::Verdict;
 pub use photos::{PhotoRow, PhotoRows};
 pub use quality::{InspectorCheck, ScoredPhoto, ThresholdChoice, ThresholdError};
 pub use record::NewInspection;
-pub use review::{Review, ReviewedImage};
-pub use run::{InspectError, InspectedFile, inspect_bytes, inspect_file, replay};
+pub use review::{AppliedReviews, Review, ReviewedImage};
+pub use run::{
+    InspectError, InspectedFile, KnownFile, Reproduced, inspect_bytes, inspect_file, read_known,
+    replay,
+};
 pub use told::ToldInspection;
 pub use trace::{
     Cause, DefectGroup, PastInspection, TimeCount, TimeCourse, TimeUnit, Trace, TraceQuery,
@@ -42,6 +46,7 @@ pub use trace::{
 };
 pub use training::{TrainReport, Training, TrainingError};
 pub use verdict::ReviewVerdict;
-pub use watched::{JudgePhoto, JudgedPhoto, NotJudged, PhotoEvent, PhotoWatch};
+pub use watched::{JudgePhoto, JudgedPhoto, NotJudged, PhotoEvent, PhotoReach, PhotoWatch};
 
 pub(crate) use check::check_inspections;
+pub(crate) use trained_with::TrainedWith;

@@ -1,6 +1,6 @@
 //! What people say about inspections. It stands beside what the inspector decided, and never replaces it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use niteru_imaging::{Limits, Picture};
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::inspectors::version_ids;
 use super::verdict::ReviewVerdict;
 use crate::collection::{hex, sql_id};
+use crate::uploads::from_hex;
 use crate::{Home, StoreError, paths, time};
 
 /// What a person said about an inspection.
@@ -42,6 +43,32 @@ pub struct ReviewedImage {
     pub sha256: String,
     /// What the newest review says.
     pub verdict: ReviewVerdict,
+}
+
+/// What became of the photos that people have judged, in a training that learns from them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AppliedReviews {
+    /// Photos among the good ones that people called good.
+    pub good: usize,
+    /// Photos among the bad ones that people called bad.
+    pub bad: usize,
+    /// Photos that people have judged and that are nowhere any more: each where it was last reviewed. The file is gone,
+    /// or another one now.
+    #[serde(serialize_with = "paths::serialize_all")]
+    #[schema(value_type = Vec<String>)]
+    pub missing: Vec<PathBuf>,
+}
+
+/// The sha256 of the files at some paths, each read once.
+fn hashes<'p>(paths: &[&'p Path]) -> HashMap<&'p Path, Option<String>> {
+    let paths: HashSet<&Path> = paths.iter().copied().collect();
+    let hashed = |path: &'p Path| (path, contents(path));
+    paths.into_par_iter().map(hashed).collect()
+}
+
+/// Whether a file has the contents of an image, by the hashes of files.
+fn is(image: &ReviewedImage, path: &Path, now: &HashMap<&Path, Option<String>>) -> bool {
+    now.get(path).and_then(|sha256| sha256.as_deref()) == Some(&*image.sha256)
 }
 
 /// sha256 of a file's contents, in hexadecimal; `None` of one that cannot be read.
@@ -85,7 +112,8 @@ impl Home {
 
     /// Sorts files by what people have said of their contents in inspections of an inspector: what was called
     /// good joins `good` and leaves `bad`, and the other way round, whatever its name. Files that have changed
-    /// since are left as they are. All paths are absolute; what joins a list comes last.
+    /// since are left as they are; what was judged then is looked for wherever it was inspected, and among the
+    /// uploads. All paths are absolute; what joins a list comes last.
     ///
     /// # Errors
     /// Those of the database. That there is no such inspector yet is none.
@@ -94,14 +122,15 @@ impl Home {
         inspector: &str,
         good: &mut Vec<PathBuf>,
         bad: &mut Vec<PathBuf>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<AppliedReviews, StoreError> {
+        let mut applied = AppliedReviews::default();
         let reviewed = match self.reviewed_images(inspector) {
             Ok(reviewed) => reviewed,
-            Err(StoreError::NoInspector { .. }) => return Ok(()),
+            Err(StoreError::NoInspector { .. }) => return Ok(applied),
             Err(error) => return Err(error),
         };
         if reviewed.is_empty() {
-            return Ok(());
+            return Ok(applied);
         }
         for (files, verdict) in [(good, ReviewVerdict::Ok), (bad, ReviewVerdict::Ng)] {
             let (called, otherwise): (Vec<&ReviewedImage>, Vec<&ReviewedImage>) =
@@ -119,17 +148,69 @@ impl Home {
                 .iter()
                 .filter_map(|(sha256, _)| sha256.as_deref())
                 .collect();
-            // A camera may have written another photo under the name.
-            let more = called.into_par_iter().filter(|image| {
-                !have.contains(&*image.sha256)
-                    && contents(&image.path).is_some_and(|sha256| sha256 == image.sha256)
-            });
-            let mut more: Vec<PathBuf> = more.map(|image| image.path.clone()).collect();
+            let (here, others): (Vec<&ReviewedImage>, Vec<&ReviewedImage>) = called
+                .into_iter()
+                .partition(|image| have.contains(&*image.sha256));
+            let mut more = Vec::new();
+            for (image, found) in self.files_of(&others)? {
+                match found {
+                    Some(path) => more.push(path),
+                    None => applied.missing.push(image.path.clone()),
+                }
+            }
+            let count = here.len() + more.len();
+            match verdict {
+                ReviewVerdict::Ok => applied.good = count,
+                ReviewVerdict::Ng => applied.bad = count,
+            }
             more.sort();
             // Photos that follow each other may be of one part: the order stays.
             files.extend(kept.into_iter().map(|(_, path)| path).chain(more));
         }
-        Ok(())
+        applied.missing.sort();
+        Ok(applied)
+    }
+
+    /// For each image a file that still has its contents: where it was last reviewed, else wherever it was inspected,
+    /// else the upload. A camera may have written another photo under the name.
+    fn files_of<'i>(
+        &self,
+        images: &[&'i ReviewedImage],
+    ) -> Result<Vec<(&'i ReviewedImage, Option<PathBuf>)>, StoreError> {
+        let first: Vec<&Path> = images.iter().map(|image| &*image.path).collect();
+        let now = hashes(&first);
+        let lost = images.iter().filter(|image| !is(image, &image.path, &now));
+        let elsewhere: HashMap<&str, Vec<PathBuf>> = lost
+            .map(|image| Ok((&*image.sha256, self.known_files(&image.sha256)?)))
+            .collect::<Result<_, StoreError>>()?;
+        let all: Vec<&Path> = elsewhere.values().flatten().map(|path| &**path).collect();
+        let there = hashes(&all);
+        let found = images.iter().map(|image| {
+            let other = || {
+                let mut paths = elsewhere.get(&*image.sha256)?.iter();
+                paths.find(|path| is(image, path, &there)).cloned()
+            };
+            let path = match is(image, &image.path, &now) {
+                true => Some(image.path.clone()),
+                false => other(),
+            };
+            (*image, path)
+        });
+        Ok(found.collect())
+    }
+
+    /// Where contents were inspected, the last first, and the upload of them, if there is one.
+    fn known_files(&self, sha256: &str) -> Result<Vec<PathBuf>, StoreError> {
+        let hash = from_hex(sha256);
+        let mut paths: Vec<PathBuf> = self.read(|tx| {
+            let sql =
+                "SELECT path FROM inspections WHERE sha256 = ? GROUP BY path ORDER BY max(id) DESC";
+            let mut statement = tx.prepare_cached(sql)?;
+            let rows = statement.query_map([hash], |row| Ok(paths::from_bytes(row.get(0)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })?;
+        paths.extend(self.upload(sha256)?);
+        Ok(paths)
     }
 
     /// The images that people have judged in inspections of any version of an inspector, the last

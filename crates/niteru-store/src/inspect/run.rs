@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use niteru_imaging::{DecodeError, HeatError, Limits, Picture};
 use niteru_inspect::Inspector;
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::history::Inspection;
-use super::record::NewInspection;
+use super::record::{NewInspection, PROGRAM};
 use crate::Metadata;
 use crate::collection::hex;
 
@@ -72,18 +74,41 @@ pub fn replay(
     was: &Inspection,
     limits: &Limits,
 ) -> Result<InspectedFile, InspectError> {
-    let bytes = Picture::read(&was.path, limits)?;
     // Before it is decoded: another file need not be a picture.
-    let now = hex(&Sha256::digest(&bytes));
-    if now != was.sha256 {
-        return Err(InspectError::Changed {
+    match read_known(&was.path, &was.sha256, limits)? {
+        KnownFile::Same(bytes) => inspect_bytes(inspector, &was.path, &bytes, limits),
+        KnownFile::Changed { now } => Err(InspectError::Changed {
             path: was.path.clone(),
             id: was.id,
             was: was.sha256.clone(),
             now,
-        });
+        }),
     }
-    inspect_bytes(inspector, &was.path, &bytes, limits)
+}
+
+/// What is at the path of a file that was seen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnownFile {
+    /// The same contents.
+    Same(Vec<u8>),
+    /// Others: a camera may have written another photo under the name.
+    Changed {
+        /// sha256 of what is there now, in hexadecimal.
+        now: String,
+    },
+}
+
+/// Reads a file whose contents had this sha256 (in hexadecimal) when it was seen. What was hashed is what is given.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_known(path: &Path, sha256: &str, limits: &Limits) -> Result<KnownFile, DecodeError> {
+    let bytes = Picture::read(path, limits)?;
+    let now = hex(&Sha256::digest(&bytes));
+    Ok(match now == sha256 {
+        true => KnownFile::Same(bytes),
+        false => KnownFile::Changed { now },
+    })
 }
 
 /// As [`inspect_file`], of a file that was read already.
@@ -104,7 +129,37 @@ pub fn inspect_bytes(
     })
 }
 
+/// Whether a decision came out again, and with what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Reproduced {
+    /// Whether verdict, score and threshold are the same, numbers bit for bit.
+    pub same: bool,
+    /// Which of `verdict`, `score` and `threshold` are others now.
+    pub differs: Vec<&'static str>,
+    /// The instruction set that it was decided with: with another, scores agree to some digits only.
+    pub kernels: String,
+    /// The instruction set now.
+    pub replayed_kernels: String,
+    /// The version of the program that decided; `null` of decisions that are older than homes of format 12.
+    pub program: Option<String>,
+    /// The version now.
+    pub replayed_program: &'static str,
+}
+
 impl InspectedFile {
+    /// Whether a decision came out again, on these kernels.
+    pub fn reproduced(&self, was: &Inspection, kernels: &str) -> Reproduced {
+        let differs = self.differs_from(was);
+        Reproduced {
+            same: differs.is_empty(),
+            differs,
+            kernels: was.kernels.clone(),
+            replayed_kernels: kernels.to_owned(),
+            program: was.program.clone(),
+            replayed_program: PROGRAM,
+        }
+    }
+
     /// What is not as it was decided before: of `verdict`, `score` and `threshold`, numbers bit for bit.
     pub fn differs_from(&self, was: &Inspection) -> Vec<&'static str> {
         let now = &self.inspection;
@@ -208,5 +263,12 @@ mod tests {
         assert_eq!(differs(Verdict::Unlike, 2.5, 2.0), ["verdict"]);
         assert_eq!(differs(Verdict::Ng, 2.5 + 1e-15, 2.0), ["score"]);
         assert_eq!(differs(Verdict::Ok, 2.5, 3.0), ["verdict", "threshold"]);
+        let told = again(Verdict::Ok, 2.5, 2.0).reproduced(&was, "avx2");
+        let expected = json!({
+            "same": false, "differs": ["verdict"], "kernels": "scalar", "replayed_kernels": "avx2",
+            "program": null, "replayed_program": env!("CARGO_PKG_VERSION"),
+        });
+        assert_eq!(json!(told), expected);
+        assert!(again(Verdict::Ng, 2.5, 2.0).reproduced(&was, "avx2").same);
     }
 }

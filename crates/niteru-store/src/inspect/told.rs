@@ -41,8 +41,7 @@ pub struct ToldInspection {
     /// not certain, it was compared as it lies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alignment: Option<PhotoAlignment>,
-    /// Where its heat map is; only where one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where its heat map is; `null` where none was asked for.
     pub heatmap: Option<String>,
 }
 

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::inspectors::{NewInspector, StoredInspector};
 use super::quality::NotedPhotos;
+use super::review::AppliedReviews;
 use crate::{EncoderIdentity, Home, StoreError};
 
 /// What is trained, from which files.
@@ -81,6 +82,8 @@ pub struct TrainReport {
     /// What it says of the bad photos, each judged as if it had not been learnt from; only where there were some.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bad: Option<Quality>,
+    /// What became of the photos that people have judged in reviews; `null` where these were not asked for.
+    pub reviews: Option<AppliedReviews>,
     /// Files that were left out.
     pub skipped: Vec<Skipped>,
 }
@@ -113,7 +116,8 @@ pub enum TrainingError {
 }
 
 impl Home {
-    /// Trains the next version of an inspector, and keeps it.
+    /// Trains the next version of an inspector, and keeps it. Whether it can be kept is looked at first, as training
+    /// may take minutes.
     ///
     /// # Errors
     /// [`TrainingError`]; [`TrainError::Stopped`] when `on_step` stops it.
@@ -123,10 +127,12 @@ impl Home {
         training: &Training,
         on_step: OnStep<'_>,
     ) -> Result<TrainReport, TrainingError> {
+        self.check_trainable(&training.name)?;
         let (mut good, mut bad) = (training.good.clone(), training.bad.clone());
-        if training.with_reviews {
-            self.apply_reviews(&training.name, &mut good, &mut bad)?;
-        }
+        let reviews = match training.with_reviews {
+            true => Some(self.apply_reviews(&training.name, &mut good, &mut bad)?),
+            false => None,
+        };
         if let Some(both) = good.iter().find(|path| bad.contains(path)) {
             return Err(TrainingError::GoodAndBad { path: both.clone() });
         }
@@ -166,6 +172,7 @@ impl Home {
             unaligned: trained.unaligned,
             bad_learnt: trained.inspector.known_bad(),
             bad: quality,
+            reviews,
             skipped: trained.skipped,
         })
     }

@@ -36,7 +36,8 @@ pub(crate) enum InspectCommand {
                       niteru inspect watch tiles /mnt/camera1 --existing --operator Sato --field machine=M2\n\n\
                       A photo is judged once, when it is complete: also when the command was ended and starts again.\n\
                       Photos that lie there already are left alone without --existing. The folder is looked into twice\n\
-                      a second, which works on network shares; one that goes away is waited for. No file is changed.\n\
+                      a second, with those in it up to four deep (a camera may make one for each day). That works on\n\
+                      network shares; one that goes away is waited for. No file is changed.\n\
                       With --json, one line for each photo. Ctrl-C stops."
     )]
     Watch(InspectWatchArgs),

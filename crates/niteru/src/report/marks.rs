@@ -6,6 +6,7 @@ use base64::Engine as _;
 use maud::{Markup, html};
 use niteru_imaging::{HeatMap, HeatScale, Limits, Picture, Rect};
 use niteru_inspect::Verdict;
+use niteru_store::{KnownFile, read_known};
 
 use crate::args::Language;
 
@@ -17,6 +18,30 @@ const LEGEND: u32 = 400;
 
 /// A picture as a JPEG file.
 pub(super) struct Jpeg(Vec<u8>);
+
+/// The picture of a photo that was inspected.
+pub(super) enum InspectedJpeg {
+    There(Jpeg),
+    /// Another photo has its name now.
+    Changed,
+    /// It cannot be read.
+    Absent,
+}
+
+impl InspectedJpeg {
+    /// The photo with at most `longest` pixels along its longer side, if it still has the contents of this sha256.
+    pub(super) fn open(path: &Path, sha256: &str, longest: u32) -> InspectedJpeg {
+        let limits = Limits::default();
+        let bytes = match read_known(path, sha256, &limits) {
+            Ok(KnownFile::Same(bytes)) => bytes,
+            Ok(KnownFile::Changed { .. }) => return InspectedJpeg::Changed,
+            Err(_) => return InspectedJpeg::Absent,
+        };
+        let picture = Picture::decode(&bytes, &limits).ok();
+        let jpeg = picture.and_then(|picture| Jpeg::of(&picture, longest));
+        jpeg.map_or(InspectedJpeg::Absent, InspectedJpeg::There)
+    }
+}
 
 impl Jpeg {
     /// The picture with at most `longest` pixels along its longer side; `None` when it cannot be

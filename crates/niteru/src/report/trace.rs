@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use niteru_store::{Cause, DefectGroup, PastInspection, TimeCourse, TimeUnit, Trace};
 
 use self::words::Words;
-use super::marks::{Jpeg, file_name, shot};
+use super::marks::{InspectedJpeg, file_name, shot};
 use super::page::Page;
 use crate::args::Language;
 
@@ -21,7 +21,7 @@ const PICTURE: u32 = 360;
 /// The same of an image from before.
 const PAST_PICTURE: u32 = 96;
 
-/// Writes the report. The typical images are read; of one that cannot be, it says so.
+/// Writes the report. The typical images are read; of one that cannot be, or is another one now, it says so.
 /// `utc_offset_minutes` is how far local time is ahead of UTC, as the trace was asked for.
 pub(crate) fn trace(
     language: Language,
@@ -84,13 +84,13 @@ impl Section<'_> {
             (self.words.typical) br;
             span title=(path.to_string_lossy()) { (file_name(path)) }
         };
-        let picture = Jpeg::open(path, PICTURE);
-        shot(
-            picture.as_ref(),
-            self.words.absent,
-            self.words.typical,
-            &told,
-        )
+        let typical = InspectedJpeg::open(path, &self.group.typical.sha256, PICTURE);
+        let (picture, absent) = match &typical {
+            InspectedJpeg::There(picture) => (Some(picture), ""),
+            InspectedJpeg::Changed => (None, self.words.changed),
+            InspectedJpeg::Absent => (None, self.words.absent),
+        };
+        shot(picture, absent, self.words.typical, &told)
     }
 
     /// What is known of such defects from before.
@@ -106,9 +106,13 @@ impl Section<'_> {
     }
 
     fn past_one(&self, past: &PastInspection) -> Markup {
-        let picture = Jpeg::open(&past.path, PAST_PICTURE);
+        let picture = InspectedJpeg::open(&past.path, &past.sha256, PAST_PICTURE);
         html! {
-            @if let Some(picture) = &picture { img src=(picture.uri()) alt=(file_name(&past.path)) loading="lazy"; br; }
+            @match &picture {
+                InspectedJpeg::There(picture) => { img src=(picture.uri()) alt=(file_name(&past.path)) loading="lazy"; br; }
+                InspectedJpeg::Changed => { span.facts { (self.words.changed) } br; }
+                InspectedJpeg::Absent => {}
+            }
             b { (past.verdict.name()) } " #" (past.inspection) ", " (self.day(past.time)) ", " (past.inspector)
             " (" (self.words.similarity) " " (format!("{:.3}", past.similarity)) ")"
             @if !past.note.is_empty() {

@@ -10,10 +10,12 @@ use std::path::Path;
 use anyhow::Result;
 use maud::{Markup, html};
 use niteru_inspect::{Duplicate, Judged, Quality, Skipped, Suspicious};
-use niteru_store::TrainReport;
+use niteru_store::{AppliedReviews, TrainReport};
 
 use self::words::Words;
-pub(crate) use self::words::{placed, stretched, threshold_without, trust, trust_level, unaligned};
+pub(crate) use self::words::{
+    placed, reviewed, reviews_missing, stretched, threshold_without, trust, trust_level, unaligned,
+};
 use super::evaluation::{self, curve};
 use super::inspection;
 use super::marks::{Jpeg, badge, file_name, percent, shot};
@@ -23,7 +25,7 @@ use crate::args::Language;
 /// Pictures of a kind that are shown at most.
 const MOST_PICTURES: usize = 24;
 
-/// Copies that are named at most.
+/// Copies that are named at most, and photos that are nowhere any more.
 const MOST_COPIES: usize = 50;
 
 /// Longest side of a picture, in pixels.
@@ -45,6 +47,7 @@ pub(crate) fn training(language: Language, of: &TrainReport, file: &Path) -> Res
             (score_panel(language, words, of))
             @if let Some(quality) = of.bad.as_ref() { (bad_photos(language, words, of, quality)) }
             @else { p { (words.no_bad) } }
+            @if let Some(of) = &of.reviews { (reviews(language, words, of)) }
             (duplicates(language, words, &of.duplicates))
             (skipped(words, of.skipped.iter().chain(bad_skipped)))
         },
@@ -169,6 +172,24 @@ fn trade_off(language: Language, words: &Words, of: &TrainReport, quality: &Qual
             p { (words::at_threshold(language, threshold, &percent(false_alarm), &percent(miss))) }
         }
         p.facts { (words.trade_off_basis) }
+    }
+}
+
+/// What became of reviews; nothing where there are none.
+fn reviews(language: Language, words: &Words, of: &AppliedReviews) -> Markup {
+    let told = reviewed(language, of.good, of.bad);
+    if told.is_none() && of.missing.is_empty() {
+        return html! {};
+    }
+    let shown = &of.missing[..of.missing.len().min(MOST_COPIES)];
+    html! {
+        h2 { (words.reviews) }
+        @if let Some(told) = told { p { (told) } }
+        @if !shown.is_empty() {
+            p { (reviews_missing(language, of.missing.len())) }
+            ul.found { @for path in shown { li { (path.to_string_lossy()) } } }
+            (more(language, of.missing.len() - shown.len()))
+        }
     }
 }
 

@@ -181,6 +181,40 @@ fn scratched_plates_are_found_traced_and_replayed() {
     let changed = niteru.run(["inspect", "replay", &id]);
     assert_eq!(changed.code, Some(1));
     assert!(changed.stderr.contains("200.png"), "{}", changed.stderr);
+
+    // Its review is not dropped without a word.
+    let used = serde_json::json!({ "good": 1, "bad": 0, "missing": [] });
+    assert_eq!(again["reviews"], used);
+    let train = [
+        "--json",
+        "inspect",
+        "train",
+        "plates",
+        "--good",
+        text(&good),
+    ];
+    let without = niteru.run(train).value();
+    assert_eq!(without["reviews"], Value::Null);
+    let lost = niteru.run(train.iter().chain(&["--with-reviews"]));
+    assert_eq!(lost.code, Some(0), "{}", lost.stderr);
+    let told = lost.value()["reviews"].clone();
+    assert_eq!(
+        (&told["good"], &told["missing"].as_array().unwrap().len()),
+        (&0.into(), &1)
+    );
+    for text in ["1 photo that a person has judged", "200.png"] {
+        assert!(lost.stderr.contains(text), "{text}: {}", lost.stderr);
+    }
+    // The contract of a run without heat maps.
+    let run = niteru.run([
+        "--json",
+        "inspect",
+        "run",
+        "plates",
+        text(&niteru.file("good/000.png")),
+    ]);
+    let line = &run.lines()[0];
+    assert_eq!(line.get("heatmap"), Some(&Value::Null), "{line}");
 }
 
 #[test]

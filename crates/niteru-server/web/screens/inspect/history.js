@@ -19,10 +19,15 @@ export function historyList(name, { which = {}, empty, limit = 20 } = {}) {
   return { element, draw };
 }
 
+/** The photo may be gone; or the next one has its name, which is no picture of this decision. */
+function gone({ target }) {
+  target.replaceWith(h("span.small.gone", t("inspect.picture.gone")));
+}
+
 function row(name, one) {
   const reviewed = one.reviews.length > 0 && h("span.small", t("inspect.history.reviewed", { verdict: t(`inspect.verdict.${one.final_verdict}`) }));
   return h("li", h("a", { href: page(name, "use", one.id) },
-    h("img", { src: `/api/history/${one.id}/picture?side=160`, alt: "", loading: "lazy", width: 72, height: 72 }),
+    h("img", { src: `/api/history/${one.id}/picture?side=160`, alt: "", loading: "lazy", width: 72, height: 72, onerror: gone }),
     small(one.verdict),
     h("span.when", time(one.time), h("span.small", t("inspect.score", { n: number(one.score, 1) })), reviewed)));
 }

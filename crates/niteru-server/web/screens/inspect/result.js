@@ -23,7 +23,7 @@ const TOLD = 3;
 export function result(found, { time: at, reviews = [], said = () => {}, again = null }) {
   const [shown, why] = [h("div"), h("div")];
   const draw = (judged) => {
-    fill(shown, pictures({ ...found, width: judged.width, height: judged.height }));
+    fill(shown, otherwise(judged), pictures({ ...found, width: judged.width, height: judged.height }));
     fill(why, reasons(found.verdict, judged));
   };
   if (again) {
@@ -36,7 +36,17 @@ export function result(found, { time: at, reviews = [], said = () => {}, again =
 
 /** The same below a verdict that stands elsewhere: what people press does not move with how much there is to say. */
 export function below(found, { reviews, said }) {
-  return h("article.result", pictures(found), reviewing(found, reviews, said), reasons(found.verdict, found), how(found));
+  return h("article.result", otherwise(found), pictures(found), reviewing(found, reviews, said), reasons(found.verdict, found), how(found));
+}
+
+/** That a decision did not come out again, and why that may be; nothing of one that did, or that was just made. */
+function otherwise(judged) {
+  if (judged.same !== false) return null;
+  const other = (what) => judged[what] && judged[what] !== judged[`replayed_${what}`] &&
+    h("p.small", t(`inspect.result.differs.${what}`, { was: judged[what], now: judged[`replayed_${what}`] }));
+  return h("div.differs", { role: "note" },
+    h("p", t("inspect.result.differs", { verdict: t(`inspect.verdict.${judged.verdict}`), score: number(judged.score, 3), threshold: number(judged.threshold, 3) })),
+    other("program"), other("kernels"));
 }
 
 /** What made it NG, and whether it is certain how the part lies. */

@@ -120,6 +120,10 @@ function result(report, name) {
     h("p", t("inspect.train.done", { version: number(report.version), n: number(report.good) })),
     report.not_needed > 0 && h("p", t("inspect.train.not_needed", { n: number(report.not_needed) })),
     report.duplicates?.length > 0 && h("p", t("inspect.train.duplicates", { n: number(report.duplicates.length) })),
+    report.reviews?.good + report.reviews?.bad > 0 &&
+      h("p", t("inspect.train.reviewed", { good: number(report.reviews.good), bad: number(report.reviews.bad) })),
+    report.reviews?.missing.length > 0 && h("details", h("summary", t("inspect.train.reviews.missing", { n: number(report.reviews.missing.length) })),
+      h("ul", report.reviews.missing.map((path) => h("li", path)))),
     report.suspicious.length > 0 && h("p", t("inspect.train.suspicious", { n: number(report.suspicious.length) })),
     report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
       h("ul", report.skipped.map((file) => h("li", file.path, ": ", showRefused(file))))),

@@ -20,6 +20,7 @@ pub use past::PastInspection;
 use self::course::Spans;
 use self::groups::{Vectors, group};
 use self::images::{Defects, Images};
+use crate::collection::hex;
 use crate::error::Failure;
 use crate::home::kernels;
 use crate::{Home, StoreError, paths, time};
@@ -144,10 +145,12 @@ pub struct DefectGroup {
 pub struct TypicalImage {
     /// The inspection.
     pub inspection: u64,
-    /// The image file.
+    /// The image file. It may be another one now.
     #[serde(serialize_with = "paths::serialize")]
     #[schema(value_type = String)]
     pub path: PathBuf,
+    /// Of the file's contents when it was inspected, in hexadecimal.
+    pub sha256: String,
 }
 
 /// A group by the places of its images.
@@ -279,6 +282,7 @@ fn describe(
     let typical = member(&group.typical).id;
     let sql = "SELECT path FROM inspections WHERE id = ?";
     let path = tx.query_row(sql, [typical], |row| row.get(0))?;
+    let sha256 = hex(&member(&group.typical).sha256);
     // Places are by time, the newest first.
     let (last, first) = (times[0], times[times.len() - 1]);
     Ok(DefectGroup {
@@ -286,6 +290,7 @@ fn describe(
         typical: TypicalImage {
             inspection: typical.cast_unsigned(),
             path: paths::from_bytes(path),
+            sha256,
         },
         similarity: group.similarity,
         first,

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::Found;
 use super::images::Images;
+use crate::collection::hex;
 use crate::home::kernels;
 use crate::inspect::record::{defect_problem, read_defect};
 use crate::inspect::verdict::StoredVerdict;
@@ -28,10 +29,12 @@ pub struct PastInspection {
     pub inspection: u64,
     /// Name of its inspector.
     pub inspector: String,
-    /// The image file.
+    /// The image file. It may be another one now.
     #[serde(serialize_with = "paths::serialize")]
     #[schema(value_type = String)]
     pub path: PathBuf,
+    /// Of the file's contents when it was inspected, in hexadecimal.
+    pub sha256: String,
     /// When it was inspected, milliseconds since 1970 (UTC). JSON: RFC 3339.
     #[serde(serialize_with = "time::serialize")]
     #[schema(value_type = String, format = DateTime)]
@@ -41,9 +44,10 @@ pub struct PastInspection {
     pub verdict: Verdict,
     /// Mean cosine similarity of its defect to those of the group, -1 to 1.
     pub similarity: f32,
-    /// What the newest review says; empty where nobody wrote anything.
+    /// What the newest review with a note says: a later one without does not take it away. Empty where nobody wrote
+    /// anything.
     pub note: String,
-    /// Who wrote it, if that is known.
+    /// Who wrote it, or, without a note, who reviewed it last; if that is known.
     pub reviewer: Option<String>,
 }
 
@@ -80,11 +84,12 @@ pub(super) fn find(
         return Ok(Vec::new());
     };
     let mut statement = tx.prepare_cached(
-        "SELECT i.id, n.name, i.path, i.time, coalesce(r.verdict, i.verdict), coalesce(r.note, ''), r.reviewer,
-             n.fingerprint, i.sha256, i.defect
+        "SELECT i.id, n.name, i.path, i.time, coalesce(r.verdict, i.verdict), coalesce(w.note, ''),
+             CASE WHEN w.id IS NULL THEN r.reviewer ELSE w.reviewer END, n.fingerprint, i.sha256, i.defect
          FROM inspections i
          JOIN inspectors n ON n.id = i.inspector
          LEFT JOIN reviews r ON r.id = (SELECT max(id) FROM reviews WHERE inspection = i.id)
+         LEFT JOIN reviews w ON w.id = (SELECT max(id) FROM reviews WHERE inspection = i.id AND note <> '')
          WHERE i.id = ?",
     )?;
     for id in candidates(tx, newest)? {
@@ -141,9 +146,10 @@ fn candidates(tx: &Transaction<'_>, until: i64) -> rusqlite::Result<Vec<i64>> {
     let mut statement = tx.prepare_cached(
         "SELECT i.id FROM inspections i
          LEFT JOIN reviews r ON r.id = (SELECT max(id) FROM reviews WHERE inspection = i.id)
+         LEFT JOIN reviews w ON w.id = (SELECT max(id) FROM reviews WHERE inspection = i.id AND note <> '')
          WHERE i.defect IS NOT NULL AND i.time <= :until
-             AND (coalesce(r.verdict, i.verdict) = 'NG' OR r.note <> '')
-         ORDER BY r.note IS NOT NULL AND r.note <> '' DESC, i.time DESC, i.id DESC LIMIT :limit",
+             AND (coalesce(r.verdict, i.verdict) = 'NG' OR w.id IS NOT NULL)
+         ORDER BY w.id IS NOT NULL DESC, i.time DESC, i.id DESC LIMIT :limit",
     )?;
     let values = named_params! { ":until": until, ":limit": MOST_LOOKED_AT };
     let ids = statement.query_map(values, |row| row.get(0))?;
@@ -155,6 +161,7 @@ fn read(row: &Row<'_>, similarity: f32) -> rusqlite::Result<PastInspection> {
         inspection: row.get::<_, i64>(0)?.cast_unsigned(),
         inspector: row.get(1)?,
         path: paths::from_bytes(row.get(2)?),
+        sha256: hex(row.get_ref(8)?.as_blob()?),
         time: row.get(3)?,
         verdict: row.get::<_, StoredVerdict>(4)?.0,
         similarity,

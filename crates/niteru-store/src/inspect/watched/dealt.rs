@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::folder::{Arrived, Stamp};
+use super::photo::{Arrived, Stamp};
 use crate::{Home, NewInspection, StoreError, paths};
 
 /// What became of a photo.
@@ -96,16 +96,19 @@ impl Home {
         Ok(ids.first().copied())
     }
 
-    /// Forgets what became of the photos directly in a folder, but for those that were judged.
-    pub(super) fn forget_unjudged(&self, inspector: &str, folder: &Path) -> Result<(), StoreError> {
-        let Some(folder) = paths::to_bytes(folder) else {
-            return Ok(());
-        };
-        let (start, end) = paths::below(folder);
+    /// Forgets what became of photos, but for those that were judged.
+    pub(super) fn forget_unjudged(
+        &self,
+        inspector: &str,
+        photos: &[Arrived],
+    ) -> Result<(), StoreError> {
         self.write(|tx| {
             let sql = "DELETE FROM watched_photos
-                       WHERE inspector = ? AND path >= ? AND path < ? AND became <> 'judged'";
-            tx.execute(sql, params![inspector, start, end])?;
+                       WHERE inspector = ? AND path = ? AND became <> 'judged'";
+            let mut statement = tx.prepare_cached(sql)?;
+            for photo in photos {
+                statement.execute(params![inspector, paths::to_bytes(&photo.path)])?;
+            }
             Ok(())
         })
     }

@@ -2,7 +2,9 @@
 
 mod dealt;
 mod folder;
+mod listing;
 mod patience;
+mod photo;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,8 +14,10 @@ use niteru_imaging::{DecodeError, Limits};
 use sha2::{Digest, Sha256};
 
 use self::dealt::Became;
-use self::folder::{Arrived, Folder};
+use self::folder::Folder;
+use self::listing::Reach;
 use self::patience::{pause, unless};
+use self::photo::Arrived;
 use super::record::NewInspection;
 use super::run::InspectedFile;
 use super::told::ToldInspection;
@@ -32,13 +36,42 @@ const UNREADABLE: Duration = Duration::from_secs(60);
 /// How long the first look into a folder may take.
 const FIRST: Duration = Duration::from_secs(30);
 
+/// Which photos of a watched folder are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct PhotoReach<'a> {
+    /// How many folders deep it is looked into; 0: photos are those directly in it. Cameras may make a folder for each
+    /// day.
+    pub depth: usize,
+    /// Folders in it that do not belong to it, such as those that are watched by themselves.
+    pub apart: &'a [PathBuf],
+}
+
+impl PhotoReach<'static> {
+    /// Four folders deep, and all of them: years, months, days and lots.
+    pub const DEEP: PhotoReach<'static> = PhotoReach {
+        depth: 4,
+        apart: &[],
+    };
+}
+
+impl From<PhotoReach<'_>> for Reach {
+    fn from(PhotoReach { depth, apart }: PhotoReach<'_>) -> Reach {
+        Reach {
+            depth,
+            apart: apart.to_vec(),
+        }
+    }
+}
+
 /// Whose photos are watched for where.
 #[derive(Clone, Copy)]
 pub struct PhotoWatch<'a> {
     /// Name of the inspector.
     pub inspector: &'a str,
-    /// The folder. Photos are those directly in it; links in it are not followed.
+    /// The folder. Links in it are not followed, and what is hidden is left out.
     pub folder: &'a Path,
+    /// Which of its photos are meant.
+    pub reach: PhotoReach<'a>,
     /// Whether the folder itself may be a link to it; if not, one that becomes a link counts as gone.
     pub linked: bool,
     /// What a photo may ask for before it is refused.
@@ -75,7 +108,7 @@ pub type JudgePhoto<'a, E> = dyn FnMut(&Path, Vec<u8>) -> Result<JudgedPhoto, No
 pub enum PhotoEvent {
     /// A photo was judged, and that is recorded.
     Judged(ToldInspection),
-    /// A photo cannot be used. Told once until it changes.
+    /// A photo cannot be used, or a folder in the watched one not be read. Told once until that changes.
     Skipped {
         /// The file.
         path: PathBuf,
@@ -101,25 +134,21 @@ impl Home {
         &self,
         inspector: &str,
         folder: &Path,
+        reach: PhotoReach<'_>,
         existing: bool,
     ) -> Result<(), StoreError> {
         self.newest_version(inspector)?;
         let folder = absolute(folder)?;
         let begun = Instant::now();
-        let at = folder.clone();
-        let look = move || folder::photos_in(&at);
+        let (at, reach) = (folder.clone(), Reach::from(reach));
+        let look = move || listing::photos_in(&at, &reach);
         let looked = unless(&|| begun.elapsed() > FIRST, &mut || {}, look);
-        let looked = looked.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
+        let looked = looked.unwrap_or_else(|| Err(slow()));
         let photos = looked.map_err(|source| unreadable(&folder, source))?;
         if existing {
-            return self.forget_unjudged(inspector, &folder);
+            return self.forget_unjudged(inspector, &photos);
         }
-        let photos = photos.into_iter().map(|(name, stamp)| Arrived {
-            path: folder.join(name),
-            stamp,
-            tries: 0,
-        });
-        let news = self.not_dealt_with(inspector, photos.collect())?;
+        let news = self.not_dealt_with(inspector, photos)?;
         self.deal_with(inspector, &news, Became::Left)
     }
 
@@ -136,7 +165,7 @@ impl Home {
         on_event: &mut dyn FnMut(PhotoEvent),
     ) -> Result<(), E> {
         let path = absolute(watch.folder)?;
-        let mut folder = Folder::new(&path, watch.linked);
+        let mut folder = Folder::new(&path, watch.linked).reaching(watch.reach.into());
         let mut reachable = true;
         while !(watch.stop)() {
             let begun = Instant::now();
@@ -160,6 +189,10 @@ impl Home {
                 Ok(arrived) => {
                     if !std::mem::replace(&mut reachable, true) {
                         on_event(PhotoEvent::Reachable);
+                    }
+                    for (path, error) in folder.unreadable() {
+                        let error = DecodeError::from(error);
+                        on_event(PhotoEvent::Skipped { path, error });
                     }
                     for photo in self.not_dealt_with(watch.inspector, arrived)? {
                         if (watch.stop)() {
@@ -185,7 +218,7 @@ impl Home {
     ) -> Result<(), E> {
         let (limits, name) = (watch.limits, watch.inspector);
         let at = photo.clone();
-        let read = unless(watch.stop, &mut || {}, move || folder::read(&at, &limits));
+        let read = unless(watch.stop, &mut || {}, move || photo::read(&at, &limits));
         let bytes = match read {
             None => return Ok(()),
             // It goes on changing, or has gone: the next looks tell.
@@ -255,6 +288,15 @@ impl Home {
         }
         Ok(())
     }
+}
+
+fn slow() -> io::Error {
+    let seconds = FIRST.as_secs();
+    let reason = format!(
+        "it does not answer, or not all photos in it were listed in {seconds} seconds: watch a folder in it that has \
+         fewer, or move old ones away"
+    );
+    io::Error::new(io::ErrorKind::TimedOut, reason)
 }
 
 fn absolute(folder: &Path) -> Result<PathBuf, StoreError> {

@@ -3,15 +3,12 @@
 use anyhow::Result;
 use niteru_imaging::Limits;
 use niteru_inspect::Inspector;
-use niteru_store::replay;
+use niteru_store::{Reproduced, replay};
 use serde::Serialize;
 
 use super::open;
 use crate::commands::{Context, shown};
 use crate::output::Outcome;
-
-/// The version of the program that replays.
-const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// The contract of `replay --json`.
 #[derive(Serialize)]
@@ -26,11 +23,8 @@ struct Replayed<'a> {
     replayed_threshold: f64,
     verdict: &'a str,
     replayed_verdict: &'a str,
-    same: bool,
-    kernels: &'a str,
-    replayed_kernels: &'a str,
-    program: Option<&'a str>,
-    replayed_program: &'a str,
+    #[serde(flatten)]
+    reproduced: &'a Reproduced,
 }
 
 pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
@@ -41,8 +35,8 @@ pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
     let inspected = replay(&inspector, &was, &Limits::default())?;
     let found = &inspected.inspection;
     let kernels = encoder.kernels().name();
-    let differs = inspected.differs_from(&was);
-    let same = differs.is_empty();
+    let reproduced = inspected.reproduced(&was, kernels);
+    let same = reproduced.same;
     if context.output.is_json() {
         context.output.json(&Replayed {
             id,
@@ -55,11 +49,7 @@ pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
             replayed_threshold: found.threshold,
             verdict: was.verdict.name(),
             replayed_verdict: found.verdict.name(),
-            same,
-            kernels: &was.kernels,
-            replayed_kernels: kernels,
-            program: was.program.as_deref(),
-            replayed_program: PROGRAM,
+            reproduced: &reproduced,
         })?;
     } else {
         context.output.text(format!(
@@ -73,16 +63,13 @@ pub(super) fn run(context: &Context, id: u64) -> Result<Outcome> {
             found.threshold,
             match same {
                 true => "the same".to_owned(),
-                false => format!("different: {}", differs.join(", ")),
+                false => format!("different: {}", reproduced.differs.join(", ")),
             },
         ))?;
-        if let Some(program) = was
-            .program
-            .as_deref()
-            .filter(|was| !same && *was != PROGRAM)
-        {
+        let now = reproduced.replayed_program;
+        if let Some(program) = was.program.as_deref().filter(|was| !same && *was != now) {
             context.output.note(format!(
-                "it was decided by niteru {program}, this is {PROGRAM}: that version repeats it exactly"
+                "it was decided by niteru {program}, this is {now}: that version repeats it exactly"
             ));
         }
         if !same && was.kernels != kernels {

@@ -3,7 +3,7 @@
 mod told;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use niteru_encoder::Encoder;
@@ -18,7 +18,12 @@ use crate::args::{self, InspectTrainArgs, Language};
 use crate::commands::Context;
 use crate::commands::add::described;
 use crate::output::Outcome;
-use crate::report::training::{stretched, training as write_report, trust, unaligned};
+use crate::report::training::{
+    reviews_missing, stretched, training as write_report, trust, unaligned,
+};
+
+/// Photos that are not there any more and that are named at most.
+const MISSING_NAMED: usize = 10;
 
 pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome> {
     let home = context.home()?;
@@ -40,6 +45,9 @@ pub(super) fn run(context: &Context, args: &InspectTrainArgs) -> Result<Outcome>
         context
             .output
             .warn(format!("skipped: {}", described(skipped)));
+    }
+    if let Some(reviews) = &report.reviews {
+        tell_missing(context, &reviews.missing);
     }
     if report.unaligned > 0 {
         context
@@ -100,6 +108,22 @@ fn learn(
         ) => anyhow::anyhow!("{error} (--suspicious keep learns from all of them)"),
         error => error.into(),
     })
+}
+
+/// Tells which photos that people have judged could not be learnt from.
+fn tell_missing(context: &Context, missing: &[PathBuf]) {
+    if missing.is_empty() {
+        return;
+    }
+    let output = context.output;
+    output.warn(reviews_missing(Language::En, missing.len()));
+    for path in missing.iter().take(MISSING_NAMED) {
+        output.warn(format!("not there any more: {}", path.display()));
+    }
+    if missing.len() > MISSING_NAMED {
+        let more = missing.len() - MISSING_NAMED;
+        output.warn(format!("and {more} more, which --json lists"));
+    }
 }
 
 fn warn(context: &Context, found: &[Suspicious]) {

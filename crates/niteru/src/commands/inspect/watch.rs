@@ -11,7 +11,7 @@ use niteru_imaging::Limits;
 use niteru_inspect::Inspector;
 use niteru_store::{
     Drift, DriftBasis, DriftWatch, Home, InspectError, JudgedPhoto, LOOK_BACK, NotJudged,
-    PhotoEvent, PhotoWatch, inspect_bytes,
+    PhotoEvent, PhotoReach, PhotoWatch, inspect_bytes,
 };
 use serde_json::json;
 
@@ -28,7 +28,7 @@ const VERSIONS: Duration = Duration::from_secs(2);
 pub(super) fn run(context: &Context, args: &InspectWatchArgs) -> Result<Outcome> {
     let home = context.home()?;
     let stop = stopped_by_signals()?;
-    home.begin_watching(&args.name, &args.folder, args.existing)?;
+    home.begin_watching(&args.name, &args.folder, PhotoReach::DEEP, args.existing)?;
     let output = context.output;
     if output.is_json() {
         let folder = shown(&args.folder);
@@ -84,6 +84,7 @@ fn watch_with_newest(
     let watch = PhotoWatch {
         inspector: &args.name,
         folder: &args.folder,
+        reach: PhotoReach::DEEP,
         linked: true,
         limits: Limits::default(),
         stop: &|| stop.load(Ordering::Relaxed) || failed.get() || !is_newest(),

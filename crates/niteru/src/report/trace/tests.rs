@@ -1,7 +1,10 @@
+use std::path::Path;
+
+use niteru_imaging::{Limits, Picture};
 use niteru_learn::{Counts, enrichment};
 use niteru_store::{
-    Cause, DefectGroup, PastInspection, TimeCount, TimeCourse, TimeUnit, Trace, TypicalImage,
-    Verdict,
+    Cause, DefectGroup, KnownFile, PastInspection, TimeCount, TimeCourse, TimeUnit, Trace,
+    TypicalImage, Verdict, read_known,
 };
 
 use super::trace as write;
@@ -40,6 +43,7 @@ fn group(count: u64, causes: Vec<Cause>) -> DefectGroup {
         typical: TypicalImage {
             inspection: 7,
             path: format!("no/{EVIL}.png").into(),
+            sha256: String::new(),
         },
         similarity: 0.81,
         first: MIDNIGHT,
@@ -53,6 +57,7 @@ fn group(count: u64, causes: Vec<Cause>) -> DefectGroup {
             inspection: 3,
             inspector: "bolt".into(),
             path: "no/3.png".into(),
+            sha256: String::new(),
             time: MIDNIGHT - 3 * DAY,
             verdict: Verdict::Ng,
             similarity: 0.7654,
@@ -124,6 +129,43 @@ fn causes_are_told_in_both_languages() {
         ]) {
             assert!(page.contains(text), "{language:?}: no {text:?}");
         }
+    }
+}
+
+/// A camera has written the next photo under the name.
+#[test]
+fn another_photo_is_not_shown_in_a_photos_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, grey: u8| {
+        let picture = Picture::from_rgb(40, 30, vec![grey; 3600]).unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, picture.to_png().unwrap()).unwrap();
+        path
+    };
+    let hash_of = |path: &Path| match read_known(path, "", &Limits::default()).unwrap() {
+        KnownFile::Changed { now } => now,
+        KnownFile::Same(_) => panic!("nothing has no hash"),
+    };
+    let (typical, past) = (write("part.png", 40), write("past.png", 90));
+    let mut of = group(14, Vec::new());
+    of.typical.sha256 = hash_of(&typical);
+    of.typical.path = typical;
+    of.past[0].sha256 = hash_of(&past);
+    of.past[0].path = past;
+    let trace = traced(vec![of]);
+    let told = ["has changed since", "別の画像に上書きされている"];
+    for (language, told) in LANGUAGES.into_iter().zip(told) {
+        let page = page(language, &trace);
+        assert_eq!(page.matches("data:image/jpeg").count(), 2, "{language:?}");
+        assert!(!page.contains(told), "{language:?}");
+    }
+    write("part.png", 41);
+    write("past.png", 91);
+    for (language, told) in LANGUAGES.into_iter().zip(told) {
+        let page = page(language, &trace);
+        assert_sound(&page);
+        assert_eq!(page.matches("data:image/jpeg").count(), 0, "{language:?}");
+        assert_eq!(page.matches(told).count(), 2, "{language:?}");
     }
 }
 

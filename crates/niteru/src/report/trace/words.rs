@@ -9,6 +9,7 @@ use crate::report::marks::percent;
 pub(super) struct Words {
     pub(super) typical: &'static str,
     pub(super) absent: &'static str,
+    pub(super) changed: &'static str,
     pub(super) course: &'static str,
     pub(super) in_common: &'static str,
     pub(super) before: &'static str,
@@ -23,6 +24,7 @@ pub(super) struct Words {
 const ENGLISH: Words = Words {
     typical: "Typical image",
     absent: "The image cannot be opened: it was moved or deleted.",
+    changed: "This photo has changed since: another one has its name now.",
     course: "When",
     in_common: "What its images have in common",
     before: "Like these before",
@@ -44,6 +46,7 @@ const ENGLISH: Words = Words {
 const JAPANESE: Words = Words {
     typical: "代表的な画像",
     absent: "画像を開けません（移動または削除されています）",
+    changed: "検査後に別の画像に上書きされているため、表示できません",
     course: "発生の推移",
     in_common: "このグループに共通する条件",
     before: "過去の似た事例",

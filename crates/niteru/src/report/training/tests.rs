@@ -6,7 +6,7 @@ use niteru_learn::{Calibration, Promise, auroc, clopper_pearson, trade_off};
 use super::{training, trust, trust_level};
 use crate::args::Language;
 use crate::report::page::tests::{LANGUAGES, assert_sound, read};
-use niteru_store::TrainReport;
+use niteru_store::{AppliedReviews, TrainReport};
 
 const EVIL: &str = "<script>alert(1)</script>.png";
 
@@ -91,6 +91,11 @@ fn page(language: Language, photos: usize, with_bad: bool, suspicious: &[Suspici
         }],
         stretched: 2,
         unaligned: 1,
+        reviews: with_bad.then(|| AppliedReviews {
+            good: 3,
+            bad: 2,
+            missing: vec![PathBuf::from("gone").join(EVIL)],
+        }),
         placed: photos.saturating_sub(1),
         skipped: skipped.to_vec(),
     };
@@ -121,6 +126,8 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "how 1 good photo lies",
             "another shape than 2 good photos",
             "1 good photo is a copy of another",
+            "3 that people called good, 2 that they called bad",
+            "1 photo that a person has judged was not learnt from",
         ],
         [
             "しきい値の信頼度: 高い",
@@ -136,6 +143,8 @@ fn a_training_with_bad_photos_is_told_in_both_languages() {
             "1 枚は、位置合わせが確実でない",
             "縦横比が良品の画像 2 枚と異なる",
             "ほかの画像と内容が同じです",
+            "良品と判定された画像 3 枚、不良と判定された画像 2 枚",
+            "レビュー済みの画像のうち 1 枚は",
         ],
     ]) {
         let page = page(language, 39, true, &[suspect()]);

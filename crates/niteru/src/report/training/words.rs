@@ -31,6 +31,7 @@ pub(super) struct Words {
     pub(super) no_trade_off: &'static str,
     pub(super) absent: &'static str,
     pub(super) duplicates: &'static str,
+    pub(super) reviews: &'static str,
     pub(super) skipped: &'static str,
 }
 
@@ -59,6 +60,7 @@ const ENGLISH: Words = Words {
     no_trade_off: "With one good photo there is nothing to set the misses against.",
     absent: "The photo cannot be opened.",
     duplicates: "Copies among the good photos",
+    reviews: "What people said in reviews",
     skipped: "Files that could not be used",
 };
 
@@ -87,6 +89,7 @@ const JAPANESE: Words = Words {
     no_trade_off: "良品が 1 枚だけなので、過検出との関係は示せません。",
     absent: "画像を開けません",
     duplicates: "重複している良品画像",
+    reviews: "レビュー結果の利用",
     skipped: "使用できなかったファイル",
 };
 
@@ -285,6 +288,38 @@ pub(crate) fn stretched(language: Language, count: usize) -> String {
         ),
         Language::Ja => format!(
             "検査範囲の縦横比が良品の画像 {photos}と異なるため、引き伸ばして適用しました。検査範囲がずれている可能性があります。"
+        ),
+    }
+}
+
+/// How many photos people have judged that were learnt from; nothing where there are none.
+pub(crate) fn reviewed(language: Language, good: usize, bad: usize) -> Option<String> {
+    if good + bad == 0 {
+        return None;
+    }
+    Some(match language {
+        Language::En => format!(
+            "Reviewed parts among the photos: {good} that people called good, {bad} that they called bad."
+        ),
+        Language::Ja => format!(
+            "レビュー結果から、良品と判定された画像 {good} 枚、不良と判定された画像 {bad} 枚を使用しました。"
+        ),
+    })
+}
+
+/// That photos that people have judged could not be learnt from.
+pub(crate) fn reviews_missing(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Language::En, 1) => "1 photo that a person has judged was not learnt from: its file is gone, or another photo \
+                              now. A camera that gives each photo a name of its own keeps them."
+            .into(),
+        (Language::En, _) => format!(
+            "{count} photos that people have judged were not learnt from: their files are gone, or other photos now. A \
+             camera that gives each photo a name of its own keeps them."
+        ),
+        (Language::Ja, _) => format!(
+            "レビュー済みの画像のうち {count} 枚は、ファイルがないか別の画像に上書きされているため、学習に使用できませんでした。\
+             撮影ごとに別のファイル名で保存すると、画像が残ります。"
         ),
     }
 }

@@ -5,7 +5,7 @@ use niteru_store::TrainReport;
 
 use crate::args::{InspectTrainArgs, Language};
 use crate::commands::count;
-use crate::report::training::{placed, threshold_without, trust, trust_level};
+use crate::report::training::{placed, reviewed, threshold_without, trust, trust_level};
 
 pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
     let mut text = format!(
@@ -38,6 +38,10 @@ pub(super) fn told(args: &InspectTrainArgs, report: &TrainReport) -> String {
     }
     if let Some(placed) = placed(Language::En, report.placed, report.good) {
         text += &format!("\n{placed}");
+    }
+    let reviews = report.reviews.as_ref();
+    if let Some(told) = reviews.and_then(|of| reviewed(Language::En, of.good, of.bad)) {
+        text += &format!("\n{told}");
     }
     if let Some(duplicate) = report.duplicates.first() {
         let copies = match report.duplicates.len() {
