@@ -134,6 +134,7 @@ function outcome(collection, jobs, wrong, names, cancelled) {
   const bad = [...wrong, ...skipped.map((one) => ({ ...one, name: nameIn(one.path) }))];
   const failed = jobs.filter((job) => job.state !== "done" && !(cancelled && job.state === "cancelled"));
   return [
+    cancelled && h("p", t("add.stopped")),
     h("p.done", t("add.done", { n: number(count("added")) }),
       count("unchanged") > 0 && ` ${t("add.known", { n: number(count("unchanged")) })}`),
     failed.map(showFailure),

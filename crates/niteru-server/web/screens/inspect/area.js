@@ -33,7 +33,8 @@ export async function show(place, { name, photos }) {
   };
   const keep = async () => {
     if (mask.isEmpty()) return clear();
-    const refused = await send(name, [await mask.file()], "area");
+    const { refused, problem } = await send(name, [await mask.file()], "area");
+    if (problem) throw problem;
     if (refused.length) throw Object.assign(new Error(refused[0].reason), refused[0]);
   };
   place.append(may("engineer")

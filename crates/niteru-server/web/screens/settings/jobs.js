@@ -30,7 +30,7 @@ function card(job, wrong) {
     h("p.small", subject(job), " · ", job.owner, " · ", time(job.created)),
     job.state === "running" && progress(job),
     ["failed", "interrupted"].includes(job.state) && showFailure(job),
-    job.state === "done" && results(job),
+    ["done", "cancelled"].includes(job.state) && results(job),
     open && may("operator") && h("button.quiet", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
     }, t("cancel")));
