@@ -130,6 +130,7 @@ export default {
   "query.words.too": "And in words",
   "query.words.example": "for example: rusty bolt",
   "query.words.go": "Find",
+  "query.no_words": "The model of this collection does not understand words. To find by words, too, make a collection with a model that “also finds by words”.",
   "crop.label": "The photo. Draw a rectangle with the mouse; or move one with the arrow keys, and change its size with Shift and the arrow keys. Escape takes the whole photo.",
   "crop.whole": "Use the whole photo",
   "crop.not_shown": "{name} (this browser cannot show it; it is looked for all the same)",

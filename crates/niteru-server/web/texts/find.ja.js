@@ -130,6 +130,7 @@ export default {
   "query.words.too": "言葉を加える",
   "query.words.example": "例：錆びたボルト",
   "query.words.go": "さがす",
+  "query.no_words": "このコレクションのモデルは言葉を理解しません。言葉でもさがすには、「言葉でもさがせます」と書かれたモデルでコレクションを作ってください。",
   "crop.label": "写真。マウスで四角を描くか、矢印キーで動かし、Shift と矢印キーで大きさを変えます。Esc で写真全体に戻ります。",
   "crop.whole": "写真全体を使う",
   "crop.not_shown": "{name}（このブラウザーでは表示できませんが、検索はできます）",

@@ -47,8 +47,8 @@ function part(name, kind, draw) {
   let there = new Set();
   const take = async (files) => {
     // What was told of photos that were sent before is read by now; what is being sent goes on.
-    for (const old of status.querySelectorAll(".over")) old.remove();
-    if (files.length === 0) return void status.append(h("p.problem.over", t("inspect.photos.no_images")));
+    for (const old of status.querySelectorAll(".outdated")) old.remove();
+    if (files.length === 0) return void status.append(h("p.problem.outdated", t("inspect.photos.no_images")));
     const before = there;
     const row = h("div.sending");
     const { bar, signal, bounds } = sending();
@@ -56,7 +56,7 @@ function part(name, kind, draw) {
     status.append(row);
     const { refused, left, problem } = await send(name, files, kind, bounds);
     const asked = row.contains(document.activeElement);
-    row.classList.add("over");
+    row.classList.add("outdated");
     let wrong = problem;
     // What was on its way when it was cancelled may have come or not: what counts is what is there.
     const found = await refresh().catch((error) => { wrong ??= error; });
@@ -75,7 +75,7 @@ function part(name, kind, draw) {
       await post(api(name, "photos", "remove"), { sha256: [photo.sha256] });
       await refresh();
     } catch (error) {
-      status.append(h("div.over", showError(error)));
+      status.append(h("div.outdated", showError(error)));
     }
     grid.querySelector("button")?.focus();
   };

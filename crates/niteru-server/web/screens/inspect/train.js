@@ -6,7 +6,7 @@ import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
 import { progress } from "../../ui/progress.js";
 import { number, t } from "../../ui/texts.js";
-import { api, ofGoodParts, page } from "./data.js";
+import { api, fileName, ofGoodParts, page, uploadOf } from "./data.js";
 
 /** Shares of good parts that may be stopped by mistake. */
 const SHARES = [0.002, 0.01, 0.02, 0.05, 0.1];
@@ -32,7 +32,7 @@ export function show(place, found) {
     choice.element.hidden = Boolean(busy);
     choice.seen(newest);
     // What was trained and removed since is not told of.
-    fill(job, newest && !unknown && card(newest, found.name, wrong));
+    fill(job, newest && !unknown && card(newest, found, wrong));
   });
 }
 
@@ -102,7 +102,7 @@ function option(share, checked, photos) {
 const fact = (name, value) => h("div", h("dt", name), h("dd", value));
 
 /** How training goes, or went. */
-function card(job, name, wrong) {
+function card(job, found, wrong) {
   const open = job.state === "queued" || job.state === "running";
   return h("article.card.job", { "data-state": job.state },
     h("header", h("strong", t("job.train")), h("span.state", t(`state.${job.state}`))),
@@ -111,18 +111,20 @@ function card(job, name, wrong) {
     open && may("operator") && h("button", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
     }, t("cancel")),
-    job.state === "done" && result(job.result, name),
+    job.state === "done" && result(job.result, found),
     !open && job.state !== "done" && showFailure(job));
 }
 
-function result(report, name) {
+function result(report, { name, photos }) {
+  const names = new Map([...photos.good, ...photos.bad].map((photo) => [photo.sha256, photo.name]));
+  const called = ({ path }) => names.get(uploadOf(path)) ?? fileName(path);
   return [
     h("p", t("inspect.train.done", { version: number(report.version), n: number(report.good) })),
     report.not_needed > 0 && h("p", t("inspect.train.not_needed", { n: number(report.not_needed) })),
     report.duplicates?.length > 0 && h("p", t("inspect.train.duplicates", { n: number(report.duplicates.length) })),
     report.suspicious.length > 0 && h("p", t("inspect.train.suspicious", { n: number(report.suspicious.length) })),
     report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
-      h("ul", report.skipped.map((file) => h("li", file.path, ": ", showRefused(file))))),
+      h("ul", report.skipped.map((file) => h("li", called(file), ": ", showRefused(file))))),
     h("p.onward", h("a.button.main", { href: page(name, "check") }, t("inspect.train.next"), " →")),
   ];
 }

@@ -28,7 +28,16 @@ export function checked({ problems, checked: looked }) {
   const told = t("storage.check.done", { images: number(looked.images), inspections: number(looked.inspections), files: number(looked.files) });
   if (problems.length === 0) return h("p.fine", h("strong", "✓ ", t("storage.check.fine")), " ", told);
   return h("div.error", h("strong", t("storage.check.problems", { n: number(problems.length) })),
-    h("ul", problems.map((problem) => h("li", t(`storage.problem.${problem.kind}`), h("p.small", problem.what)))), h("p.small", told));
+    h("ul", problems.map((problem) => h("li", t(`storage.problem.${problem.kind}`), h("p.small", found(problem.exactly) ?? problem.what)))), h("p.small", told));
+}
+
+/** What exactly is not as it should be, in words; `null` where there are none, as of jobs of older versions. */
+export function found(exactly) {
+  if (!exactly) return null;
+  const key = `storage.what.${exactly.kind}`;
+  // Numbers here name things.
+  const text = t(key, exactly.values);
+  return text === key ? null : text;
 }
 
 /** How fast and how exact a model is in each precision. */
