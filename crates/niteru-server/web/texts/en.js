@@ -20,6 +20,7 @@ export default {
   "cancel": "Cancel",
   "add.waits.offline": "The server cannot be reached. It is tried again…",
   "add.waits.busy": "The server has much to do. It is tried again…",
+  "add.stopping": "Cancelling…",
   "add.left": "Photos that were not sent: {n}",
   "add.left.send": "Send them now",
   "remove": "Remove",

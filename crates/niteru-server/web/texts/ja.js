@@ -20,6 +20,7 @@ export default {
   "cancel": "中止",
   "add.waits.offline": "サーバーに接続できません。再試行しています…",
   "add.waits.busy": "サーバーが混み合っています。再試行しています…",
+  "add.stopping": "中止しています…",
   "add.left": "送信していない写真：{n} 枚",
   "add.left.send": "いま送信する",
   "remove": "削除",

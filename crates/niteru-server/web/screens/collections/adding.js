@@ -4,7 +4,7 @@ import { post, upload } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
-import { patiently } from "../../ui/patient.js";
+import { graceful, patiently } from "../../ui/patient.js";
 import { duration, number, t } from "../../ui/texts.js";
 import { at, similarity, thumbnail } from "../find/shared.js";
 import { cameraBox } from "../../ui/camera.js";
@@ -71,11 +71,16 @@ async function run(collection, files, skipDuplicates, state, changed) {
   const looked = h("div");
   const sent = h("div");
   const waiting = h("p.small", { role: "status" });
-  const cancel = h("button", { type: "button", onclick: () => stopped(all, cancel) }, t("cancel"));
+  const cancel = h("button", { type: "button", onclick: () => {
+    cancel.disabled = true;
+    fill(waiting, t("add.stopping"));
+    stopped(all);
+  } }, t("cancel"));
+  const bounds = { signal: graceful(signal) };
   fill(state, sent, looked, waiting, h("p.buttons", cancel));
   const sending = () => fill(sent, h("div.progress", h("progress", { max: all.all, value: all.sent, "aria-label": t("add.sending") }),
     h("span.small", t("add.sent", { n: number(all.sent), of: number(all.all) }))));
-  const waits = (error) => fill(waiting, error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
+  const waits = (error) => fill(waiting, signal.aborted ? t("add.stopping") : error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
   const end = watch((jobs) => fill(looked, all.jobs.length > 0 && working(jobs.filter((job) => all.jobs.includes(job.id)), all)));
   let problem = null;
   try {
@@ -85,7 +90,8 @@ async function run(collection, files, skipDuplicates, state, changed) {
       while (all.open.size >= AHEAD && !signal.aborted) await Promise.race([...all.open, aborted(signal)]);
       if (signal.aborted) break;
       const query = { skip_duplicates: skipDuplicates };
-      all.took(portion, await patiently(() => upload(at(collection, "images"), portion, query, { signal }), { signal, waits }));
+      all.took(portion, await patiently(() => upload(at(collection, "images"), portion, query, bounds), { signal, waits }));
+      if (signal.aborted) stopped(all);
       sending();
     }
   } catch (error) {
@@ -93,10 +99,12 @@ async function run(collection, files, skipDuplicates, state, changed) {
   }
   await Promise.all(all.open);
   end();
-  const again = () => run(collection, all.left, skipDuplicates, state, changed);
+  const again = h("button", { type: "button", onclick: () => run(collection, all.left, skipDuplicates, state, changed) }, t("add.left.send"));
   fill(state, problem && showError(problem), all.lost && showError(all.lost),
-    all.left.length > 0 && h("div", h("p", t("add.left", { n: number(all.left.length) })), h("p.buttons", h("button", { type: "button", onclick: again }, t("add.left.send")))),
+    all.left.length > 0 && h("div", h("p", t("add.left", { n: number(all.left.length) })), h("p.buttons", again)),
     (all.done.length > 0 || all.wrong.length > 0) && outcome(collection, all.done, all.wrong, all.names, signal.aborted));
+  // The button that cancelled is gone.
+  if (signal.aborted && document.activeElement === document.body) again.focus();
   try {
     await changed();
   } catch (error) {
@@ -105,8 +113,7 @@ async function run(collection, files, skipDuplicates, state, changed) {
 }
 
 /** Sends nothing more, and has the server stop with what it has. */
-function stopped(all, button) {
-  button.disabled = true;
+function stopped(all) {
   all.stop.abort();
   for (const id of all.jobs) if (!all.done.some((job) => job.id === id)) post(`/api/jobs/${id}/cancel`).catch(() => {});
 }

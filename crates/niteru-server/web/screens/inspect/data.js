@@ -2,7 +2,7 @@
 
 import { get, upload } from "../../ui/api.js";
 import { portions } from "../../ui/files.js";
-import { patiently } from "../../ui/patient.js";
+import { graceful, patiently } from "../../ui/patient.js";
 import { number, t } from "../../ui/texts.js";
 
 /** The steps in their order. */
@@ -42,13 +42,14 @@ export const fileName = (path) => path.split(/[\\/]/).pop();
  * left them.
  */
 export async function send(name, files, shows, { progress = () => {}, waits, signal } = {}) {
+  const bounds = signal && { signal: graceful(signal) };
   const refused = [];
   let left = [...files];
   let problem = null;
   progress(0, files.length);
   try {
     for (const portion of portions(files)) {
-      const answer = await patiently(() => upload(api(name, "photos"), portion, { shows }, { signal }), { signal, waits });
+      const answer = await patiently(() => upload(api(name, "photos"), portion, { shows }, bounds), { signal, waits });
       refused.push(...answer.refused);
       left = left.filter((file) => !portion.includes(file));
       progress(files.length - left.length, files.length);

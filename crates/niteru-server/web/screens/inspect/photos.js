@@ -55,10 +55,9 @@ function part(name, kind, draw) {
     fill(row, bar);
     status.append(row);
     const { refused, left, problem } = await send(name, files, kind, bounds);
-    const asked = row.contains(document.activeElement);
     row.classList.add("outdated");
     let wrong = problem;
-    // What was on its way when it was cancelled may have come or not: what counts is what is there.
+    // What counts is what is there, also of a portion that was cut off.
     const found = await refresh().catch((error) => { wrong ??= error; });
     const kept = found?.photos[kind].filter((photo) => !before.has(photo.sha256)).length;
     const again = h("button", { type: "button", onclick: () => take(left) }, t("add.left.send"));
@@ -67,7 +66,8 @@ function part(name, kind, draw) {
       wrong && showError(wrong),
       left.length > 0 && [h("p", t("add.left", { n: number(left.length) })), h("p.buttons", again)],
       refused.length > 0 && refusal(refused));
-    if (asked && left.length > 0) again.focus();
+    // The button that cancelled is gone.
+    if (signal.aborted && document.activeElement === document.body) again.focus();
   };
   const eye = cameraBox((file) => take([file]));
   const discard = async (photo) => {
@@ -105,12 +105,16 @@ function sending() {
   const told = h("span.small");
   const bar = h("progress");
   const waiting = h("p.small");
-  const cancel = h("button", { type: "button", onclick: () => { cancel.disabled = true; stop.abort(); } }, t("cancel"));
+  const cancel = h("button", { type: "button", onclick: () => {
+    cancel.disabled = true;
+    fill(waiting, t("add.stopping"));
+    stop.abort();
+  } }, t("cancel"));
   const progress = (sent, all) => {
     fill(told, t("inspect.photos.sending", { sent: number(sent), all: number(all) }));
     Object.assign(bar, { max: all, value: sent });
   };
-  const waits = (error) => fill(waiting, error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
+  const waits = (error) => fill(waiting, stop.signal.aborted ? t("add.stopping") : error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
   return {
     bar: [h("label.progress", told, bar), waiting, h("p.buttons", cancel)],
     signal: stop.signal,
