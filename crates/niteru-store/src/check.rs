@@ -219,7 +219,12 @@ impl Home {
         report.checked.jobs = jobs;
         for job in unreadable {
             let what = format!("what job {job} was asked for, or what came out, cannot be read");
-            truth(report, what, RESTORE, exactly("job_unreadable", [Figure::Number(job)]));
+            truth(
+                report,
+                what,
+                RESTORE,
+                exactly("job_unreadable", [Figure::Number(job)]),
+            );
         }
         let (uploads, wrong) = upload_problems(tx, self)?;
         report.checked.uploads = uploads;
@@ -245,9 +250,7 @@ impl Home {
                 let file = file.display();
                 report.problems.push(Problem {
                     kind: ProblemKind::Index,
-                    what: format!(
-                        "the index of collection {of:?}, {file}, cannot be used: {what}"
-                    ),
+                    what: format!("the index of collection {of:?}, {file}, cannot be used: {what}"),
                     way_out:
                         "remove that file, then build it again (niteru index build COLLECTION)"
                             .into(),
@@ -380,9 +383,10 @@ fn check_embeddings(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<()
             .map_err(rusqlite::Error::from)?
         {
             None => ("no_embedding", "has no embedding".into()),
-            Some(_) if own != Some(true) => {
-                ("other_embedding", "has an embedding of another model".into())
-            }
+            Some(_) if own != Some(true) => (
+                "other_embedding",
+                "has an embedding of another model".into(),
+            ),
             Some(vector) => match vector_problem(vector, dimensions, crc) {
                 Some(what) => ("damaged_embedding", what),
                 None => continue,
@@ -443,7 +447,12 @@ fn check_changes(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), F
                 format!("change number {change} was given {count} times"),
             ),
         };
-        truth(report, what, RESTORE, exactly(kind, [name(change.to_string())]));
+        truth(
+            report,
+            what,
+            RESTORE,
+            exactly(kind, [name(change.to_string())]),
+        );
     }
     Ok(())
 }

@@ -143,12 +143,10 @@ fn rows_that_do_not_fit_are_found() {
         let (_folder, home) = closed();
         database(&home).execute_batch(sql).unwrap();
         let problems = report(&home).problems;
-        let found = problems
-            .iter()
-            .any(|p| {
-                let named = FINDINGS.iter().any(|(kind, _)| *kind == p.exactly.kind);
-                p.what.contains(expected) && !p.way_out.is_empty() && named
-            });
+        let found = problems.iter().any(|p| {
+            let named = FINDINGS.iter().any(|(kind, _)| *kind == p.exactly.kind);
+            p.what.contains(expected) && !p.way_out.is_empty() && named
+        });
         if !found {
             wrong.push((sql, problems));
         }

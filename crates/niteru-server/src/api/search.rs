@@ -197,11 +197,7 @@ fn embed(
     let text = match &request.text {
         Some(text) => {
             let embedded = encoder.embed_texts(&[text.as_str()]);
-            Some(
-                embedded
-                    .map_err(|error| wrong(&error))?
-                    .remove(0),
-            )
+            Some(embedded.map_err(|error| wrong(&error))?.remove(0))
         }
         None => None,
     };

@@ -169,10 +169,17 @@ fn findings_have_texts_in_both_languages() {
         let text = std::fs::read_to_string(file).unwrap();
         let told: Vec<(&str, &str)> = text
             .lines()
-            .filter_map(|line| line.trim().strip_prefix("\"storage.what.")?.split_once("\": "))
+            .filter_map(|line| {
+                line.trim()
+                    .strip_prefix("\"storage.what.")?
+                    .split_once("\": ")
+            })
             .collect();
         let mut named: Vec<&str> = told.iter().map(|(kind, _)| *kind).collect();
-        let mut kinds: Vec<&str> = niteru_store::FINDINGS.iter().map(|(kind, _)| *kind).collect();
+        let mut kinds: Vec<&str> = niteru_store::FINDINGS
+            .iter()
+            .map(|(kind, _)| *kind)
+            .collect();
         named.sort_unstable();
         kinds.sort_unstable();
         assert_eq!(named, kinds, "{language}");

@@ -13,7 +13,7 @@ export default {
   "skip": "Skip to the content",
   "language": "Language",
   "theme": "Colours",
-  "theme.system": "As the system",
+  "theme.system": "System",
   "theme.light": "Light",
   "theme.dark": "Dark",
   "again": "Try again",

@@ -13,7 +13,7 @@ export default {
   "skip": "本文へ移動",
   "language": "言語",
   "theme": "色",
-  "theme.system": "システムに合わせる",
+  "theme.system": "自動",
   "theme.light": "明るい",
   "theme.dark": "暗い",
   "again": "もう一度",

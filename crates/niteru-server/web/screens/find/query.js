@@ -31,7 +31,7 @@ export function query(state, readsText, look) {
       state.photo ? withPhoto() : h("div.drop", h("p", t("query.drop")),
         h("p.buttons", picker(t("query.pick"), take, { many: false, main: true }), camera.element)),
       examples("like", t("query.like")), examples("unlike", t("query.unlike")),
-      readsText && words(), readsText === false && h("p.small.no-words", t("query.no_words")));
+      readsText && words(), readsText === false && !state.photo && h("p.small.no-words", t("query.no_words")));
   };
   const withPhoto = () => h("div.asked",
     cropper(state, look),

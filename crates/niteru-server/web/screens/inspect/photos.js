@@ -79,7 +79,7 @@ function part(name, kind, draw) {
     }
     grid.querySelector("button")?.focus();
   };
-  const adding = may("engineer") && h("div.adding", dropZone(t(`inspect.photos.drop.${kind}`), take), eye.element);
+  const adding = may("engineer") && h("div.adding", dropZone(t(`inspect.photos.drop.${kind}`), take, {}, eye.element));
   const inside = [count, adding, status, grid];
   const element = kind === "good"
     ? h("section.card.photos.good", h("h3", t("inspect.photos.good")), inside)

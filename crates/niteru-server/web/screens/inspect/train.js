@@ -7,6 +7,7 @@ import { watch } from "../../ui/jobs.js";
 import { progress } from "../../ui/progress.js";
 import { number, t } from "../../ui/texts.js";
 import { api, fileName, ofGoodParts, page, uploadOf } from "./data.js";
+import { noPhotos } from "./frame.js";
 
 /** Shares of good parts that may be stopped by mistake. */
 const SHARES = [0.002, 0.01, 0.02, 0.05, 0.1];
@@ -18,8 +19,9 @@ let drawnAfter = null;
 export function show(place, found) {
   const wrong = h("div");
   const job = h("div", { "aria-live": "polite" });
-  const choice = form(found, wrong);
-  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong, may("engineer") && choice.element);
+  const choice = found.photos.good.length > 0 ? form(found, wrong) : { element: noPhotos(found.name), seen() {} };
+  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong,
+    may("engineer") && choice.element);
   return watch((jobs) => {
     const newest = jobs.find((one) => one.kind === "train" && one.parameters.name === found.name);
     // There is a version that the frame does not know of: all is drawn again, with the steps that are open now.

@@ -2,7 +2,7 @@
 
 import { get } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, wide } from "../../ui/h.js";
 import { number, t, time } from "../../ui/texts.js";
 import { found } from "./results.js";
 
@@ -35,7 +35,7 @@ export async function show(place) {
       h("p.buttons", h("a.button", { href: "/api/audit/export?format=csv", download: "niteru-audit.csv" }, t("audit.csv")),
         h("a.button", { href: "/api/audit/export?format=jsonl", download: "niteru-audit.jsonl" }, t("audit.jsonl")))),
     h("label.field", h("span", t("audit.filter")), search), told,
-    h("div.scroll", h("table.audit",
+    wide(t("audit.action"), h("table.audit",
       h("thead", h("tr", ["time", "who", "action", "target", "result", "address"].map((name) => h("th", { scope: "col" }, t(`audit.${name}`))))), rows)),
     h("p", more));
   await next();

@@ -1,7 +1,7 @@
 // What jobs found, also for who was not there when they ended.
 
 import { showRefused } from "../../ui/errors.js";
-import { h } from "../../ui/h.js";
+import { h, wide } from "../../ui/h.js";
 import { bytes, number, t } from "../../ui/texts.js";
 
 /** Files of a list that are named. */
@@ -44,7 +44,7 @@ export function found(exactly) {
 export function precisions(report) {
   return h("div.card", h("h2", t("model.check.title", { name: report.model })),
     h("p", t("model.check.auto", { auto: report.auto, n: number(report.images) })),
-    h("div.scroll", h("table",
+    wide(t("model.check.title", { name: report.model }), h("table",
       h("thead", h("tr", ["precision", "speed", "mean", "worst"].map((name) => h("th", { scope: "col" }, t(`model.check.${name}`))))),
       h("tbody", report.precisions.map((one) => h("tr", h("th", { scope: "row" }, one.precision),
         h("td", number(one.images_per_second, 1)), h("td", number(one.mean_cosine, 5)), h("td", number(one.worst_cosine, 5))))))),

@@ -117,7 +117,10 @@ fn adding_is_cancelled_with_the_keys_and_tells_what_was_kept() {
     assert!(told.contains("what was added until then stays"), "{told}");
     browser.picture("adding-cancelled.en.desktop");
     let there = niteru.json(["collections", "list"])["collections"][0]["images"].clone();
-    assert!(told.contains(&format!("Photos added: {there}.")), "{there}: {told}");
+    assert!(
+        told.contains(&format!("Photos added: {there}.")),
+        "{there}: {told}"
+    );
     assert!(there.as_u64().unwrap() < u64::from(MANY), "{told}");
     // The keys stay where it goes on.
     let focused = browser.script("return document.activeElement.textContent;");
@@ -142,8 +145,18 @@ fn collecting_photos_is_cancelled_and_tells_what_was_kept() {
         return;
     };
     for (language, kept, left, again) in [
-        ("en", "Photos sent until then and kept: 20", "not sent: 25", "Send them now"),
-        ("ja", "それまでに送信し、保存した写真：20 枚", "送信していない写真：25 枚", "いま送信する"),
+        (
+            "en",
+            "Photos sent until then and kept: 20",
+            "not sent: 25",
+            "Send them now",
+        ),
+        (
+            "ja",
+            "それまでに送信し、保存した写真：20 枚",
+            "送信していない写真：25 枚",
+            "いま送信する",
+        ),
     ] {
         browser.goto("#/start");
         browser.language(language);
@@ -161,7 +174,10 @@ fn collecting_photos_is_cancelled_and_tells_what_was_kept() {
         );
         browser.pick("section.photos.good input[type=file][multiple]", &photos);
         let bar = "section.photos.good progress";
-        browser.until("the bar", &format!("document.querySelector('{bar}')?.value === 20"));
+        browser.until(
+            "the bar",
+            &format!("document.querySelector('{bar}')?.value === 20"),
+        );
         browser.picture(&format!("inspect-photos-sending.{language}.desktop"));
         browser.script("document.querySelector('section.photos.good .sending button').focus();");
         browser.press('\u{E007}');

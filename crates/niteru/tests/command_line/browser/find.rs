@@ -63,7 +63,10 @@ fn beside(niteru: &Niteru, left: &Path, right: &Path) -> PathBuf {
     let (left, right) = (open(left), open(right));
     let (width, height) = (left.width() as usize, left.height());
     let right = right.resize(left.width(), height, niteru_imaging::Filter::Bicubic);
-    let rows = left.pixels().chunks(width * 3).zip(right.pixels().chunks(width * 3));
+    let rows = left
+        .pixels()
+        .chunks(width * 3)
+        .zip(right.pixels().chunks(width * 3));
     let pixels: Vec<u8> = rows.flat_map(|(a, b)| [a, b].concat()).collect();
     let both = Picture::from_rgb(left.width() * 2, height, pixels).unwrap();
     let file = niteru.file("both.png");
@@ -135,12 +138,15 @@ impl Finding<'_> {
     /// Opens the chip of a field.
     fn chip(&self, field: &str) {
         self.0.press_words(".chips", field);
-        self.0.until("the chip", "document.querySelector('.chip[open]')");
+        self.0
+            .until("the chip", "document.querySelector('.chip[open]')");
     }
 
     /// Takes pictures, and expects that nothing is wrong with what is shown.
     pub(super) fn look(&self, name: &str) {
-        let size = self.0.script("return innerWidth < 600 ? 'phone' : 'desktop';");
+        let size = self
+            .0
+            .script("return innerWidth < 600 ? 'phone' : 'desktop';");
         let language = self.0.script("return document.documentElement.lang;");
         let (size, language) = (size.as_str().unwrap(), language.as_str().unwrap());
         self.0.picture(&format!("{name}.{language}.{size}"));
@@ -178,7 +184,11 @@ fn a_photo_is_looked_for_in_every_way() {
     let find = Finding(&browser);
     find.open("parts");
     assert!(browser.text(".found .empty").contains("Give a photo above"));
-    assert!(browser.text(".no-words").contains("does not understand words"));
+    assert!(
+        browser
+            .text(".no-words")
+            .contains("does not understand words")
+    );
     find.look("find-empty");
 
     // Dropped, pasted, chosen.
@@ -189,7 +199,8 @@ fn a_photo_is_looked_for_in_every_way() {
     assert!(dropped[0]["part_number"].as_str().unwrap().len() > 4);
     let pasted = find.after(|browser| browser.hand_over("paste", "body", &nut));
     assert_eq!(pasted[0]["category"], "nut");
-    let chosen = find.after(|browser| browser.pick("div.query input[type=file]", std::slice::from_ref(&bolt)));
+    let chosen = find
+        .after(|browser| browser.pick("div.query input[type=file]", std::slice::from_ref(&bolt)));
     assert_eq!(chosen, dropped);
 
     // A part of a photo, with the mouse; and the whole one again.
@@ -218,7 +229,10 @@ fn a_photo_is_looked_for_in_every_way() {
         Finding::each(&taken, "similarity"),
         Finding::each(&whole, "similarity")
     );
-    browser.until("the photo", "document.querySelector('canvas.crop').width === 640");
+    browser.until(
+        "the photo",
+        "document.querySelector('canvas.crop').width === 640",
+    );
     assert_eq!(browser.count("video"), 0, "the camera is let go");
 
     // What is no photo is told, and nothing else is lost.
@@ -226,7 +240,11 @@ fn a_photo_is_looked_for_in_every_way() {
     std::fs::write(&notes, "no photo").unwrap();
     browser.pick("div.query input[type=file]", &[notes]);
     browser.until("the error", "document.querySelector('.found .error')");
-    assert!(browser.text(".found .error").contains("no photo that can be used"));
+    assert!(
+        browser
+            .text(".found .error")
+            .contains("no photo that can be used")
+    );
     let back = find.after(|browser| browser.pick("div.query input[type=file]", &[bolt]));
     assert_eq!(back, dropped);
     let complaints = browser.complaints();
@@ -274,7 +292,11 @@ fn results_are_narrowed_down_compared_and_taken_along() {
         browser.press('\u{E007}');
     });
     assert_eq!(none.len(), 0);
-    assert!(browser.text(".found .empty").contains("Take one of the filters away"));
+    assert!(
+        browser
+            .text(".found .empty")
+            .contains("Take one of the filters away")
+    );
     let cleared = find.after(|browser| browser.press_words(".narrow-down", "Clear"));
     assert_eq!(cleared, all);
 
@@ -332,7 +354,10 @@ fn side_by_side(find: &Finding<'_>, all: &[Value]) {
     );
     browser.shown();
     let title = browser.text("dialog h2");
-    assert!(title.contains(all[0]["similarity"].as_str().unwrap()), "{title}");
+    assert!(
+        title.contains(all[0]["similarity"].as_str().unwrap()),
+        "{title}"
+    );
     let places = browser.count(".why li");
     assert!(places > 0, "{}", browser.text(".why"));
     assert_eq!(
@@ -369,7 +394,10 @@ fn more_and_less(find: &Finding<'_>, all: &[Value]) -> Vec<Value> {
         browser.until("the window", "document.querySelector('dialog[open]')");
     };
     // The washer that is most like the bolt: what is like washers comes before other bolts now.
-    let washer = all.iter().position(|one| one["category"] == "washer").unwrap();
+    let washer = all
+        .iter()
+        .position(|one| one["category"] == "washer")
+        .unwrap();
     open(washer + 1);
     let more = find.after(|browser| browser.press_words("dialog", "More like this"));
     assert_eq!(browser.count(".example"), 1);

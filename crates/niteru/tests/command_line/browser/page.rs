@@ -96,7 +96,8 @@ fn what_a_check_finds_is_told_in_the_language_of_the_page() {
              box.closest('.card').querySelector('button').click();",
         );
         for text in ["a.png", first, "b.png", second] {
-            let shown = format!("document.querySelector('div.error')?.innerText.includes('{text}')");
+            let shown =
+                format!("document.querySelector('div.error')?.innerText.includes('{text}')");
             browser.until(text, &shown);
         }
         let told = browser.text("div.error");

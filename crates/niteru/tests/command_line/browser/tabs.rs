@@ -58,8 +58,7 @@ fn eight_tabs_answer_and_all_hear_of_jobs() {
         browser.go_to_tab(tab);
         all_done(&browser, 1);
         // Each still gets what it asks for.
-        let health =
-            browser.script("return fetch('/api/health').then((answer) => answer.status);");
+        let health = browser.script("return fetch('/api/health').then((answer) => answer.status);");
         assert_eq!(health, json!(200));
     }
     assert_eq!(browser.complaints(), [""; 0]);

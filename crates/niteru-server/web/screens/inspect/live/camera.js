@@ -122,9 +122,11 @@ export async function show(place, name) {
   const controls = h("p.buttons", h("button.main", { onclick: begin }, t("inspect.live.begin")));
   async function begin() {
     fill(wrong);
+    eye.element.hidden = false;
     try {
       await eye.start();
     } catch (error) {
+      eye.element.hidden = true;
       fill(wrong, showError(error));
       return;
     }
@@ -139,11 +141,14 @@ export async function show(place, name) {
     steady.checked = false;
     again();
     eye.stop();
+    eye.element.hidden = true;
     fill(big);
     beside.clear();
     fill(controls, h("button.main", { onclick: begin }, t("inspect.live.begin")));
   }
 
+  // A camera that is off shows nothing.
+  eye.element.hidden = true;
   place.append(
     h("p", t("inspect.live.lead")), from.element, controls, wrong,
     h("div.live", h("div.seen", eye.element), big), beside.element, waiting.element);
