@@ -160,8 +160,12 @@ fn a_tab_without_a_worker_has_a_connection_while_it_is_seen() {
         browser.script("location.hash = '#/start';");
         open(0);
         let complaints = browser.complaints();
-        let loading = complaints.iter().all(|one| one.contains(".gone"));
-        assert!(loading, "{why}: {complaints:?}");
+        let of_the_worker =
+            |one: &String| one.contains(".gone") || one.contains("fetch a worker script");
+        assert!(
+            complaints.iter().all(of_the_worker),
+            "{why}: {complaints:?}"
+        );
         let identifier: &Value = &added["identifier"];
         browser.devtools(
             "Page.removeScriptToEvaluateOnNewDocument",
