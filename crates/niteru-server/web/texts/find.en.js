@@ -44,6 +44,7 @@ export default {
   "add.done": "Photos added: {n}.",
   "add.known": "Here already: {n}.",
   "add.stopped": "It was cancelled; what was added until then stays.",
+  "add.left.unadded": "Photos that were not added: {n}",
   "add.twice": "Left out, because they look the same as a photo here: {n}",
   "add.twice.one": "{name}: similarity {similarity}",
   "add.bad": "Files that could not be used: {n}",

@@ -44,6 +44,7 @@ export default {
   "add.done": "写真を {n} 枚追加しました。",
   "add.known": "{n} 枚はすでにありました。",
   "add.stopped": "中止しました。それまでに追加した写真は残っています。",
+  "add.left.unadded": "追加していない写真：{n} 枚",
   "add.twice": "同じ写真があるため {n} 枚を追加しませんでした",
   "add.twice.one": "{name}：類似度 {similarity}",
   "add.bad": "{n} 個のファイルは使えませんでした：",

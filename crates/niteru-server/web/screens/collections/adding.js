@@ -47,6 +47,8 @@ class Sending {
     this.names = new Map();
     this.jobs = [];
     this.done = [];
+    /** The files of each job, by its number. */
+    this.portions = new Map();
     /** Jobs whose ends are waited for. */
     this.open = new Set();
     this.stop = new AbortController();
@@ -60,9 +62,20 @@ class Sending {
     this.left = this.left.filter((file) => !portion.includes(file));
     if (!answer.job) return;
     this.jobs.push(answer.job.id);
+    this.portions.set(answer.job.id, portion.filter((file) => !answer.refused.some((one) => one.name === file.name)));
     const end = finished(answer.job.id).then((job) => { this.done.push(job); }, (error) => { this.lost = error; }).finally(() => this.open.delete(end));
     this.open.add(end);
   }
+}
+
+/** What a cancelled job has not come to: its files, of which some may be there, and how many are not. */
+function undone(all) {
+  const jobs = all.done.filter((job) => job.state === "cancelled");
+  const through = ({ added = 0, updated = 0, unchanged = 0, skipped = [], duplicates = [] }) => added + updated + unchanged + skipped.length + duplicates.length;
+  return {
+    files: jobs.flatMap((job) => all.portions.get(job.id)),
+    count: jobs.reduce((sum, job) => sum + (job.parameters.uploads?.length ?? 0) - through(job.result ?? {}), 0),
+  };
 }
 
 async function run(collection, files, skipDuplicates, state, changed) {
@@ -99,9 +112,12 @@ async function run(collection, files, skipDuplicates, state, changed) {
   }
   await Promise.all(all.open);
   end();
-  const again = h("button", { type: "button", onclick: () => run(collection, all.left, skipDuplicates, state, changed) }, t("add.left.send"));
+  const rest = undone(all);
+  const left = [...all.left, ...rest.files];
+  const words = t(rest.count > 0 ? "add.left.unadded" : "add.left", { n: number(all.left.length + rest.count) });
+  const again = h("button", { type: "button", onclick: () => run(collection, left, skipDuplicates, state, changed) }, t("add.left.send"));
   fill(state, problem && showError(problem), all.lost && showError(all.lost),
-    all.left.length > 0 && h("div", h("p", t("add.left", { n: number(all.left.length) })), h("p.buttons", again)),
+    all.left.length + rest.count > 0 && h("div", h("p", words), h("p.buttons", again)),
     (all.done.length > 0 || all.wrong.length > 0) && outcome(collection, all.done, all.wrong, all.names, signal.aborted));
   // The button that cancelled is gone.
   if (signal.aborted && document.activeElement === document.body) again.focus();

@@ -121,7 +121,11 @@ fn adding_is_cancelled_with_the_keys_and_tells_what_was_kept() {
         told.contains(&format!("Photos added: {there}.")),
         "{there}: {told}"
     );
-    assert!(there.as_u64().unwrap() < u64::from(MANY), "{told}");
+    let there = there.as_u64().unwrap();
+    assert!(there < u64::from(MANY), "{told}");
+    // Also what was sent, and not looked at any more.
+    let left = u64::from(MANY) - there;
+    assert!(told.contains(&format!(": {left}\n")), "{left}: {told}");
     // The keys stay where it goes on.
     let focused = browser.script("return document.activeElement.textContent;");
     assert_eq!(focused, "Send them now");
