@@ -53,7 +53,7 @@ pub(super) fn run(
         .home
         .add(&parameters.collection, &files, &encoder, options)?;
     if report.cancelled {
-        return Err(JobError::Stopped);
+        return Err(JobError::StoppedWith(json!(report)));
     }
     if report.added + report.updated > 0 {
         index::after_add(app, handle, &collection);

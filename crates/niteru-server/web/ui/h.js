@@ -40,3 +40,8 @@ export function fill(element, ...children) {
   add(element, children);
   return element;
 }
+
+/** What may be wider than the page: it is pushed sideways, also with the keys. */
+export function wide(label, ...children) {
+  return h("div.scroll", { tabindex: "0", role: "group", "aria-label": label }, children);
+}

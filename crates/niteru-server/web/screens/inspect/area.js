@@ -6,6 +6,7 @@ import { fill, h } from "../../ui/h.js";
 import { go } from "../../ui/router.js";
 import { t } from "../../ui/texts.js";
 import { api, page, send } from "./data.js";
+import { noPhotos } from "./frame.js";
 
 /** Cells of the mask along its longer side: finer than anything that looks at it. */
 const SIDE = 1024;
@@ -13,7 +14,7 @@ const SIDE = 1024;
 /** Shows the step. */
 export async function show(place, { name, photos }) {
   if (photos.good.length === 0) {
-    return void place.append(h("p.empty", t("inspect.area.no_photos")));
+    return void place.append(noPhotos(name));
   }
   place.append(h("h2", t("inspect.area.title")), h("p", t("inspect.area.lead")));
   const photo = await picture(`${api(name, "photos", photos.good[0].sha256, "picture")}?side=${SIDE}`);
@@ -33,7 +34,8 @@ export async function show(place, { name, photos }) {
   };
   const keep = async () => {
     if (mask.isEmpty()) return clear();
-    const refused = await send(name, [await mask.file()], "area");
+    const { refused, problem } = await send(name, [await mask.file()], "area");
+    if (problem) throw problem;
     if (refused.length) throw Object.assign(new Error(refused[0].reason), refused[0]);
   };
   place.append(may("engineer")

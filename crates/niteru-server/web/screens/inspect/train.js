@@ -6,7 +6,8 @@ import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
 import { progress } from "../../ui/progress.js";
 import { number, t } from "../../ui/texts.js";
-import { api, ofGoodParts, page } from "./data.js";
+import { api, fileName, ofGoodParts, page, uploadOf } from "./data.js";
+import { noPhotos } from "./frame.js";
 
 /** Shares of good parts that may be stopped by mistake. */
 const SHARES = [0.002, 0.01, 0.02, 0.05, 0.1];
@@ -18,8 +19,9 @@ let drawnAfter = null;
 export function show(place, found) {
   const wrong = h("div");
   const job = h("div", { "aria-live": "polite" });
-  const choice = form(found, wrong);
-  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong, may("engineer") && choice.element);
+  const choice = found.photos.good.length > 0 ? form(found, wrong) : { element: noPhotos(found.name), seen() {} };
+  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong,
+    may("engineer") && choice.element);
   return watch((jobs) => {
     const newest = jobs.find((one) => one.kind === "train" && one.parameters.name === found.name);
     // There is a version that the frame does not know of: all is drawn again, with the steps that are open now.
@@ -32,7 +34,7 @@ export function show(place, found) {
     choice.element.hidden = Boolean(busy);
     choice.seen(newest);
     // What was trained and removed since is not told of.
-    fill(job, newest && !unknown && card(newest, found.name, wrong));
+    fill(job, newest && !unknown && card(newest, found, wrong));
   });
 }
 
@@ -102,7 +104,7 @@ function option(share, checked, photos) {
 const fact = (name, value) => h("div", h("dt", name), h("dd", value));
 
 /** How training goes, or went. */
-function card(job, name, wrong) {
+function card(job, found, wrong) {
   const open = job.state === "queued" || job.state === "running";
   return h("article.card.job", { "data-state": job.state },
     h("header", h("strong", t("job.train")), h("span.state", t(`state.${job.state}`))),
@@ -111,11 +113,13 @@ function card(job, name, wrong) {
     open && may("operator") && h("button", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
     }, t("cancel")),
-    job.state === "done" && result(job.result, name),
+    job.state === "done" && result(job.result, found),
     !open && job.state !== "done" && showFailure(job));
 }
 
-function result(report, name) {
+function result(report, { name, photos }) {
+  const names = new Map([...photos.good, ...photos.bad].map((photo) => [photo.sha256, photo.name]));
+  const called = ({ path }) => names.get(uploadOf(path)) ?? fileName(path);
   return [
     h("p", t("inspect.train.done", { version: number(report.version), n: number(report.good) })),
     report.not_needed > 0 && h("p", t("inspect.train.not_needed", { n: number(report.not_needed) })),
@@ -126,7 +130,7 @@ function result(report, name) {
       h("ul", report.reviews.missing.map((path) => h("li", path)))),
     report.suspicious.length > 0 && h("p", t("inspect.train.suspicious", { n: number(report.suspicious.length) })),
     report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
-      h("ul", report.skipped.map((file) => h("li", file.path, ": ", showRefused(file))))),
+      h("ul", report.skipped.map((file) => h("li", called(file), ": ", showRefused(file))))),
     h("p.onward", h("a.button.main", { href: page(name, "check") }, t("inspect.train.next"), " →")),
   ];
 }

@@ -27,10 +27,10 @@ function card(job, wrong) {
     h("header",
       h("strong", t(`job.${job.kind}`)),
       h("span.state", t(`state.${job.state}`))),
-    h("p.small", subject(job), " · ", job.owner, " · ", time(job.created)),
+    h("p.small", [subject(job), job.owner, time(job.created)].filter(Boolean).join(" · ")),
     job.state === "running" && progress(job),
     ["failed", "interrupted"].includes(job.state) && showFailure(job),
-    job.state === "done" && results(job),
+    ["done", "cancelled"].includes(job.state) && results(job),
     open && may("operator") && h("button.quiet", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
     }, t("cancel")));
