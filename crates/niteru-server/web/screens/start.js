@@ -9,6 +9,7 @@ import { number, t } from "../ui/texts.js";
 export async function show(place) {
   const [{ collections }, { inspectors }] = await Promise.all([get("/api/collections"), get("/api/inspectors")]);
   const images = collections.reduce((sum, collection) => sum + collection.images, 0);
+  const own = new AbortController();
   fill(place,
     h("h1", t("start.title")),
     h("p.lead", t("start.lead")),
@@ -19,18 +20,27 @@ export async function show(place) {
       fact(t("start.images"), number(images)),
       fact(t("start.inspectors"), number(inspectors.length))),
     images === 0 && h("p", t("start.empty"), " ", h("a.button", { href: "#/collections" }, t("nav.collections"))),
-    may("engineer") && images + inspectors.length === 0 && samples());
+    may("engineer") && samples(images + inspectors.length === 0, own.signal));
+  return () => own.abort();
 }
 
-/** Photos to try everything with, at the press of a button. */
-function samples() {
-  const state = h("div", { "aria-live": "polite" });
-  const go = h("button.main", { onclick: async () => {
+/** Photos to try everything with, at the press of a button where there is nothing yet. A job that brings them is followed. */
+function samples(empty, signal) {
+  const state = h("div");
+  const go = h("button.main", { onclick: () => bring() }, t("start.samples.go"));
+  const section = h("section.card", { hidden: !empty }, h("h2", t("start.samples")), h("p", t("start.samples.more")), h("p", go), state);
+  const bring = async (job) => {
     go.disabled = true;
-    await (await import("./start/samples.js")).bring(state);
+    section.hidden = false;
+    await (await import("./start/samples.js")).bring(state, job, signal);
     go.disabled = false;
-  } }, t("start.samples.go"));
-  return h("section.card", h("h2", t("start.samples")), h("p", t("start.samples.more")), h("p", go), state);
+  };
+  // Nobody waits for this: where it cannot be told, the button is there all the same.
+  get("/api/jobs?limit=20").then(({ jobs }) => {
+    const open = jobs.find((job) => job.kind === "samples" && ["queued", "running"].includes(job.state));
+    if (open && !go.disabled && !signal.aborted) bring(open);
+  }).catch(() => {});
+  return section;
 }
 
 /** One of the two things that people come for. */

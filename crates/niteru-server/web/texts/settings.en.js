@@ -2,6 +2,7 @@
 
 export default {
   "settings.sending": "Sending…",
+  "jobs.earlier": "Earlier jobs",
   "result.add": "Photos added: {added}. Here before: {unchanged}.",
   "result.duplicates": "Left out, because they look the same as a photo there: {n}.",
   "result.train": "Version {version} has learnt from {n} good photos.",

@@ -2,6 +2,7 @@
 
 export default {
   "settings.sending": "送信中…",
+  "jobs.earlier": "以前のジョブ",
   "result.add": "写真を {added} 枚追加しました。{unchanged} 枚はすでにありました。",
   "result.duplicates": "同じ写真があるため {n} 枚を追加しませんでした。",
   "result.train": "バージョン {version} が良品の写真 {n} 枚から学習しました。",

@@ -40,3 +40,14 @@ export function fill(element, ...children) {
   add(element, children);
   return element;
 }
+
+/** Makes these elements the children of another; those that are there already stay untouched, with the focus in them. */
+export function settle(element, children) {
+  const wanted = new Set(children);
+  for (const child of [...element.childNodes]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, at) => {
+    const here = element.childNodes[at] ?? null;
+    if (here !== child) element.insertBefore(child, here);
+  });
+  return element;
+}

@@ -4,7 +4,7 @@ import { may, post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
-import { progress } from "../../ui/progress.js";
+import { progressing, spoken } from "../../ui/progress.js";
 import { number, t } from "../../ui/texts.js";
 import { api, ofGoodParts, page } from "./data.js";
 
@@ -17,9 +17,12 @@ let drawnAfter = null;
 /** Shows the step until it is left. */
 export function show(place, found) {
   const wrong = h("div");
-  const job = h("div", { "aria-live": "polite" });
+  const job = h("div");
+  const aloud = spoken();
   const choice = form(found, wrong);
-  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong, may("engineer") && choice.element);
+  /** What is shown of the newest job: the same elements while it is open. */
+  let shown = null;
+  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, aloud.element, wrong, may("engineer") && choice.element);
   return watch((jobs) => {
     const newest = jobs.find((one) => one.kind === "train" && one.parameters.name === found.name);
     // There is a version that the frame does not know of: all is drawn again, with the steps that are open now.
@@ -31,8 +34,11 @@ export function show(place, found) {
     const busy = newest && ["queued", "running"].includes(newest.state);
     choice.element.hidden = Boolean(busy);
     choice.seen(newest);
+    aloud.tell(newest ? [newest] : []);
+    if (busy && shown?.id === newest.id) return shown.draw(newest);
     // What was trained and removed since is not told of.
-    fill(job, newest && !unknown && card(newest, found.name, wrong));
+    shown = newest && !unknown ? { id: newest.id, ...(busy ? going(newest, wrong) : ended(newest, found.name)) } : null;
+    fill(job, shown?.element);
   });
 }
 
@@ -101,18 +107,30 @@ function option(share, checked, photos) {
 
 const fact = (name, value) => h("div", h("dt", name), h("dd", value));
 
-/** How training goes, or went. */
-function card(job, name, wrong) {
-  const open = job.state === "queued" || job.state === "running";
-  return h("article.card.job", { "data-state": job.state },
-    h("header", h("strong", t("job.train")), h("span.state", t(`state.${job.state}`))),
-    open && progress(job),
-    open && h("p.small", t("inspect.train.may_leave")),
-    open && may("operator") && h("button", {
+/** How training goes; `draw` tells it of the job as it is then. */
+function going(job, wrong) {
+  const state = h("span.state");
+  const bar = progressing();
+  const element = h("article.card.job",
+    h("header", h("strong", t("job.train")), state), bar.element,
+    h("p.small", t("inspect.train.may_leave")),
+    may("operator") && h("button", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
-    }, t("cancel")),
-    job.state === "done" && result(job.result, name),
-    !open && job.state !== "done" && showFailure(job));
+    }, t("cancel")));
+  const draw = (now) => {
+    element.dataset.state = now.state;
+    state.textContent = t(`state.${now.state}`);
+    bar.draw(now);
+  };
+  draw(job);
+  return { element, draw };
+}
+
+/** How training went. */
+function ended(job, name) {
+  return { element: h("article.card.job", { "data-state": job.state },
+    h("header", h("strong", t("job.train")), h("span.state", t(`state.${job.state}`))),
+    job.state === "done" ? result(job.result, name) : showFailure(job)) };
 }
 
 function result(report, name) {
@@ -121,6 +139,8 @@ function result(report, name) {
     report.not_needed > 0 && h("p", t("inspect.train.not_needed", { n: number(report.not_needed) })),
     report.duplicates?.length > 0 && h("p", t("inspect.train.duplicates", { n: number(report.duplicates.length) })),
     report.suspicious.length > 0 && h("p", t("inspect.train.suspicious", { n: number(report.suspicious.length) })),
+    report.unaligned > 0 && h("p.uncertain", t("inspect.train.unaligned", { n: number(report.unaligned) })),
+    report.stretched > 0 && h("p.uncertain", t("inspect.train.stretched", { n: number(report.stretched) })),
     report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
       h("ul", report.skipped.map((file) => h("li", file.path, ": ", showRefused(file))))),
     h("p.onward", h("a.button.main", { href: page(name, "check") }, t("inspect.train.next"), " →")),

@@ -4,29 +4,40 @@ import { post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
-import { progress } from "../../ui/progress.js";
+import { progressing, spoken } from "../../ui/progress.js";
 import { t } from "../../ui/texts.js";
 
-/** Has them brought, and fills a place with what becomes of it. */
-export async function bring(place) {
-  const names = { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") };
+/** Has them brought, or follows a job that does, and fills a place with what becomes of it, until `signal`. */
+export async function bring(place, job, signal) {
+  const bar = progressing();
+  const aloud = spoken();
+  const told = h("div");
   let end = null;
+  fill(place, told, aloud.element);
   try {
-    const { id } = await post("/api/samples", names);
-    end = watch((jobs) => fill(place, jobs.filter((job) => job.id === id).map(progress)));
-    const job = await finished(id);
+    const begun = job ?? await post("/api/samples", { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") });
+    if (signal.aborted) return;
+    end = watch((jobs) => {
+      const own = jobs.filter((one) => one.id === begun.id);
+      aloud.tell(own);
+      if (own.length > 0) bar.draw(own[0]);
+    });
+    signal.addEventListener("abort", end);
+    bar.draw(begun);
+    fill(told, bar.element);
+    const over = await finished(begun.id);
     end();
-    fill(place, job.state === "done" ? ready(names, job.result) : showFailure(job));
+    if (!signal.aborted) fill(told, over.state === "done" ? ready(over.parameters, over.result) : showFailure(over));
   } catch (error) {
     end?.();
-    fill(place, showError(error));
+    if (!signal.aborted) fill(told, showError(error));
   }
 }
 
-const ready = (names, { problem, exactly }) => [
-  h("p.done", t("start.samples.done")),
+const ready = ({ inspector, collection }, { problem, exactly }) => [
+  h("p.done", { role: "status" }, t("start.samples.done")),
   problem && h("p.small", t("start.samples.problem"), " ", showRefused({ reason: problem, ...exactly })),
   h("p.buttons",
-    h("a.button.main", { href: `#/inspect/${encodeURIComponent(names.inspector)}/photos` }, t("start.samples.inspect"), " →"),
-    h("a.button", { href: `#/find/${encodeURIComponent(names.collection)}` }, t("start.samples.find"), " →")),
+    h("a.button.main", { href: `#/inspect/${encodeURIComponent(inspector)}/photos` }, t("start.samples.inspect"), " →"),
+    h("a.button", { href: `#/find/${encodeURIComponent(collection)}` }, t("start.samples.find"), " →")),
 ];
