@@ -6,11 +6,15 @@ mod adding;
 mod camera;
 mod find;
 mod inspection;
+mod kept;
 mod map;
 mod page;
 mod people;
+mod photos;
+mod restart;
 mod screens;
 mod watched;
+mod working;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
