@@ -69,7 +69,10 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
         ("en", ["not certain how 3", "2 of the good photos have"]),
     ] {
         browser.language(language);
-        browser.until("the report", "document.querySelectorAll('.uncertain').length === 2");
+        browser.until(
+            "the report",
+            "document.querySelectorAll('.uncertain').length === 2",
+        );
         let text = browser.text("article.job");
         assert!(told.iter().all(|part| text.contains(part)), "{text}");
     }
@@ -94,13 +97,18 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
     browser.pick(field, &[bad]);
     browser.until("the first answer", "window.release");
     browser.pick(field, &[good]);
-    let second = "document.querySelector('.answer .verdict') && document.querySelector('.answer .result')";
+    let second =
+        "document.querySelector('.answer .verdict') && document.querySelector('.answer .result')";
     browser.until("the verdict", second);
     let of_second = "return document.querySelector('.answer .beside img').src;";
     let shown = browser.script(of_second);
     browser.script("release();");
     std::thread::sleep(std::time::Duration::from_millis(700));
-    assert_eq!(browser.script(of_second), shown, "the older answer is shown");
+    assert_eq!(
+        browser.script(of_second),
+        shown,
+        "the older answer is shown"
+    );
 
     // A note that is being written, with the verdict that it is of.
     browser.type_in(".answer input[name=note]", "scratch at hole 3");
@@ -123,12 +131,18 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
     browser.script("location.hash = '#/inspect/Plate/check';");
     browser.until("the other step", "document.querySelector('.trust')");
     browser.script("location.hash = '#/inspect/Plate/use';");
-    browser.until("the history", "document.querySelectorAll('.history li').length === 2");
+    browser.until(
+        "the history",
+        "document.querySelectorAll('.history li').length === 2",
+    );
     assert_eq!(browser.count(".answer .verdict"), 0);
 
     // Days count when they are typed to their end.
     browser.goto("#/causes/Plate/2026-01-01..2026-12-31");
-    browser.until("the days", "document.querySelectorAll('form.days input').length === 2");
+    browser.until(
+        "the days",
+        "document.querySelectorAll('form.days input').length === 2",
+    );
     browser.shown();
     let before = browser.script(
         "const to = document.querySelector('form.days input[name=to]'); to.value = '0002-12-31';
@@ -155,8 +169,14 @@ fn what_is_begun_is_not_lost() {
     // A painted area.
     let photo = part(&niteru, "0.png", 0, None);
     browser.goto("#/inspect/Plate/photos");
-    browser.pick("section.photos.good input[type=file]", std::slice::from_ref(&photo));
-    browser.until("the photo", "document.querySelector('section.photos.good .thumbs img')");
+    browser.pick(
+        "section.photos.good input[type=file]",
+        std::slice::from_ref(&photo),
+    );
+    browser.until(
+        "the photo",
+        "document.querySelector('section.photos.good .thumbs img')",
+    );
     assert!(!asks(&browser), "nothing is begun");
     browser.script("location.hash = '#/inspect/Plate/area';");
     browser.drag("canvas.board", (0.4, 0.4), (0.9, 0.9));

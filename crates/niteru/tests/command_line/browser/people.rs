@@ -174,7 +174,9 @@ fn one_touch_keeps_nobody_out() {
     browser.type_in("form.card input[name=password]", FIRST);
     browser.click("form.card button.main");
     let of = |name: &str| {
-        format!("[...document.querySelectorAll('tbody tr')].find((row) => row.innerText.startsWith('{name}'))")
+        format!(
+            "[...document.querySelectorAll('tbody tr')].find((row) => row.innerText.startsWith('{name}'))"
+        )
     };
     browser.until("the user", &of("sato"));
     browser.script(
@@ -212,11 +214,17 @@ fn one_touch_keeps_nobody_out() {
     ));
     assert_eq!(chosen, serde_json::json!(["engineer", 0]));
     browser.picture("settings-users-role.en.desktop");
-    browser.script(&format!("{}.querySelector('.role button').click();", of("sato")));
+    browser.script(&format!(
+        "{}.querySelector('.role button').click();",
+        of("sato")
+    ));
     browser.until("that it was sent", "sent.length === 1");
     browser.until(
         "the list",
-        &format!("!{}.querySelector('.role button').checkVisibility()", of("sato")),
+        &format!(
+            "!{}.querySelector('.role button').checkVisibility()",
+            of("sato")
+        ),
     );
 
     // What is refused does not stay shown.
@@ -229,7 +237,10 @@ fn one_touch_keeps_nobody_out() {
     browser.until("the refusal", "document.querySelector('.error')");
     browser.until(
         "the role that it is",
-        &format!("{}.querySelector('select').value === 'engineer'", of("sato")),
+        &format!(
+            "{}.querySelector('select').value === 'engineer'",
+            of("sato")
+        ),
     );
     browser.script("refuse = false;");
 

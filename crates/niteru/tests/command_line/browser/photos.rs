@@ -38,9 +38,8 @@ fn a_choice_and_the_place_outlast_that_photos_come() {
     let Some((niteru, _serving, browser)) = collection(130) else {
         return;
     };
-    let shown = |count: u32| {
-        format!("document.querySelectorAll('figure.photo').length === {count}")
-    };
+    let shown =
+        |count: u32| format!("document.querySelectorAll('figure.photo').length === {count}");
     let names = "const names = [...document.querySelectorAll('figure.photo .name')].map((one) => one.title); return names.length - new Set(names).size;";
     browser.goto("#/collections/parts");
     // Drawn again and again while the second page is on its way: none comes twice.
@@ -135,11 +134,16 @@ fn copies_do_not_go_all_at_once() {
     assert_eq!(browser.count("article.twice"), 3, "two answers are mixed");
 
     let box_of = |card: usize, at: usize| {
-        format!("document.querySelectorAll('article.twice')[{card}].querySelectorAll('input')[{at}].click();")
+        format!(
+            "document.querySelectorAll('article.twice')[{card}].querySelectorAll('input')[{at}].click();"
+        )
     };
     browser.script(&box_of(0, 0));
     browser.script("document.querySelector('article.twice .buttons button').click();");
-    browser.until("that it is gone", "document.querySelector('article.twice .done')");
+    browser.until(
+        "that it is gone",
+        "document.querySelector('article.twice .done')",
+    );
     let left = "return [...document.querySelectorAll('article.twice')].map((card) => card.querySelectorAll('figure').length);";
     assert_eq!(browser.script(left), json!([0, 2, 2]));
     // Not all of what is left of the second group can go.
@@ -150,7 +154,9 @@ fn copies_do_not_go_all_at_once() {
     );
     assert_eq!(disabled, true);
     browser.script(&box_of(1, 0));
-    browser.script("document.querySelectorAll('article.twice')[1].querySelector('.buttons button').click();");
+    browser.script(
+        "document.querySelectorAll('article.twice')[1].querySelector('.buttons button').click();",
+    );
     browser.until(
         "the last group",
         "document.querySelectorAll('article.twice')[2].textContent.includes('One photo of this group is left')",
@@ -179,12 +185,19 @@ fn data_goes_through_a_spreadsheet_and_comes_back_as_it_was() {
     }
     let listed = || {
         let lines = niteru.run(["--json", "images", "parts", "list"]).lines();
-        let all: Vec<Value> = lines.into_iter().map(|image| image["metadata"].clone()).collect();
+        let all: Vec<Value> = lines
+            .into_iter()
+            .map(|image| image["metadata"].clone())
+            .collect();
         json!(all)
     };
     let before = listed();
     browser.goto("#/collections/parts/csv");
-    browser.script("URL.createObjectURL = (blob) => { window.blob = blob; return 'data:,'; };");
+    // Looked at, and not laid into anybody's folder of downloads.
+    browser.script(
+        "URL.createObjectURL = (blob) => { window.blob = blob; return 'data:,'; };
+         HTMLAnchorElement.prototype.click = () => {};",
+    );
     browser.script("document.querySelector('h2 ~ button').click();");
     browser.until("the file", "window.blob");
     let text = waited(&browser, "return await blob.text();");
@@ -196,7 +209,11 @@ fn data_goes_through_a_spreadsheet_and_comes_back_as_it_was() {
     }
     // Others in between, so that what comes back is what was in the file.
     for id in 1..=3 {
-        label(&browser, id, &json!({ "=cmd": "other", "note": "other", "size": "other" }));
+        label(
+            &browser,
+            id,
+            &json!({ "=cmd": "other", "note": "other", "size": "other" }),
+        );
     }
     let file = niteru.file("back.csv");
     std::fs::write(&file, text).unwrap();

@@ -31,7 +31,10 @@ fn an_open_page_goes_on_with_a_server_that_began_anew() {
     browser.pick("div.drop input[type=file][multiple]", &[photo]);
     browser.until("the photo", "document.querySelector('.adding .done')");
     browser.script("location.hash = '#/settings/backup';");
-    browser.until("the list", "document.querySelector('input[accept=\".tar\"]')");
+    browser.until(
+        "the list",
+        "document.querySelector('input[accept=\".tar\"]')",
+    );
     drop(serving);
     (serving, _) = start_at(&niteru, address, &[], &[]);
     let tar = niteru.file("backup.tar");

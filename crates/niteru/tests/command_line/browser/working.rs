@@ -77,7 +77,11 @@ fn buttons_of_running_jobs_stay_under_the_finger() {
         ("inspect", "#/inspect/Plate/train", named("train", "Plate")),
         ("map", "#/map/parts", named("map", "parts")),
         ("settings", "#/settings/backup", named("backup", "")),
-        ("settings", "#/settings/models", named("pull", "clip-vit-b-32")),
+        (
+            "settings",
+            "#/settings/models",
+            named("pull", "clip-vit-b-32"),
+        ),
         ("settings", "#/settings/jobs", named("train", "Plate")),
     ];
     for (place, address, job) in &places {
