@@ -5,6 +5,9 @@ import { fill, h } from "../ui/h.js";
 import { navigation } from "../ui/router.js";
 import { number, t } from "../ui/texts.js";
 
+/** Says that samples were asked for in this browser: what brings them is followed, also after the page was loaded anew. */
+const BROUGHT = "niteru-samples";
+
 /** Shows the screen. */
 export async function show(place) {
   const [{ collections }, { inspectors }] = await Promise.all([get("/api/collections"), get("/api/inspectors")]);
@@ -24,22 +27,20 @@ export async function show(place) {
   return () => own.abort();
 }
 
-/** Photos to try everything with, at the press of a button where there is nothing yet. A job that brings them is followed. */
+/** Photos to try everything with, at the press of a button where there is nothing yet. */
 function samples(empty, signal) {
   const state = h("div");
-  const go = h("button.main", { onclick: () => bring() }, t("start.samples.go"));
+  const go = h("button.main", { onclick: () => bring(true) }, t("start.samples.go"));
   const section = h("section.card", { hidden: !empty }, h("h2", t("start.samples")), h("p", t("start.samples.more")), h("p", go), state);
-  const bring = async (job) => {
+  const bring = async (begin) => {
     go.disabled = true;
-    section.hidden = false;
-    await (await import("./start/samples.js")).bring(state, job, signal);
+    localStorage.setItem(BROUGHT, "true");
+    await (await import("./start/samples.js")).bring(state, signal, { begin, follows: () => { section.hidden = false; } });
+    if (signal.aborted) return;
+    localStorage.removeItem(BROUGHT);
     go.disabled = false;
   };
-  // Nobody waits for this: where it cannot be told, the button is there all the same.
-  get("/api/jobs?limit=20").then(({ jobs }) => {
-    const open = jobs.find((job) => job.kind === "samples" && ["queued", "running"].includes(job.state));
-    if (open && !go.disabled && !signal.aborted) bring(open);
-  }).catch(() => {});
+  if (localStorage.getItem(BROUGHT)) bring(false);
   return section;
 }
 

@@ -1,22 +1,30 @@
 // Sample photos: a job brings them, and this tells how far it is and what to do then.
 
-import { post } from "../../ui/api.js";
+import { get, post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
 import { progressing, spoken } from "../../ui/progress.js";
 import { t } from "../../ui/texts.js";
 
-/** Has them brought, or follows a job that does, and fills a place with what becomes of it, until `signal`. */
-export async function bring(place, job, signal) {
+/**
+ * Follows the job that brings them, or begins one where that is asked for, and fills a place with what becomes of it, until
+ * `signal`. `follows` is called when there is one.
+ */
+export async function bring(place, signal, { begin, follows }) {
   const bar = progressing();
   const aloud = spoken();
   const told = h("div");
   let end = null;
   fill(place, told, aloud.element);
   try {
-    const begun = job ?? await post("/api/samples", { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") });
+    // Whoever began it, and in whatever language: a second one would bring all once more under other names.
+    const { jobs } = await get("/api/jobs?limit=50");
+    const open = jobs.find((job) => job.kind === "samples" && ["queued", "running"].includes(job.state));
+    if (!open && !begin) return;
+    const begun = open ?? await post("/api/samples", { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") });
     if (signal.aborted) return;
+    follows();
     end = watch((jobs) => {
       const own = jobs.filter((one) => one.id === begun.id);
       aloud.tell(own);

@@ -157,13 +157,17 @@ fn the_start_follows_samples_that_are_being_brought() {
     browser.script(STREAM);
     browser.script(
         "window.one = job({ id: 7, kind: 'samples', message: 'model', done: 5, total: 20, parameters: { inspector: 'Plate', collection: 'some' } });
+         window.begun = 0;
          const real = window.fetch;
          window.fetch = (path, options) => {
+             begun += options?.method === 'POST';
              const answer = /^.api.jobs.limit/.test(path) ? { jobs: [one] } : path === '/api/jobs/7' ? one : null;
              return answer ? Promise.resolve(new Response(JSON.stringify(answer))) : real(path, options);
          };
          location.hash = '#/start';",
     );
+    // Somebody has begun it elsewhere.
+    browser.click("section.card button.main");
     let follows = "document.querySelector('section.card progress') && document.querySelector('section.card button.main').disabled";
     browser.until("the bar", follows);
     for language in ["ja", "en"] {
@@ -173,7 +177,12 @@ fn the_start_follows_samples_that_are_being_brought() {
     browser.script(
         "one = { ...one, state: 'done', result: { problem: null, exactly: null } }; tell('job', one);",
     );
-    let link = "a.button.main[href='#/inspect/Plate/photos']";
-    browser.element(link);
+    browser.element("a.button.main[href='#/inspect/Plate/photos']");
+    assert_eq!(browser.script("return begun;"), json!(0));
+    // What is over is not begun again by itself.
+    browser.reload();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let jobs = browser.script("return fetch('/api/jobs').then((answer) => answer.json());");
+    assert_eq!(jobs["jobs"], json!([]));
     assert_eq!(browser.complaints(), [""; 0]);
 }
