@@ -9,6 +9,7 @@ use crate::support::Niteru;
 
 /// A stream of jobs that the test speaks into. `tell(kind, data)`, `job(one)`: an event of it.
 pub(super) const STREAM: &str = "
+    window.SharedWorker = undefined;
     window.streams = [];
     window.EventSource = class extends EventTarget {
         static CLOSED = 2;
