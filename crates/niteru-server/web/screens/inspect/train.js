@@ -20,7 +20,7 @@ export function show(place, found) {
   const job = h("div");
   const aloud = spoken();
   const choice = form(found, wrong);
-  /** What is shown of the newest job: the same elements while it is open. */
+  /** What is shown of the newest job: the same elements while it is open, and when it has ended. */
   let shown = null;
   fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, aloud.element, wrong, may("engineer") && choice.element);
   return watch((jobs) => {
@@ -35,9 +35,10 @@ export function show(place, found) {
     choice.element.hidden = Boolean(busy);
     choice.seen(newest);
     aloud.tell(newest ? [newest] : []);
-    if (busy && shown?.id === newest.id) return shown.draw(newest);
     // What was trained and removed since is not told of.
-    shown = newest && !unknown ? { id: newest.id, ...(busy ? going(newest, wrong) : ended(newest, found.name)) } : null;
+    const key = newest && !unknown ? `${newest.id} ${busy ? "open" : newest.state}` : null;
+    if (key !== null && shown?.key === key) return shown.draw?.(newest);
+    shown = key === null ? null : { key, ...(busy ? going(newest, wrong) : ended(newest, found.name)) };
     fill(job, shown?.element);
   });
 }

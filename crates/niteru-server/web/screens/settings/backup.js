@@ -55,6 +55,8 @@ export async function show(place) {
       h("p.buttons", picker(t("backup.bring.go"), bring, { accept: ".tar", many: false })), sending));
   await draw();
   let open = new Map();
+  /** The job of which it is told that it failed. */
+  let failed;
   return watch((all) => {
     aloud.tell(all.filter((job) => job.kind === "backup"));
     const jobs = all.filter((job) => job.kind === "backup" && ["queued", "running"].includes(job.state));
@@ -70,7 +72,9 @@ export async function show(place) {
     open = now;
     settle(working, [...now.values()].map(({ element }) => element));
     const last = all.find((job) => job.kind === "backup");
-    fill(failure, last?.state === "failed" && jobs.length === 0 && showFailure(last));
+    const failing = last?.state === "failed" && jobs.length === 0 ? last : null;
+    if (failing?.id !== failed) fill(failure, failing && showFailure(failing));
+    failed = failing?.id;
   });
 }
 
