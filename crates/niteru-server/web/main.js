@@ -18,7 +18,15 @@ async function begin() {
   await texts.begin();
   addEventListener("hashchange", () => draw(true));
   addEventListener("niteru-logged-out", () => reload());
+  for (const event of ["dragover", "drop"]) addEventListener(event, beside);
   await reload();
+}
+
+/** A file that is dropped beside what takes it is not opened in place of the page. */
+function beside(event) {
+  if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
 }
 
 /** Asks who we are, and draws everything. */

@@ -19,6 +19,7 @@ use crate::known::id_at;
 use crate::metadata_edit::remove_value;
 use crate::paths;
 use crate::sink::Sink;
+use crate::spreadsheet::as_text;
 
 /// Largest file read; detecting the encoding needs all of it in memory.
 const MAX_BYTES: u64 = 512 << 20;
@@ -118,7 +119,7 @@ impl MetadataFile {
         let mut path_column = None;
         let mut known = HashSet::new();
         for (column, name) in header.iter().enumerate() {
-            let name = name.trim();
+            let name = as_text(name.trim());
             let field = if is_path(name) && path_column.is_none() {
                 path_column = Some(column);
                 None
@@ -201,6 +202,8 @@ impl MetadataFile {
                 Ok(record) => {
                     let line = lines.line(record.position());
                     if record.len() == columns {
+                        // What was written for spreadsheets is read as it was before that.
+                        let record = record.iter().map(as_text).collect();
                         Ok(Row { line, record })
                     } else {
                         Err((

@@ -2,17 +2,52 @@
 
 /// A spreadsheet must not run what somebody put into a name.
 pub(crate) fn no_formula(text: &str) -> String {
-    let formula =
-        text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    match formula {
+    match is_formula(text) && text.parse::<f64>().is_err() {
         true => format!("'{text}"),
         false => text.to_owned(),
     }
 }
 
+/// The text that was written so that a spreadsheet does not run it: without the `'` that was put before it.
+///
+/// What begins with several, and would be a formula behind them, was written with one more; so every text is read as it
+/// was.
+pub(crate) fn as_text(written: &str) -> &str {
+    match written.strip_prefix('\'') {
+        Some(text) if is_formula(text.trim_start_matches('\'')) => text,
+        _ => written,
+    }
+}
+
+fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_quote_goes_before_what_looks_like_a_formula() {
+        let table = [
+            ("'=1+1", "=1+1"),
+            ("'-5 mm", "-5 mm"),
+            ("'@home", "@home"),
+            ("'\t=1", "\t=1"),
+            ("'\r=1", "\r=1"),
+            ("''=1+1", "'=1+1"),
+            ("'''+a", "''+a"),
+            ("'", "'"),
+            ("'quoted'", "'quoted'"),
+            ("''", "''"),
+            ("=1", "=1"),
+            ("-5", "-5"),
+            ("", ""),
+        ];
+        for (written, text) in table {
+            assert_eq!(as_text(written), text, "{written}");
+        }
+    }
 
     #[test]
     fn formulas_are_text_and_numbers_stay() {

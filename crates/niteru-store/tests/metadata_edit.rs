@@ -183,6 +183,25 @@ fn a_file_is_looked_at_before_it_is_taken_over() {
     );
 }
 
+/// As the page writes tables, and the command line reads them too.
+#[test]
+fn what_was_written_for_spreadsheets_is_read_as_it_was() {
+    let place = Place::new();
+    place.write("=a.jpg", "FAKE 1");
+    place.write("b.jpg", "FAKE 2");
+    place.add();
+    let things = place.home.collection("things").unwrap();
+    let table = "path,'=field,note\r\n'=a.jpg,'=1+1,''-x\r\nb.jpg,-5,\"'\t=1\"\r\n";
+    let taken = things
+        .import_metadata("list.csv", table.as_bytes(), 20)
+        .unwrap();
+    assert_eq!(taken.fields, ["=field", "note"]);
+    assert_eq!((taken.matched, taken.changed), (2, 2), "{taken:?}");
+    let of = |name: &str| things.image(id(&things, name)).unwrap().metadata;
+    assert_eq!(of("=a.jpg"), values(&[("=field", "=1+1"), ("note", "'-x")]));
+    assert_eq!(of("b.jpg"), values(&[("=field", "-5"), ("note", "\t=1")]));
+}
+
 #[test]
 fn many_rows_are_taken_over_in_their_order() {
     let place = place();

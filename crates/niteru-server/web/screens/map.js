@@ -4,7 +4,7 @@ import { get, may, post } from "../ui/api.js";
 import { showError, showFailure } from "../ui/errors.js";
 import { fill, h } from "../ui/h.js";
 import { watch } from "../ui/jobs.js";
-import { stage } from "../ui/progress.js";
+import { spoken, stage } from "../ui/progress.js";
 import { go } from "../ui/router.js";
 import { sheet } from "../ui/sheet.js";
 import { duration, load, number, t, time } from "../ui/texts.js";
@@ -20,7 +20,7 @@ export async function show(place, [name, field]) {
   const collection = usable.find((one) => one.name === name)
     ?? usable.reduce((most, one) => (one.images > most.images ? one : most));
   const [news, body] = [h("div.news"), h("div")];
-  const job = h("div", { "aria-live": "polite" });
+  const job = h("div");
   fill(place, h("div.head.map-head", h("h1", t("nav.map")), chooser(usable, collection), news), job, body);
   let shown = null;
   let turn = 0;
@@ -94,30 +94,43 @@ function since(state, again) {
 
 /** Shows the job that draws, and what came of it. Gives what ends that. */
 function follow(collection, place, draw) {
-  let running = null;
+  const aloud = spoken();
+  place.after(aloud.element);
+  /** The job that draws, as it is shown. */
+  let shown = null;
   return watch((jobs) => {
     const own = jobs.filter((job) => job.kind === "map" && job.parameters.collection === collection.name);
     const open = own.find((job) => ["queued", "running"].includes(job.state));
     for (const button of document.querySelectorAll("button.draw")) button.disabled = Boolean(open);
+    aloud.tell(own);
     if (open) {
-      running = open.id;
-      return void fill(place, working(open));
+      if (shown?.id !== open.id) {
+        shown = working(open);
+        fill(place, shown.element);
+      }
+      return shown.draw(open);
     }
-    const ended = own.find((job) => job.id === running);
+    const ended = own.find((job) => job.id === shown?.id);
     if (!ended) return;
-    running = null;
+    shown = null;
     fill(place, ended.state !== "done" && showFailure(ended));
     draw().catch((error) => fill(place, showError(error)));
   });
 }
 
+/** What is shown of it; `draw` tells it of the job as it is then, and leaves the button where it is. */
 function working(job) {
-  const left = job.seconds_left && t("jobs.left", { time: duration(job.seconds_left) });
+  const bar = h("progress", { "aria-label": t("job.map") });
+  const told = h("span");
   const stop = may("operator") && h("button", { onclick: (event) => {
     event.target.disabled = true;
     post(`/api/jobs/${job.id}/cancel`).catch(() => {});
   } }, t("cancel"));
-  return h("div.card.map-working", h("div.progress",
-    h("progress", { "aria-label": t("job.map"), ...(job.total && { max: job.total, value: job.done }) }),
-    h("span", [`${t("job.map")}: ${stage(job) ?? t(`state.${job.state}`)}`, left].filter(Boolean).join(" · "))), stop);
+  const draw = (now) => {
+    if (now.total) Object.assign(bar, { max: now.total, value: now.done });
+    else bar.removeAttribute("value");
+    const left = now.seconds_left && t("jobs.left", { time: duration(now.seconds_left) });
+    told.textContent = [`${t("job.map")}: ${stage(now) ?? t(`state.${now.state}`)}`, left].filter(Boolean).join(" · ");
+  };
+  return { id: job.id, element: h("div.card.map-working", h("div.progress", bar, told), stop), draw };
 }

@@ -5,10 +5,14 @@ import { fill, h } from "../ui/h.js";
 import { navigation } from "../ui/router.js";
 import { number, t } from "../ui/texts.js";
 
+/** Says that samples were asked for in this browser: what brings them is followed, also after the page was loaded anew. */
+const BROUGHT = "niteru-samples";
+
 /** Shows the screen. */
 export async function show(place) {
   const [{ collections }, { inspectors }] = await Promise.all([get("/api/collections"), get("/api/inspectors")]);
   const images = collections.reduce((sum, collection) => sum + collection.images, 0);
+  const own = new AbortController();
   fill(place,
     h("h1", t("start.title")),
     h("p.lead", t("start.lead")),
@@ -19,18 +23,25 @@ export async function show(place) {
       fact(t("start.images"), number(images)),
       fact(t("start.inspectors"), h("a", { href: "#/inspect" }, number(inspectors.length)))),
     images === 0 && h("p", t("start.empty"), " ", h("a.button", { href: "#/collections" }, t("nav.collections"))),
-    may("engineer") && images + inspectors.length === 0 && samples());
+    may("engineer") && samples(images + inspectors.length === 0, own.signal));
+  return () => own.abort();
 }
 
-/** Photos to try everything with, at the press of a button. */
-function samples() {
-  const state = h("div", { "aria-live": "polite" });
-  const go = h("button.main", { onclick: async () => {
+/** Photos to try everything with, at the press of a button where there is nothing yet. */
+function samples(empty, signal) {
+  const state = h("div");
+  const go = h("button.main", { onclick: () => bring(true) }, t("start.samples.go"));
+  const section = h("section.card", { hidden: !empty }, h("h2", t("start.samples")), h("p", t("start.samples.more")), h("p", go), state);
+  const bring = async (begin) => {
     go.disabled = true;
-    await (await import("./start/samples.js")).bring(state);
+    localStorage.setItem(BROUGHT, "true");
+    await (await import("./start/samples.js")).bring(state, signal, { begin, follows: () => { section.hidden = false; } });
+    if (signal.aborted) return;
+    localStorage.removeItem(BROUGHT);
     go.disabled = false;
-  } }, t("start.samples.go"));
-  return h("section.card", h("h2", t("start.samples")), h("p", t("start.samples.more")), h("p", go), state);
+  };
+  if (localStorage.getItem(BROUGHT)) bring(false);
+  return section;
 }
 
 /** One of the two things that people come for. */

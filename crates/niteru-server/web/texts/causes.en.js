@@ -12,6 +12,7 @@ export default {
   "causes.period.own": "From … to …",
   "causes.from": "From",
   "causes.to": "To",
+  "causes.period.go": "Show these days",
   "causes.alike": "Groups",
   "causes.alike.coarse": "Few, roughly alike",
   "causes.alike.middle": "Medium",

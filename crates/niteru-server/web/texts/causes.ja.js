@@ -12,6 +12,7 @@ export default {
   "causes.period.own": "日付を指定",
   "causes.from": "開始日",
   "causes.to": "終了日",
+  "causes.period.go": "この期間を表示",
   "causes.alike": "分け方",
   "causes.alike.coarse": "大まか（少ないグループ）",
   "causes.alike.middle": "標準",

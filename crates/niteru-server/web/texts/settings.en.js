@@ -2,6 +2,7 @@
 
 export default {
   "settings.sending": "Sending…",
+  "jobs.earlier": "Earlier jobs",
   "result.add": "Photos added: {added}. Here before: {unchanged}.",
   "result.duplicates": "Left out, because they look the same as a photo there: {n}.",
   "result.train": "Version {version} has learnt from {n} good photos.",
@@ -22,6 +23,9 @@ export default {
   "user.password.title": "A new password for {name}",
   "user.password.about": "For somebody who has forgotten it. Tell it in person; they can change it under Settings → Password. Wherever they are logged in, they have to log in again.",
   "user.password.done": "{name} has a new password.",
+  "user.own": "This is you: another administrator changes your role, keeps you out or removes you.",
+  "user.role.save": "Save the role",
+  "user.disable.sure": "Keep {name} out now",
   "tokens.lead": "Programs log in with a token: a line controller, a script, another server.",
   "tokens.empty": "There are no tokens. Make one for each program that is to use this server; then each can be taken back on its own.",
   "tokens.all": "Everybody’s tokens",

@@ -2,6 +2,7 @@
 
 export default {
   "settings.sending": "送信中…",
+  "jobs.earlier": "以前のジョブ",
   "result.add": "写真を {added} 枚追加しました。{unchanged} 枚はすでにありました。",
   "result.duplicates": "同じ写真があるため {n} 枚を追加しませんでした。",
   "result.train": "バージョン {version} が良品の写真 {n} 枚から学習しました。",
@@ -22,6 +23,9 @@ export default {
   "user.password.title": "{name} の新しいパスワード",
   "user.password.about": "パスワードを忘れた人のためのものです。本人に直接伝えてください。「設定」→「パスワード」で変更できます。ログイン中の端末では、もう一度ログインが必要になります。",
   "user.password.done": "{name} のパスワードを変更しました。",
+  "user.own": "ご本人です。役割の変更・ログインの停止・削除は、ほかの管理者が行います。",
+  "user.role.save": "役割を保存",
+  "user.disable.sure": "{name} のログインを今すぐ止める",
   "tokens.lead": "トークンは、ラインの制御装置やスクリプトなど、プログラムがログインするためのものです。",
   "tokens.empty": "トークンはありません。このサーバーを使うプログラムごとに 1 つ作ってください。1 つずつ取り消せます。",
   "tokens.all": "全員のトークン",

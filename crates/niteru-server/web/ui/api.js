@@ -43,7 +43,54 @@ export function upload(path, files, query, bounds) {
   return ask("POST", path, form, bounds);
 }
 
-async function ask(method, path, body, { signal, patience } = {}) {
+/** Milliseconds for the answer to who we are, where something else waits for it. */
+const SHORTLY = 5000;
+
+/** Whether the server may have begun anew since it was asked last. */
+let unsure = false;
+
+/** The question who we are that is on its way, whoever waits for it. */
+let asking = null;
+
+/**
+ * Whether we have another proof now than in `sent`, the `me` of a request: a server that has begun anew wants another one
+ * where nobody logs in.
+ *
+ * Throws where we are somebody else meanwhile, as after a login in another window: who pressed is not taken for that one,
+ * and the page begins anew.
+ */
+export async function renewed(sent) {
+  if (me === sent) {
+    asking ??= ask("GET", "/api/me", undefined, { patience: SHORTLY }).finally(() => { asking = null; });
+    try {
+      me = await asking;
+    } catch {
+      return false;
+    }
+  }
+  unsure = false;
+  if (me.name !== sent.name || me.role !== sent.role) {
+    dispatchEvent(new Event("niteru-logged-out"));
+    throw new ApiError(401, { code: "login_needed", kind: "login_needed", message: "", help: "" });
+  }
+  return me.csrf !== sent.csrf;
+}
+
+/** Asks; with another proof once more, where the one that we have is out of date. */
+async function ask(method, path, body, bounds) {
+  if (method === "GET" || !me?.csrf) return once(method, path, body, bounds);
+  // A server that refuses much that is sent may cut the connection, and then says nothing of the proof.
+  if (unsure && body instanceof FormData && !bounds?.patience) await renewed(me);
+  const sent = me;
+  try {
+    return await once(method, path, body, bounds);
+  } catch (error) {
+    if (error.kind !== "forged" || !(await renewed(sent))) throw error;
+    return once(method, path, body, bounds);
+  }
+}
+
+async function once(method, path, body, { signal, patience } = {}) {
   const headers = {};
   if (method !== "GET" && me?.csrf) headers["X-Niteru-CSRF"] = me.csrf;
   if (body !== undefined && !(body instanceof FormData)) {
@@ -61,6 +108,7 @@ async function ask(method, path, body, { signal, patience } = {}) {
     response = await fetch(path, { method, headers, body, signal: end.signal });
     if (response.status !== 204) answer = await response.json().catch(nothingTold);
   } catch {
+    if (!signal?.aborted) unsure = true;
     throw new ApiError(0, { code: signal?.aborted ? "stopped" : "offline", message: "", help: "" });
   } finally {
     clearTimeout(timer);

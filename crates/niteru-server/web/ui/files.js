@@ -2,6 +2,7 @@
 
 import { h } from "./h.js";
 import { t } from "./texts.js";
+import { hold } from "./unsaved.js";
 
 /** Files and bytes of a request: small enough that progress is seen. */
 const PORTION_FILES = 20;
@@ -73,17 +74,22 @@ async function inFolder(folder) {
 
 /**
  * Files in portions for a request each, by name: photos that follow each other may be of one part, and training
- * minds that.
+ * minds that. Until the last is through, the browser asks before the page goes.
  */
 export function* portions(files) {
   const left = [...files].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
-  while (left.length) {
-    const portion = [];
-    let bytes = 0;
-    while (left.length && portion.length < PORTION_FILES && (portion.length === 0 || bytes + left[0].size < PORTION_BYTES)) {
-      bytes += left[0].size;
-      portion.push(left.shift());
+  const release = hold();
+  try {
+    while (left.length) {
+      const portion = [];
+      let bytes = 0;
+      while (left.length && portion.length < PORTION_FILES && (portion.length === 0 || bytes + left[0].size < PORTION_BYTES)) {
+        bytes += left[0].size;
+        portion.push(left.shift());
+      }
+      yield portion;
     }
-    yield portion;
+  } finally {
+    release();
   }
 }

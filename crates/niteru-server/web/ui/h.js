@@ -45,3 +45,14 @@ export function fill(element, ...children) {
 export function wide(label, ...children) {
   return h("div.scroll", { tabindex: "0", role: "group", "aria-label": label }, children);
 }
+
+/** Makes these elements the children of another; those that are there already stay untouched, with the focus in them. */
+export function settle(element, children) {
+  const wanted = new Set(children);
+  for (const child of [...element.childNodes]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, at) => {
+    const here = element.childNodes[at] ?? null;
+    if (here !== child) element.insertBefore(child, here);
+  });
+  return element;
+}

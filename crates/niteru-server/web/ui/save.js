@@ -9,15 +9,15 @@ export function save(name, text, type = "text/csv;charset=utf-8") {
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-/** What a spreadsheet program would take for a formula, and no number. */
-const isFormula = (value) => /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value));
+/** What a spreadsheet program would take for a formula, and no number; and what looks like that with a `'` before it. */
+const isFormula = (value) => /^'*[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value));
 
 /**
  * Rows as a CSV file that spreadsheet programs read as UTF-8. They must not run what somebody put into a name, so
- * formulas get a `'` before them; not in a file that is to be brought back as it was.
+ * formulas get a `'` before them; a server that a table is brought back to takes it off (niteru-store, spreadsheet.rs).
  */
-export function csv(rows, { back = false } = {}) {
-  const text = (value) => (!back && isFormula(value) ? `'${value}` : value);
+export function csv(rows) {
+  const text = (value) => (isFormula(value) ? `'${value}` : value);
   const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
   const cell = (value) => quoted(text(value));
   return "\ufeff" + rows.map((row) => row.map((value) => cell(String(value ?? ""))).join(",")).join("\r\n") + "\r\n";

@@ -7,12 +7,16 @@ mod camera;
 mod find;
 mod find_words;
 mod inspection;
+mod kept;
 mod map;
 mod page;
 mod people;
+mod photos;
+mod restart;
 mod screens;
 mod tabs;
 mod watched;
+mod working;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

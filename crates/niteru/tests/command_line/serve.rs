@@ -49,7 +49,17 @@ pub(crate) fn start_with(
     arguments: &[&str],
     variables: &[(&str, &OsStr)],
 ) -> (Serving, Value) {
-    let command = ["--json", "serve", "--addr", "127.0.0.1:0"];
+    start_at(niteru, "127.0.0.1:0", arguments, variables)
+}
+
+/// The same, at an address, such as that of one that has ended.
+pub(crate) fn start_at(
+    niteru: &Niteru,
+    address: &str,
+    arguments: &[&str],
+    variables: &[(&str, &OsStr)],
+) -> (Serving, Value) {
+    let command = ["--json", "serve", "--addr", address];
     let mut child = niteru
         .command(command.iter().chain(arguments))
         .envs(variables.iter().copied())

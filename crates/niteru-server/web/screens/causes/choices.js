@@ -31,15 +31,22 @@ export function choices(inspectors, asked, known) {
   ];
 }
 
-/** From one day to another, both included. */
+/**
+ * From one day to another, both included. They count when the button or Enter is pressed: while a year is typed, browsers
+ * tell of each digit as of another day.
+ */
 function days(period, change) {
   const [from, to] = period.split("..");
-  const input = (label, value, pick) => h("label.field", h("span", label),
-    h("input", { type: "date", value, onchange: (event) => event.target.value && change(pick(event.target.value)) }));
-  return [
-    input(t("causes.from"), from, (day) => `${day}..${day > to ? day : to}`),
-    input(t("causes.to"), to, (day) => `${day < from ? day : from}..${day}`),
-  ];
+  const input = (label, name, value) => h("label.field", h("span", label), h("input", { type: "date", name, value, required: true }));
+  const send = (event) => {
+    event.preventDefault();
+    const chosen = new FormData(event.target);
+    // Whoever takes one for the other means the same days.
+    change([chosen.get("from"), chosen.get("to")].sort().join(".."));
+  };
+  return h("form.days", { onsubmit: send },
+    input(t("causes.from"), "from", from), input(t("causes.to"), "to", to),
+    h("button", { type: "submit" }, t("causes.period.go")));
 }
 
 function lastMonth() {

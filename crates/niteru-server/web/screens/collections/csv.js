@@ -69,5 +69,5 @@ async function give(collection) {
     for (const image of page.images) rows.push([nameOf(image), ...fields.map((field) => image.metadata[field])]);
     after = page.next;
   } while (after !== null);
-  save(`${collection.name}.csv`, csv(rows, { back: true }));
+  save(`${collection.name}.csv`, csv(rows));
 }

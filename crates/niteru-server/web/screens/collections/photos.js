@@ -9,27 +9,25 @@ import { adding } from "./adding.js";
 import { chosenActions } from "./chosen.js";
 import { pages } from "./pages.js";
 import { openPhoto } from "./photo.js";
-import { source } from "./set.js";
+import { Shown } from "./set.js";
 
-/** Shows the photos, or some of them by their numbers. Gives what ends the camera. */
+/** Shows the photos, or some of them by their numbers, until the screen is left. */
 export async function show(place, collection, ids) {
   const grid = h("div.photos");
-  const chosen = new Map();
+  const none = h("p.empty", { hidden: true }, t(may("engineer") ? "photos.empty" : "photos.empty.viewer"));
   const bar = h("div.chosen", { "aria-live": "polite" });
   const heading = h("p.count");
+  const own = new AbortController();
+  const shown = new Shown(collection.name, ids, own.signal);
+  const { chosen } = shown;
   const draw = async () => {
-    const from = await source(collection.name, ids);
-    chosen.clear();
-    for (const image of from.chosen) chosen.set(image.id, image);
+    await shown.refresh();
     drawBar();
-    fill(grid);
-    await pages(grid, from.next, (images) => {
-      if (images.length === 0 && !grid.hasChildNodes()) fill(grid, h("p.empty", t(may("engineer") ? "photos.empty" : "photos.empty.viewer")));
-      return images.map(photo);
-    });
+    none.hidden = await again();
   };
   const changed = async () => {
     Object.assign(collection, await get(at(collection.name)));
+    if (own.signal.aborted) return;
     fill(heading, t("collections.count", { n: number(collection.images) }));
     await draw();
   };
@@ -51,13 +49,18 @@ export async function show(place, collection, ids) {
         h("span.name", { title: nameOf(image) }, nameOf(image))),
       image.missing && h("p.small", t("photos.missing")));
   };
+  const again = pages(grid, (after, signal) => shown.next(after, signal), (images) => images.map(photo), { signal: own.signal });
   const whole = ids === null && may("engineer");
   const add = whole && adding(collection, changed);
   fill(heading, t("collections.count", { n: number(collection.images) }));
-  place.append(...[add?.element, ids === null && heading, bar, grid].filter(Boolean));
+  place.append(...[add?.element, ids === null && heading, bar, none, grid].filter(Boolean));
   if (whole) place.append(removal(collection));
-  await draw();
-  return add?.stop;
+  const stop = () => {
+    own.abort();
+    add?.stop();
+  };
+  await draw().catch((error) => { stop(); throw error; });
+  return stop;
 }
 
 /** Removing the whole collection. */

@@ -28,30 +28,46 @@ export function keptOf(collection) {
 }
 
 /** Asks for images, those that are still there. */
-export async function images(collection, ids) {
+export async function images(collection, ids, signal) {
   const all = [];
   for (let from = 0; from < ids.length; from += ASKED) {
-    const part = await post(at(collection, "images/of"), { ids: ids.slice(from, from + ASKED) });
+    const part = await post(at(collection, "images/of"), { ids: ids.slice(from, from + ASKED) }, { signal });
     all.push(...part.images);
   }
   return all;
 }
 
 /**
- * Where a screen's images come from: a function that gives them a page at a time, and those that are chosen from the
- * start. `ids` are those of a set; `null`: all of the collection.
+ * The images of a screen, and which of them are chosen. `ids` are those of a set, all chosen at first; `null`: all of the
+ * collection.
  */
-export async function source(collection, ids) {
-  if (ids === null) {
-    const next = (after) => get(at(collection, `images?limit=${PAGE}${after === null ? "" : `&after=${after}`}`));
-    return { next, chosen: [] };
+export class Shown {
+  constructor(collection, ids, signal) {
+    this.collection = collection;
+    this.ids = ids;
+    this.signal = signal;
+    /** The chosen images by their numbers. */
+    this.chosen = new Map();
+    this.first = true;
+    /** Those of a set. */
+    this.all = [];
   }
-  const all = await images(collection, ids);
-  const next = async (after) => {
+
+  /** Asks anew what there is: what was chosen and is still there stays so. */
+  async refresh() {
+    if (this.ids !== null) this.all = await images(this.collection, this.ids, this.signal);
+    const chosen = this.first && this.ids !== null ? this.all : await images(this.collection, [...this.chosen.keys()], this.signal);
+    this.first = false;
+    this.chosen.clear();
+    for (const image of chosen) this.chosen.set(image.id, image);
+  }
+
+  /** A page after an image, or of a set after so many; see pages.js. */
+  async next(after, signal) {
+    if (this.ids === null) return get(at(this.collection, `images?limit=${PAGE}${after === null ? "" : `&after=${after}`}`), { signal });
     const end = (after ?? 0) + PAGE;
-    return { images: all.slice(after ?? 0, end), next: end < all.length ? end : null };
-  };
-  return { next, chosen: all };
+    return { images: this.all.slice(after ?? 0, end), next: end < this.all.length ? end : null };
+  }
 }
 
 /** Says that only some are shown, with the way to all. */

@@ -8,20 +8,45 @@ import { at, nameOf, thumbnail } from "../find/shared.js";
 import { chosenActions } from "./chosen.js";
 import { pages } from "./pages.js";
 import { openPhoto } from "./photo.js";
-import { source } from "./set.js";
+import { Shown } from "./set.js";
 
-/** Shows the table, or some of its rows by the numbers of their photos. */
+/** Shows the table, or some of its rows by the numbers of their photos, until the screen is left. */
 export async function show(place, collection, ids) {
   if (collection.images === 0) return void place.append(h("p.empty", t("photos.empty")));
-  const fields = [...collection.fields];
-  const chosen = new Map();
+  const own = new AbortController();
+  const shown = new Shown(collection.name, ids, own.signal);
+  const { chosen } = shown;
+  let fields = [];
   const bar = h("div.chosen", { "aria-live": "polite" });
   const said = h("div", { "aria-live": "polite" });
-  const table = h("table.data-table");
+  const about = h("p", t("table.no_fields"));
+  const head = h("thead");
+  const table = h("table.data-table", head);
+  const draw = async (now) => {
+    await shown.refresh();
+    drawBar();
+    // Rows have a cell for each field: with other ones, all are drawn anew.
+    if (now.fields.join("\n") !== fields.join("\n") || !again) {
+      fields = [...now.fields];
+      ended.abort();
+      ended = new AbortController();
+      own.signal.addEventListener("abort", () => ended.abort());
+      again = pages(table, (after, signal) => shown.next(after, signal), (images) => images.map(row), { page: "tbody", signal: ended.signal, clear: titles });
+    }
+    about.hidden = fields.length > 0 || !may("engineer");
+    await again();
+  };
+  let again = null;
+  let ended = new AbortController();
+  const titles = () => {
+    for (const body of table.querySelectorAll("tbody, .end")) body.remove();
+    fill(head, h("tr", h("td", all(table)), h("th", { scope: "col" }, t("table.photo")), fields.map((field) => h("th", { scope: "col" }, field))));
+  };
   const reload = async () => {
     const now = await get(at(collection.name));
-    place.replaceChildren();
-    await show(place, now, ids);
+    if (own.signal.aborted) return;
+    if (now.images === 0) return void fill(place, h("p.empty", t("photos.empty")));
+    await draw(now);
   };
   const drawBar = () => fill(bar, chosen.size > 0 && chosenActions(collection, [...chosen.values()], reload, () => {
     chosen.clear();
@@ -39,16 +64,19 @@ export async function show(place, collection, ids) {
     const keep = async (event) => {
       const input = event.target;
       const next = input.value.trim();
-      if (next === (image.metadata[field] ?? "")) return;
       fill(said);
+      if (next === (image.metadata[field] ?? "")) return input.removeAttribute("aria-invalid");
       try {
         await post(at(collection.name, "metadata"), { ids: [image.id], metadata: { [field]: next } });
         if (next) image.metadata[field] = next;
         else delete image.metadata[field];
+        input.removeAttribute("aria-invalid");
         fill(said, h("p.small", t("table.saved", { name: nameOf(image), field })));
       } catch (error) {
-        input.value = image.metadata[field] ?? "";
-        fill(said, showError(error));
+        // What was typed stays, to be sent again; that it is not kept is to be seen.
+        input.setAttribute("aria-invalid", "true");
+        fill(said, showError(error, h("p", t("table.unsaved", { name: nameOf(image), field })),
+          h("button", { onclick: () => keep({ target: input }) }, t("again"))));
       }
     };
     return h("td", h("input.cell", { value, autocomplete: "off", "aria-label": `${nameOf(image)}: ${field}`, onchange: keep, onkeydown: downUp }));
@@ -57,14 +85,9 @@ export async function show(place, collection, ids) {
     h("td", h("label.pick", h("input", { type: "checkbox", checked: chosen.has(image.id), "aria-label": t("photos.choose", { name: nameOf(image) }), onchange: (event) => choose(image, event.target.checked) }))),
     h("th", { scope: "row" }, h("button.plain.row", { onclick: () => openPhoto(collection.name, image, reload) }, thumbnail(collection.name, image), h("span.name", nameOf(image)))),
     fields.map((field) => cell(image, field)));
-  table.append(h("thead", h("tr", h("td", all(table)), h("th", { scope: "col" }, t("table.photo")), fields.map((field) => h("th", { scope: "col" }, field)))));
-  place.append(h("p.small", t(may("engineer") ? "table.about" : "table.about.viewer")),
-    fields.length === 0 && may("engineer") ? h("p", t("table.no_fields")) : "",
-    bar, said, h("div.scroll", table));
-  const from = await source(collection.name, ids);
-  for (const image of from.chosen) chosen.set(image.id, image);
-  drawBar();
-  await pages(table, from.next, (images) => images.map(row), "tbody");
+  place.append(h("p.small", t(may("engineer") ? "table.about" : "table.about.viewer")), about, bar, said, h("div.scroll", table));
+  await draw(collection).catch((error) => { own.abort(); throw error; });
+  return () => own.abort();
 }
 
 /** Chooses all rows that are there. */

@@ -5,11 +5,26 @@ import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { go } from "../../ui/router.js";
 import { t } from "../../ui/texts.js";
+import { hold } from "../../ui/unsaved.js";
 import { api, page, send } from "./data.js";
 import { noPhotos } from "./frame.js";
 
 /** Cells of the mask along its longer side: finer than anything that looks at it. */
 const SIDE = 1024;
+
+/** What was painted and is not kept yet, on which photo, and with which tool. It outlasts that the page is drawn again. */
+let painted = null;
+
+/** Takes over what is being painted; the browser asks before the page goes with it. */
+function paints(board, name, photo) {
+  painted ??= { release: hold() };
+  Object.assign(painted, { name, photo, mask: board.mask, tool: board.tool, width: board.width });
+}
+
+function forget() {
+  painted?.release();
+  painted = null;
+}
 
 /** Shows the step. */
 export async function show(place, { name, photos }) {
@@ -17,16 +32,23 @@ export async function show(place, { name, photos }) {
     return void place.append(noPhotos(name));
   }
   place.append(h("h2", t("inspect.area.title")), h("p", t("inspect.area.lead")));
-  const photo = await picture(`${api(name, "photos", photos.good[0].sha256, "picture")}?side=${SIDE}`);
-  const mask = new Mask(photo.naturalWidth, photo.naturalHeight);
-  if (photos.area) mask.read(await picture(`${api(name, "photos", photos.area.sha256, "picture")}?side=${SIDE}`));
+  const { sha256 } = photos.good[0];
+  const photo = await picture(`${api(name, "photos", sha256, "picture")}?side=${SIDE}`);
+  if (painted && (painted.name !== name || painted.photo !== sha256)) forget();
+  const mask = painted?.mask ?? new Mask(photo.naturalWidth, photo.naturalHeight);
+  if (photos.area && !painted) mask.read(await picture(`${api(name, "photos", photos.area.sha256, "picture")}?side=${SIDE}`));
   const wrong = h("div");
-  const board = new Board(photo, mask);
+  const unkept = h("p.small.unkept", { role: "status" }, painted && t("inspect.area.unkept"));
+  const board = new Board(photo, mask, painted ?? {}, () => {
+    if (!painted) fill(unkept, t("inspect.area.unkept"));
+    paints(board, name, sha256);
+  });
   place.append(tools(board), board.canvas, byNumbers(board), wrong);
   const clear = () => photos.area && post(api(name, "photos", "remove"), { sha256: [photos.area.sha256] });
   const leave = async (work) => {
     try {
       await work();
+      forget();
       go("inspect", name, "train");
     } catch (error) {
       fill(wrong, showError(error));
@@ -42,7 +64,8 @@ export async function show(place, { name, photos }) {
     ? h("p.onward",
       h("button.main", { onclick: () => leave(keep) }, t("inspect.area.keep"), " →"),
       h("button", { onclick: () => leave(clear) }, t("inspect.area.skip"), " →"))
-    : h("p.onward", h("a.button", { href: page(name, "check") }, t("inspect.step.check"), " →")));
+    : h("p.onward", h("a.button", { href: page(name, "check") }, t("inspect.step.check"), " →")), unkept);
+  return () => { if (painted) paints(board, name, sha256); };
 }
 
 function picture(address) {
@@ -119,13 +142,14 @@ class Mask {
   }
 }
 
-/** The photo with the mask on it; what does not count is dark. */
+/** The photo with the mask on it; what does not count is dark. `changed` is called when that has become another. */
 class Board {
-  constructor(photo, mask) {
+  constructor(photo, mask, { tool = "rectangle", width }, changed) {
     this.photo = photo;
     this.mask = mask;
-    this.tool = "rectangle";
-    this.width = Math.round(Math.max(mask.canvas.width, mask.canvas.height) / 14);
+    this.tool = tool;
+    this.width = width ?? Math.round(Math.max(mask.canvas.width, mask.canvas.height) / 14);
+    this.changed = changed;
     this.canvas = h("canvas.board", { width: mask.canvas.width, height: mask.canvas.height, role: "img", "aria-label": t("inspect.area.board") });
     this.from = null;
     this.canvas.addEventListener("pointerdown", (event) => {
@@ -139,7 +163,7 @@ class Board {
       else this.paint(event);
     });
     this.canvas.addEventListener("pointerup", (event) => {
-      if (this.from && this.tool === "rectangle") this.mask.rectangle(this.from, this.at(event), true);
+      if (this.from && this.tool === "rectangle") this.rectangle(this.from, this.at(event));
       this.from = null;
       this.draw();
     });
@@ -157,6 +181,19 @@ class Board {
     const to = this.at(event);
     this.mask.stroke(this.from, to, this.width, this.tool === "brush");
     this.from = to;
+    this.changed();
+    this.draw();
+  }
+
+  rectangle(from, to) {
+    this.mask.rectangle(from, to, true);
+    this.changed();
+    this.draw();
+  }
+
+  clear() {
+    this.mask.clear();
+    this.changed();
     this.draw();
   }
 
@@ -193,7 +230,7 @@ function tools(board) {
     ["rectangle", "brush", "eraser"].map(choice),
     h("label.width", t("inspect.area.width"), h("input", { type: "range", min: 4, max: 200, value: board.width,
       oninput: (event) => { board.width = Number(event.target.value); } })),
-    h("button", { type: "button", onclick: () => { board.mask.clear(); board.draw(); } }, t("inspect.area.clear")));
+    h("button", { type: "button", onclick: () => board.clear() }, t("inspect.area.clear")));
 }
 
 /** The same with the keyboard: a rectangle in per cent of the photo. */
@@ -204,8 +241,7 @@ function byNumbers(board) {
     const form = new FormData(event.target);
     const { width, height } = board.canvas;
     const [left, top, right, bottom] = fields.map(([name]) => Number(form.get(name)) / 100);
-    board.mask.rectangle({ x: left * width, y: top * height }, { x: right * width, y: bottom * height }, true);
-    board.draw();
+    board.rectangle({ x: left * width, y: top * height }, { x: right * width, y: bottom * height });
   };
   return h("details", h("summary", t("inspect.area.numbers")), h("form.numbers", { onsubmit: send },
     fields.map(([name, value]) => h("label.field", h("span", t(`inspect.area.${name}`)),

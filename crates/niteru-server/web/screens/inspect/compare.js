@@ -1,6 +1,6 @@
 // Two photos of the same thing: template and part, or before and after. Nothing is learnt, nothing is kept.
 
-import { may, upload } from "../../ui/api.js";
+import { may, me, upload } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h, wide } from "../../ui/h.js";
 import { load, number, t } from "../../ui/texts.js";
@@ -8,30 +8,48 @@ import { dropZone } from "../../ui/files.js";
 import { sheet } from "../../ui/sheet.js";
 import { frames } from "./frames.js";
 
+/** The photos and what was found, and who chose them. They cannot be in the address, and outlast that the page is drawn in
+ * another language. */
+let state = null;
+
 /** Shows the page. */
 export async function show(place) {
   await Promise.all([load("inspect"), sheet(new URL("inspect.css", import.meta.url))]);
-  const chosen = [null, null];
-  const answer = h("div.answer", { "aria-live": "polite" });
-  const align = h("input", { type: "checkbox", checked: true });
-  const go = h("button.main", { disabled: true, onclick: compare }, t("compare.go"));
+  if (state?.of !== me.name) state = { of: me.name, chosen: [null, null], align: true, told: null };
+  const { chosen } = state;
+  const answer = h("div.answer", { "aria-live": "polite" }, state.told && found(state.told));
+  /** What belongs to an older turn is not shown. */
+  let turn = 0;
+  const align = h("input", { type: "checkbox", checked: state.align, onchange: () => { state.align = align.checked; } });
+  const go = h("button.main", { disabled: chosen.includes(null), onclick: compare }, t("compare.go"));
   const sides = ["first", "second"].map((side, at) => {
     const shown = h("div.chosen-photo");
+    const draw = () => fill(shown, preview(chosen[at], t(`compare.${side}`)), h("span.small", chosen[at].name));
     const take = ([file]) => {
       if (!file) return;
       chosen[at] = file;
-      fill(shown, preview(file, t(`compare.${side}`)), h("span.small", file.name));
+      draw();
+      // What was found of another photo says nothing of this one.
+      turn += 1;
+      state.told = null;
+      fill(answer);
       go.disabled = chosen.includes(null);
     };
+    if (chosen[at]) draw();
     return h("div", h("h2", t(`compare.${side}`)), dropZone(t(`compare.${side}.drop`), take, { folders: false, many: false }), shown);
   });
   async function compare() {
+    const own = ++turn;
     go.disabled = true;
     fill(answer, h("p.waiting", { role: "status" }, t("compare.looking")));
     try {
-      fill(answer, found(await upload("/api/compare-photos", chosen, { align: align.checked })));
+      const told = await upload("/api/compare-photos", chosen, { align: align.checked });
+      if (own !== turn) return;
+      state.told = told;
+      fill(answer, found(told));
       answer.scrollIntoView({ block: "start" });
     } catch (error) {
+      if (own !== turn) return;
       fill(answer, showError(error));
     }
     go.disabled = false;
@@ -41,6 +59,7 @@ export async function show(place) {
     h("h1", t("compare.title")), h("p.lead", t("compare.lead")),
     may("operator") ? [h("div.card.adding", sides), h("label.check", align, t("compare.align")), h("p.buttons", go)] : h("p.empty", t("compare.viewer")),
     answer);
+  return () => { turn += 1; };
 }
 
 /** A photo before it is sent, as far as the browser can draw it. */

@@ -10,9 +10,12 @@ import { small } from "./verdict.js";
 export function historyList(name, { which = {}, empty, limit = 20 } = {}) {
   const element = h("div");
   let last = limit;
+  let turn = 0;
   const draw = async () => {
+    const own = ++turn;
     const query = new URLSearchParams({ inspector: name, limit: last, ...which });
     const { inspections } = await get(`/api/history?${query}`);
+    if (own !== turn) return;
     fill(element, inspections.length === 0 ? h("p.empty", empty) : h("ul.history", inspections.map((one) => row(name, one))),
       inspections.length === last && h("button", { onclick: () => { last += limit; draw(); } }, t("inspect.history.more")));
   };

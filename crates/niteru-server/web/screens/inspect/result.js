@@ -15,10 +15,13 @@ const GROUPS = ["colour", "texture", "shape", "position"];
 const UNUSUAL = 3;
 const FULL = 12;
 
+/** Notes that are being written, by the numbers of their decisions: they outlast that the page is drawn again. */
+const notes = new Map();
+
 /** Places that are told in words. */
 const TOLD = 3;
 
-/** What an inspection found, at a `time`. `reviews` are what people said of it; `said` is called after one more. Of what
+/** What an inspection found, at a `time`. `reviews` are what people said of it; `said` is called with one more. Of what
  * is only in the history, `again` is the promise of the photo judged again: pictures come of it, all else is as it was. */
 export function result(found, { time: at, reviews = [], said = () => {}, again = null }) {
   const [shown, why] = [h("div"), h("div")];
@@ -126,14 +129,17 @@ function reviewing(found, reviews, said) {
     h("span.small", ` ${one.reviewer ?? ""} ${time(one.time)}`))));
   draw();
   if (!may("operator")) return h("section.review", list);
-  const note = h("input", { name: "note", maxlength: 2000, autocomplete: "off" });
+  const note = h("input", { name: "note", maxlength: 2000, autocomplete: "off", value: notes.get(found.id) ?? "",
+    oninput: () => notes.set(found.id, note.value) });
   const say = (verdict) => async () => {
     try {
-      shown.push(await post(`/api/history/${found.id}/reviews`, { verdict, note: note.value.trim() }));
+      const review = await post(`/api/history/${found.id}/reviews`, { verdict, note: note.value.trim() });
+      shown.push(review);
       note.value = "";
+      notes.delete(found.id);
       draw();
       fill(status, h("p", t("inspect.review.thanks")));
-      said();
+      said(review);
     } catch (error) {
       fill(status, showError(error));
     }

@@ -4,7 +4,7 @@ import { may, post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
-import { progress } from "../../ui/progress.js";
+import { progressing, spoken } from "../../ui/progress.js";
 import { number, t } from "../../ui/texts.js";
 import { api, fileName, ofGoodParts, page, uploadOf } from "./data.js";
 import { noPhotos } from "./frame.js";
@@ -18,9 +18,12 @@ let drawnAfter = null;
 /** Shows the step until it is left. */
 export function show(place, found) {
   const wrong = h("div");
-  const job = h("div", { "aria-live": "polite" });
+  const job = h("div");
+  const aloud = spoken();
   const choice = found.photos.good.length > 0 ? form(found, wrong) : { element: noPhotos(found.name), seen() {} };
-  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, wrong,
+  /** What is shown of the newest job: the same elements while it is open, and when it has ended. */
+  let shown = null;
+  fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, aloud.element, wrong,
     may("engineer") && choice.element);
   return watch((jobs) => {
     const newest = jobs.find((one) => one.kind === "train" && one.parameters.name === found.name);
@@ -33,8 +36,12 @@ export function show(place, found) {
     const busy = newest && ["queued", "running"].includes(newest.state);
     choice.element.hidden = Boolean(busy);
     choice.seen(newest);
+    aloud.tell(newest ? [newest] : []);
     // What was trained and removed since is not told of.
-    fill(job, newest && !unknown && card(newest, found, wrong));
+    const key = newest && !unknown ? `${newest.id} ${busy ? "open" : newest.state}` : null;
+    if (key !== null && shown?.key === key) return shown.draw?.(newest);
+    shown = key === null ? null : { key, ...(busy ? going(newest, wrong) : ended(newest, found)) };
+    fill(job, shown?.element);
   });
 }
 
@@ -103,18 +110,30 @@ function option(share, checked, photos) {
 
 const fact = (name, value) => h("div", h("dt", name), h("dd", value));
 
-/** How training goes, or went. */
-function card(job, found, wrong) {
-  const open = job.state === "queued" || job.state === "running";
-  return h("article.card.job", { "data-state": job.state },
-    h("header", h("strong", t("job.train")), h("span.state", t(`state.${job.state}`))),
-    open && progress(job),
-    open && h("p.small", t("inspect.train.may_leave")),
-    open && may("operator") && h("button", {
+/** How training goes; `draw` tells it of the job as it is then. */
+function going(job, wrong) {
+  const state = h("span.state");
+  const bar = progressing();
+  const element = h("article.card.job",
+    h("header", h("strong", t("job.train")), state), bar.element,
+    h("p.small", t("inspect.train.may_leave")),
+    may("operator") && h("button", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
-    }, t("cancel")),
-    job.state === "done" && result(job.result, found),
-    !open && job.state !== "done" && showFailure(job));
+    }, t("cancel")));
+  const draw = (now) => {
+    element.dataset.state = now.state;
+    state.textContent = t(`state.${now.state}`);
+    bar.draw(now);
+  };
+  draw(job);
+  return { element, draw };
+}
+
+/** How training went. */
+function ended(job, found) {
+  return { element: h("article.card.job", { "data-state": job.state },
+    h("header", h("strong", t("job.train")), h("span.state", t(`state.${job.state}`))),
+    job.state === "done" ? result(job.result, found) : showFailure(job)) };
 }
 
 function result(report, { name, photos }) {
@@ -129,6 +148,8 @@ function result(report, { name, photos }) {
     report.reviews?.missing.length > 0 && h("details", h("summary", t("inspect.train.reviews.missing", { n: number(report.reviews.missing.length) })),
       h("ul", report.reviews.missing.map((path) => h("li", path)))),
     report.suspicious.length > 0 && h("p", t("inspect.train.suspicious", { n: number(report.suspicious.length) })),
+    report.unaligned > 0 && h("p.uncertain", t("inspect.train.unaligned", { n: number(report.unaligned) })),
+    report.stretched > 0 && h("p.uncertain", t("inspect.train.stretched", { n: number(report.stretched) })),
     report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
       h("ul", report.skipped.map((file) => h("li", called(file), ": ", showRefused(file))))),
     h("p.onward", h("a.button.main", { href: page(name, "check") }, t("inspect.train.next"), " →")),

@@ -12,6 +12,9 @@ import { historyList } from "./history.js";
 import { origin } from "./origin.js";
 import { result } from "./result.js";
 
+/** The last part that was judged here, with what was said of it: it outlasts that the page is drawn in another language. */
+let last = null;
+
 /** Shows the step; of a decision that was made before, where its number is given. */
 export async function show(place, { name, newest }, [id]) {
   if (newest === null) return void place.append(h("p.empty", t("inspect.check.untrained")));
@@ -20,16 +23,27 @@ export async function show(place, { name, newest }, [id]) {
   const from = origin(name);
   const list = historyList(name, { empty: t("inspect.history.empty") });
   const lately = drift(name);
+  const tell = () => fill(answer, result(last.found, { time: last.time, reviews: last.reviews, said: (review) => {
+    last.reviews.push(review);
+    list.draw();
+  } }));
+  /** What belongs to an older turn is not shown: the newest photo is the one that somebody looks at. */
+  let turn = 0;
   const judge = async ([file]) => {
     if (!file) return;
+    const own = ++turn;
+    last = null;
     fill(answer, h("p.waiting", { role: "status" }, t("inspect.use.judging")));
     try {
       const found = await upload(api(name, "inspect"), [file], from.query());
-      fill(answer, result(found, { time: Date.now(), said: list.draw }));
-      answer.scrollIntoView({ block: "start" });
+      if (own === turn) {
+        last = { name, found, time: Date.now(), reviews: [] };
+        tell();
+        answer.scrollIntoView({ block: "start" });
+      }
       await Promise.all([list.draw(), lately.draw()]);
     } catch (error) {
-      fill(answer, showError(error));
+      if (own === turn) fill(answer, showError(error));
     }
   };
   const eye = cameraBox((file) => judge([file]));
@@ -40,10 +54,17 @@ export async function show(place, { name, newest }, [id]) {
     may("operator") && h("p", h("a.button", { href: page(name, "live") }, t("inspect.live.go"), " →")),
     answer, h("h2", t("inspect.history")), list.element,
     h("p", h("a.button", { href: `/api/history/export?inspector=${encodeURIComponent(name)}`, download: `${name}.csv` }, t("inspect.history.csv"))));
+  if (last?.name === name) tell();
   await list.draw();
   // It makes the inspector ready, which may take a while.
   lately.draw();
-  return eye.stop;
+  const address = location.hash;
+  return () => {
+    turn += 1;
+    eye.stop();
+    // Who comes back later finds no verdict that might be taken for one of now.
+    if (location.hash !== address) last = null;
+  };
 }
 
 /** A decision that was made before, as it was then. */

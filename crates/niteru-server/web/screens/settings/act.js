@@ -1,11 +1,12 @@
 // What the parts of Settings share: doing something and saying what came of it, asking twice, files in and out.
 
-import { ApiError, me } from "../../ui/api.js";
+import { ApiError, me, renewed } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
+import { hold } from "../../ui/unsaved.js";
 
-/** Does things and shows what is wrong in a place; `then` is called after each that worked. */
+/** Does things and shows what is wrong in a place; `then` draws what there is after each: what was refused does not stay shown. */
 export function doing(wrong, then) {
   return async (work) => {
     fill(wrong);
@@ -15,6 +16,7 @@ export function doing(wrong, then) {
       return true;
     } catch (error) {
       fill(wrong, showError(error));
+      await Promise.resolve(then()).catch(() => {});
       return false;
     }
   };
@@ -34,7 +36,19 @@ export function twice(words, sure, work) {
 }
 
 /** Sends files of any length and tells how far it is: `progress(share)`. `signal` ends it. */
-export function send(path, files, progress, signal) {
+export async function send(path, files, progress, signal) {
+  // Gigabytes are not sent with a proof that is out of date.
+  await renewed(me);
+  const sent = me;
+  try {
+    return await sendOnce(path, files, progress, signal);
+  } catch (error) {
+    if (error.kind !== "forged" || !(await renewed(sent))) throw error;
+    return sendOnce(path, files, progress, signal);
+  }
+}
+
+function sendOnce(path, files, progress, signal) {
   const form = new FormData();
   for (const file of files) form.append("file", file);
   const request = new XMLHttpRequest();
@@ -60,11 +74,13 @@ export async function sendShown(place, path, files) {
   const stop = new AbortController();
   const bar = h("progress", { max: 1, value: 0, "aria-label": t("settings.sending") });
   const told = h("span.small");
-  fill(place, h("div.progress", { role: "status" }, h("strong", t("settings.sending")), bar, told,
+  fill(place, h("div.progress", h("strong", { role: "status" }, t("settings.sending")), bar, told,
     h("button.quiet", { onclick: () => stop.abort() }, t("cancel"))));
+  const release = hold();
   try {
     return await send(path, files, (share) => { bar.value = share; fill(told, `${number(share * 100)} %`); }, stop.signal);
   } finally {
+    release();
     fill(place);
   }
 }

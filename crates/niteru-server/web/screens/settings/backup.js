@@ -3,9 +3,9 @@
 import { get, post, refreshMe, remove } from "../../ui/api.js";
 import { modal } from "../../ui/dialog.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, settle } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
-import { progress } from "../../ui/progress.js";
+import { progressing, spoken } from "../../ui/progress.js";
 import { bytes, number, t, time } from "../../ui/texts.js";
 import { picker } from "../../ui/files.js";
 import { doing, sendShown, twice } from "./act.js";
@@ -16,7 +16,9 @@ const LOOK = 1500;
 /** Shows the part until the screen is left. */
 export async function show(place) {
   const wrong = h("div");
-  const working = h("div", { "aria-live": "polite" });
+  const working = h("div");
+  const failure = h("div");
+  const aloud = spoken();
   const before = h("div");
   const list = h("div");
   const sending = h("div");
@@ -47,31 +49,40 @@ export async function show(place) {
     h("div.card", h("h2", t("backup.make")), h("p", t("backup.make.about")),
       h("label.check", models, t("backup.models")),
       h("p.buttons", go),
-      working),
+      working, failure, aloud.element),
     h("h2", t("backup.list")), h("p.small", t("backup.list.about")), list,
     h("div.card", h("h2", t("backup.bring")), h("p", t("backup.bring.about")),
       h("p.buttons", picker(t("backup.bring.go"), bring, { accept: ".tar", many: false })), sending));
   await draw();
-  let open = new Set();
+  let open = new Map();
+  /** The job of which it is told that it failed. */
+  let failed;
   return watch((all) => {
+    aloud.tell(all.filter((job) => job.kind === "backup"));
     const jobs = all.filter((job) => job.kind === "backup" && ["queued", "running"].includes(job.state));
-    const now = new Set(jobs.map((job) => job.id));
+    const now = new Map(jobs.map((job) => [job.id, open.get(job.id) ?? making(job)]));
+    for (const job of jobs) now.get(job.id).draw(job);
     if (asked !== null && all.some((job) => job.id === asked)) {
       asked = null;
       go.disabled = false;
     }
     if (jobs.length > 0) go.disabled = true;
     else if (open.size > 0) go.disabled = false;
-    if ([...open].some((id) => !now.has(id))) draw().catch(() => {});
+    if ([...open.keys()].some((id) => !now.has(id))) draw().catch(() => {});
     open = now;
-    const failed = all.find((job) => job.kind === "backup");
-    fill(working, jobs.map(making), failed?.state === "failed" && jobs.length === 0 && showFailure(failed));
+    settle(working, [...now.values()].map(({ element }) => element));
+    const last = all.find((job) => job.kind === "backup");
+    const failing = last?.state === "failed" && jobs.length === 0 ? last : null;
+    if (failing?.id !== failed) fill(failure, failing && showFailure(failing));
+    failed = failing?.id;
   });
 }
 
 function making(job) {
-  return h("div", { role: "status" }, h("strong", t("backup.making")), progress(job),
+  const bar = progressing();
+  const element = h("div", h("strong", t("backup.making")), bar.element,
     h("button.quiet", { onclick: () => post(`/api/jobs/${job.id}/cancel`).catch(() => {}) }, t("cancel")));
+  return { element, draw: bar.draw };
 }
 
 function table(backups, act, place) {

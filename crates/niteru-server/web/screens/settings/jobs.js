@@ -1,39 +1,89 @@
 // What the server is doing, and what it did.
 
-import { may, post } from "../../ui/api.js";
+import { get, may, post } from "../../ui/api.js";
 import { showError, showFailure } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, settle } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
-import { progress } from "../../ui/progress.js";
+import { progressing, spoken } from "../../ui/progress.js";
 import { t, time } from "../../ui/texts.js";
 import { results } from "./results.js";
 
+/** Earlier jobs that are asked for at a time; as many as are told at first. */
+const PAGE = 50;
+
 /** Shows the jobs until the screen is left. */
 export function show(place) {
-  const list = h("div.jobs", { "aria-live": "polite" });
+  const list = h("div.jobs");
   const wrong = h("div");
-  place.append(wrong, list);
-  // A card is drawn again only when its job has changed: somebody may be reading in it.
+  const aloud = spoken();
+  const none = h("p.empty", t("jobs.empty"));
+  const earlier = h("button", { onclick: more }, t("jobs.earlier"));
+  /** Those before the ones that are told. */
+  let older = [];
+  /** Whether there may be more. */
+  let rest = true;
+  let told = [];
+  // A card is drawn anew only when its job has come to its end: somebody may be reading in it, or at its button.
   let cards = new Map();
+  const draw = () => {
+    const known = new Set(told.map((job) => job.id));
+    const jobs = [...told, ...older.filter((job) => !known.has(job.id))];
+    cards = new Map(jobs.map((job) => {
+      const before = cards.get(job.id);
+      const now = before?.open === isOpen(job) ? before : card(job, wrong);
+      if (now.job !== job) now.draw(job);
+      return [job.id, now];
+    }));
+    settle(list, jobs.length > 0 ? jobs.map((job) => cards.get(job.id).element) : [none]);
+    earlier.hidden = !rest || jobs.length < PAGE;
+  };
+  async function more() {
+    earlier.disabled = true;
+    fill(wrong);
+    try {
+      const last = [...told, ...older].reduce((least, job) => Math.min(least, job.id), Infinity);
+      const { jobs } = await get(`/api/jobs?limit=${PAGE}&before=${last}`);
+      older = [...older, ...jobs];
+      rest = jobs.length === PAGE;
+      draw();
+    } catch (error) {
+      fill(wrong, showError(error));
+    }
+    earlier.disabled = false;
+  }
+  place.append(wrong, aloud.element, list, h("p.buttons", earlier));
   return watch((jobs) => {
-    cards = new Map(jobs.map((job) => [job.id, cards.get(job.id)?.job === job ? cards.get(job.id) : { job, element: card(job, wrong) }]));
-    fill(list, jobs.length ? [...cards.values()].map(({ element }) => element) : h("p.empty", t("jobs.empty")));
+    told = jobs;
+    aloud.tell(jobs);
+    draw();
   });
 }
 
+const isOpen = ({ state }) => state === "queued" || state === "running";
+
+/** A job; `draw` tells how far it is then. */
 function card(job, wrong) {
-  const open = job.state === "queued" || job.state === "running";
-  return h("article.card.job", { "data-state": job.state },
-    h("header",
-      h("strong", t(`job.${job.kind}`)),
-      h("span.state", t(`state.${job.state}`))),
+  const open = isOpen(job);
+  const state = h("span.state");
+  const bar = progressing();
+  const element = h("article.card.job",
+    h("header", h("strong", t(`job.${job.kind}`)), state),
     h("p.small", [subject(job), job.owner, time(job.created)].filter(Boolean).join(" · ")),
-    job.state === "running" && progress(job),
+    open && bar.element,
     ["failed", "interrupted"].includes(job.state) && showFailure(job),
     ["done", "cancelled"].includes(job.state) && results(job),
     open && may("operator") && h("button.quiet", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
     }, t("cancel")));
+  const draw = (now) => {
+    one.job = now;
+    element.dataset.state = now.state;
+    state.textContent = t(`state.${now.state}`);
+    bar.element.hidden = now.state !== "running";
+    if (open) bar.draw(now);
+  };
+  const one = { open, element, draw };
+  return one;
 }
 
 /** What a job works on, in few words. */

@@ -2,8 +2,9 @@
 
 import { ApiError, get, may, post, remove } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, settle } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
+import { progressing, spoken } from "../../ui/progress.js";
 import { bytes, number, t } from "../../ui/texts.js";
 import { picker } from "../../ui/files.js";
 import { doing, sendShown, twice } from "./act.js";
@@ -20,9 +21,22 @@ export async function show(place) {
   const wrong = h("div");
   const list = h("div.cards");
   const results = h("div", { "aria-live": "polite" });
+  const aloud = spoken();
   let models = [];
   let jobs = [];
-  const paint = () => fill(list, models.map((model) => card(model, jobs, { act, pull, results })));
+  /** The cards by their models. One is drawn anew only when its model or its job is another: somebody may be at its buttons. */
+  let cards = new Map();
+  const paint = () => {
+    cards = new Map(models.map((model) => {
+      const job = jobs.find((one) => one.parameters.name === model.name);
+      const key = JSON.stringify([model, job?.id]);
+      const before = cards.get(model.name);
+      const one = before?.key === key ? before : { key, ...card(model, job, { act, pull, results }) };
+      one.draw(job);
+      return [model.name, one];
+    }));
+    settle(list, [...cards.values()].map(({ element }) => element));
+  };
   const draw = async () => {
     ({ models } = await get("/api/models"));
     paint();
@@ -35,10 +49,11 @@ export async function show(place) {
     const begun = await act(async () => { jobs = [...jobs, await post(`/api/models/${encodeURIComponent(name)}/pull`)]; });
     if (!begun) button.disabled = false;
   };
-  place.append(h("p.lead", t("models.lead")), wrong, results, list, may("administrator") && importing(wrong, draw));
+  place.append(h("p.lead", t("models.lead")), wrong, results, aloud.element, list, may("administrator") && importing(wrong, draw));
   await draw();
   let open = new Set();
   return watch((all) => {
+    aloud.tell(all.filter((job) => JOBS.includes(job.kind)));
     jobs = all.filter((job) => JOBS.includes(job.kind) && ["queued", "running"].includes(job.state));
     const now = new Set(jobs.map((job) => job.id));
     // One has come to its end: what there is may be another.
@@ -50,9 +65,10 @@ export async function show(place) {
 
 const installed = (model) => model.state === "installed";
 
-function card(model, jobs, does) {
-  const job = jobs.find((one) => one.parameters.name === model.name);
-  return h("article.card.model", { "data-state": model.state },
+/** The card of a model; `draw` tells it how far its job is. */
+function card(model, job, does) {
+  const going = job && working(job);
+  const element = h("article.card.model", { "data-state": model.state },
     h("header", h("h2", model.name), h("span.state", t(`model.${model.state.replace(" ", "_")}`))),
     model.description && h("p", about(model)),
     model.problem && h("p.problem", showRefused({ reason: model.problem, kind: "model_damaged", values: { name: model.name } })),
@@ -62,17 +78,17 @@ function card(model, jobs, does) {
       fact("reads", t(model.reads_text ? "model.reads.text" : "model.reads.images")),
       fact("dimensions", model.dimensions && number(model.dimensions)),
       fact("source", model.source)),
-    job ? working(job) : buttons(model, does));
+    going ? going.element : buttons(model, does));
+  return { element, draw: (now) => going?.draw(now) };
 }
 
 const fact = (name, value) => value && h("div", h("dt", t(`model.${name}`)), h("dd", value));
 
 function working(job) {
-  const share = job.total ? `${number(100 * job.done / job.total)} %` : "";
-  return h("div.progress", { role: "status" },
-    h("progress", { max: job.total, value: job.total ? job.done : undefined, "aria-label": t("jobs.progress") }),
-    h("span.small", t(`job.${job.kind}`), " ", job.state === "queued" ? t("state.queued") : share),
+  const bar = progressing();
+  const element = h("div.working", h("strong.small", t(`job.${job.kind}`)), bar.element,
     may("operator") && h("button.quiet", { onclick: () => post(`/api/jobs/${job.id}/cancel`).catch(() => {}) }, t("cancel")));
+  return { element, draw: bar.draw };
 }
 
 function buttons(model, { act, pull, results }) {

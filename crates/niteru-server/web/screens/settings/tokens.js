@@ -1,17 +1,22 @@
 // API tokens: what programs log in with.
 
-import { get, may, post, remove } from "../../ui/api.js";
+import { get, may, me, post, remove } from "../../ui/api.js";
 import { fill, h } from "../../ui/h.js";
+import { parts } from "../../ui/router.js";
 import { t, time } from "../../ui/texts.js";
 import { doing, twice } from "./act.js";
 
 const ROLES = ["viewer", "operator", "engineer", "administrator"];
 const DAYS = [7, 30, 90, 365];
 
+/** The token that was made and is shown this once, until this part is left: not lost where the page is drawn in another
+ * language. */
+let fresh = null;
+
 /** Shows the tokens. */
 export async function show(place) {
   const wrong = h("div");
-  const made = h("div", { "aria-live": "polite" });
+  const made = h("div", { "aria-live": "polite" }, fresh && secret(fresh));
   const list = h("div");
   const draw = async () => {
     const { tokens } = await get("/api/tokens");
@@ -19,7 +24,10 @@ export async function show(place) {
   };
   const act = doing(wrong, draw);
   place.append(h("p.lead", t("tokens.lead")), wrong, made, list, adding(act, made));
-  await draw();
+  // Nobody else is to see it: not who logs in next, not who comes by later.
+  const over = () => { if (me.role === null || parts().join("/") !== "settings/tokens") fresh = null; };
+  await draw().catch((error) => { over(); throw error; });
+  return over;
 }
 
 function table(tokens, act) {
@@ -51,9 +59,11 @@ function adding(act, made) {
     event.preventDefault();
     const form = event.target;
     const { label, role, days } = Object.fromEntries(new FormData(form));
+    fresh = null;
     fill(made);
     await act(async () => {
       const token = await post("/api/tokens", { label: label.trim(), role, days: days === "" ? null : Number(days) });
+      fresh = token;
       fill(made, secret(token));
       form.reset();
     });

@@ -5,7 +5,7 @@ import { modal } from "../../ui/dialog.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { t, time } from "../../ui/texts.js";
-import { doing } from "./act.js";
+import { doing, twice } from "./act.js";
 import { passwordField } from "./password.js";
 
 const ROLES = ["viewer", "operator", "engineer", "administrator"];
@@ -33,19 +33,30 @@ function table(users, act, told) {
 
 function row(user, act, told) {
   const change = (body) => act(() => patch(`/api/users/${user.id}`, body));
+  const own = user.name === me.name;
   return h("tr",
     h("th", { scope: "row" }, user.name),
-    h("td", roles(user.role, (role) => change({ role }), user.name)),
+    // One touch too many would end one's own session: another administrator does it.
+    h("td", own ? t(`role.${user.role}`) : role(user, change)),
     h("td", user.last_login ? time(user.last_login) : t("never")),
     h("td", user.disabled ? t("user.disabled") : user.locked_until && new Date(user.locked_until) > new Date()
       ? t("user.locked", { until: time(user.locked_until) }) : t("user.active")),
-    h("td.actions",
+    own ? h("td.actions", h("span.small", t("user.own"))) : h("td.actions",
       // One's own is changed with the old one, under Password.
-      user.name !== me.name && h("button.quiet", { onclick: () => newPassword(user, act, told) }, t("user.password")),
-      h("button.quiet", { onclick: () => change({ disabled: !user.disabled }) }, t(user.disabled ? "user.enable" : "user.disable")),
+      h("button.quiet", { onclick: () => newPassword(user, act, told) }, t("user.password")),
+      user.disabled
+        ? h("button.quiet", { onclick: () => change({ disabled: false }) }, t("user.enable"))
+        : twice(t("user.disable"), t("user.disable.sure", { name: user.name }), () => change({ disabled: true })),
       h("button.quiet", {
         onclick: () => confirm(t("user.remove.sure", { name: user.name })) && act(() => remove(`/api/users/${user.id}`)),
       }, t("remove"))));
+}
+
+/** The role of a user. Another one counts once it is saved: arrow keys go through those in between. */
+function role(user, change) {
+  const save = h("button.main", { hidden: true, onclick: () => change({ role: list.value }) }, t("user.role.save"));
+  const list = roles(user.role, (value) => { save.hidden = value === user.role; }, user.name);
+  return h("span.role", list, save);
 }
 
 /** Asks for another password of somebody who has forgotten theirs. */

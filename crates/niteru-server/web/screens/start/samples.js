@@ -1,32 +1,51 @@
 // Sample photos: a job brings them, and this tells how far it is and what to do then.
 
-import { post } from "../../ui/api.js";
+import { get, post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
-import { progress } from "../../ui/progress.js";
+import { progressing, spoken } from "../../ui/progress.js";
 import { t } from "../../ui/texts.js";
 
-/** Has them brought, and fills a place with what becomes of it. */
-export async function bring(place) {
-  const names = { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") };
+/**
+ * Follows the job that brings them, or begins one where that is asked for, and fills a place with what becomes of it, until
+ * `signal`. `follows` is called when there is one.
+ */
+export async function bring(place, signal, { begin, follows }) {
+  const bar = progressing();
+  const aloud = spoken();
+  const told = h("div");
   let end = null;
+  fill(place, told, aloud.element);
   try {
-    const { id } = await post("/api/samples", names);
-    end = watch((jobs) => fill(place, jobs.filter((job) => job.id === id).map(progress)));
-    const job = await finished(id);
+    // Whoever began it, and in whatever language: a second one would bring all once more under other names.
+    const { jobs } = await get("/api/jobs?limit=50");
+    const open = jobs.find((job) => job.kind === "samples" && ["queued", "running"].includes(job.state));
+    if (!open && !begin) return;
+    const begun = open ?? await post("/api/samples", { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") });
+    if (signal.aborted) return;
+    follows();
+    end = watch((jobs) => {
+      const own = jobs.filter((one) => one.id === begun.id);
+      aloud.tell(own);
+      if (own.length > 0) bar.draw(own[0]);
+    });
+    signal.addEventListener("abort", end);
+    bar.draw(begun);
+    fill(told, bar.element);
+    const over = await finished(begun.id);
     end();
-    fill(place, job.state === "done" ? ready(names, job.result) : showFailure(job));
+    if (!signal.aborted) fill(told, over.state === "done" ? ready(over.parameters, over.result) : showFailure(over));
   } catch (error) {
     end?.();
-    fill(place, showError(error));
+    if (!signal.aborted) fill(told, showError(error));
   }
 }
 
-const ready = (names, { problem, exactly }) => [
-  h("p.done", t("start.samples.done")),
+const ready = ({ inspector, collection }, { problem, exactly }) => [
+  h("p.done", { role: "status" }, t("start.samples.done")),
   problem && h("p.small", t("start.samples.problem"), " ", showRefused({ reason: problem, ...exactly })),
   h("p.buttons",
-    h("a.button.main", { href: `#/inspect/${encodeURIComponent(names.inspector)}/photos` }, t("start.samples.inspect"), " →"),
-    h("a.button", { href: `#/find/${encodeURIComponent(names.collection)}` }, t("start.samples.find"), " →")),
+    h("a.button.main", { href: `#/inspect/${encodeURIComponent(inspector)}/photos` }, t("start.samples.inspect"), " →"),
+    h("a.button", { href: `#/find/${encodeURIComponent(collection)}` }, t("start.samples.find"), " →")),
 ];

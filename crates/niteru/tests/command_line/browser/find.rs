@@ -552,6 +552,11 @@ fn cropping_with_the_keys_asks_once_they_rest() {
          window.fetch = (path, options) => { asked += String(path).endsWith('search/upload'); return real(path, options); };
          document.querySelector('canvas.crop').focus();",
     );
+    // Who does not see it is told the keys, and they get through to it.
+    let told = browser.script(
+        "const crop = document.activeElement; return [crop.getAttribute('role'), crop.getAttribute('aria-label').includes('arrow keys')];",
+    );
+    assert_eq!(told, serde_json::json!(["application", true]));
     for _ in 0..12 {
         browser.press('\u{E014}');
     }

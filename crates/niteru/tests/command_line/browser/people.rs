@@ -162,3 +162,107 @@ fn the_focus_moves_with_the_screen_and_logging_out_ends_the_camera() {
     browser.until("the end of the camera", "track.readyState === 'ended'");
     assert_eq!(browser.complaints(), [""; 0]);
 }
+
+#[test]
+fn one_touch_keeps_nobody_out() {
+    let niteru = Niteru::empty();
+    let Some((_serving, browser)) = with_administrator(&niteru) else {
+        return;
+    };
+    browser.goto("#/settings/users");
+    browser.type_in("form.card input[name=name]", "sato");
+    browser.type_in("form.card input[name=password]", FIRST);
+    browser.click("form.card button.main");
+    let of = |name: &str| {
+        format!(
+            "[...document.querySelectorAll('tbody tr')].find((row) => row.innerText.startsWith('{name}'))"
+        )
+    };
+    browser.until("the user", &of("sato"));
+    browser.script(
+        "window.sent = []; window.refuse = false;
+         const real = window.fetch;
+         window.fetch = (path, options) => {
+             if (options?.method !== 'PATCH') return real(path, options);
+             sent.push(options.body);
+             if (!refuse) return real(path, options);
+             const error = { code: 'busy', kind: 'queue_full', values: { waiting: 1 }, message: 'busy', help: '' };
+             return Promise.resolve(new Response(JSON.stringify({ error }), { status: 503 }));
+         };",
+    );
+
+    // One's own: nothing to press by mistake, and why.
+    for (language, told) in [("ja", "ほかの管理者"), ("en", "another administrator")] {
+        browser.language(language);
+        browser.until("the users", &of("admin"));
+        let own = browser.script(&format!(
+            "const row = {}; return [row.querySelectorAll('button, select').length, row.innerText];",
+            of("admin")
+        ));
+        assert_eq!(own[0], 0);
+        assert!(own[1].as_str().unwrap().contains(told), "{own}");
+    }
+
+    // Keys go through the roles; only what is saved counts.
+    browser.script(&format!("{}.querySelector('select').focus();", of("sato")));
+    for _ in 0..2 {
+        browser.press('\u{E015}');
+    }
+    let chosen = browser.script(&format!(
+        "return [{}.querySelector('select').value, sent.length];",
+        of("sato")
+    ));
+    assert_eq!(chosen, serde_json::json!(["engineer", 0]));
+    browser.picture("settings-users-role.en.desktop");
+    browser.script(&format!(
+        "{}.querySelector('.role button').click();",
+        of("sato")
+    ));
+    browser.until("that it was sent", "sent.length === 1");
+    browser.until(
+        "the list",
+        &format!(
+            "!{}.querySelector('.role button').checkVisibility()",
+            of("sato")
+        ),
+    );
+
+    // What is refused does not stay shown.
+    browser.script(&format!(
+        "refuse = true; const list = {}.querySelector('select'); list.value = 'viewer'; list.dispatchEvent(new Event('change'));
+         {}.querySelector('.role button').click();",
+        of("sato"),
+        of("sato")
+    ));
+    browser.until("the refusal", "document.querySelector('.error')");
+    browser.until(
+        "the role that it is",
+        &format!(
+            "{}.querySelector('select').value === 'engineer'",
+            of("sato")
+        ),
+    );
+    browser.script("refuse = false;");
+
+    // Keeping somebody out is asked once more.
+    let press = |words: &str| {
+        let button = format!(
+            "[...{}.querySelectorAll('button')].find((one) => one.textContent.includes('{words}'))",
+            of("sato")
+        );
+        browser.until(words, &button);
+        browser.script(&format!("{button}.click();"));
+    };
+    press("Keep out");
+    assert_eq!(browser.script("return sent.length;"), 2);
+    press("Keep sato out now");
+    browser.until(
+        "that it is so",
+        &format!("{}.innerText.includes('kept out')", of("sato")),
+    );
+    press("Let in");
+    browser.until(
+        "that it is not so any more",
+        &format!("{}.innerText.includes('may log in')", of("sato")),
+    );
+}

@@ -237,6 +237,13 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
         "the way to begin",
         "document.querySelector('form.watching')",
     );
+    // No verdict is left that somebody could take for one of the next part.
+    browser.until(
+        "that it has stopped",
+        "document.querySelector('.live-head .still.ended') && !document.querySelector('.verdict')",
+    );
+    assert!(browser.text(".live-head").contains("Stopped"));
+    browser.picture("live-folder-stopped.en.desktop");
     browser.goto("#/settings/jobs");
     browser.until(
         "the job",

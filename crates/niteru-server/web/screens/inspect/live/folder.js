@@ -60,6 +60,8 @@ export async function show(place, name, job) {
   let newest = null;
   /** The job of the watch that failed, where nothing is watched since. */
   let failed = null;
+  /** When the watch that was shown here was stopped, where nothing is watched since. */
+  let stopped = null;
   /** What stands above and below now: drawn again only for something else. */
   let above = null;
   let shown = null;
@@ -79,9 +81,12 @@ export async function show(place, name, job) {
     heard = Date.now();
     silent = false;
     const own = watches.filter((one) => one.inspector === name);
+    const before = current;
     current = job === NEW ? null : own.find((one) => String(one.job) === job) ?? own.at(-1) ?? null;
     failed = current || job === NEW ? null : failure(name, job);
-    const now = [current?.job, ...own.map((one) => one.job), failed?.id].join();
+    if (current || failed) stopped = null;
+    else if (before) stopped = known().find((one) => one.id === before.job)?.ended ?? new Date().toISOString();
+    const now = [current?.job, ...own.map((one) => one.job), failed?.id, stopped].join();
     if (now !== drawn) {
       await draw(own);
       drawn = now;
@@ -108,12 +113,12 @@ export async function show(place, name, job) {
   /** What is read from afar: the verdict of the newest part with its time, or that there is none. */
   const headline = () => {
     const told = silent ? "offline" : current?.unreachable != null ? "folder" : newest?.was.id ?? "first";
-    const what = failed ? "ended" : current && told;
+    const what = failed || stopped ? "ended" : current && told;
     if (what === above) return;
     above = what;
     const last = newest && h("span", t("inspect.still.last", { time: clock(newest.was.time) }));
     if (what === null) fill(head);
-    else if (what === "ended") fill(head, standstill("ended", failed.ended, h("span", t("inspect.still.not_inspected"))), showFailure(failed));
+    else if (what === "ended") fill(head, standstill("ended", failed?.ended ?? stopped, h("span", t("inspect.still.not_inspected"))), failed && showFailure(failed));
     else if (what === "offline") fill(head, standstill("offline", heard, h("span", t("inspect.still.not_shown"))));
     else if (what === "folder") fill(head, standstill("folder", null, last));
     else if (what === "first") fill(head, h("p.empty.first", t("inspect.folder.first")));
@@ -160,16 +165,18 @@ export async function show(place, name, job) {
     newest = null;
     shown = null;
     above = null;
+    // The verdict of a watch that is over says nothing of the parts of now.
+    fill(head);
     fill(trouble);
     fill(refused);
     fill(body);
     newer.classList.remove("there");
     // That nothing is watched any more stands above the way to begin again.
     const begin = !current && (may("operator") ? await starting(name, started) : h("p.empty", t("inspect.folder.nobody")));
-    fill(bottom, current && h("p.small", t("inspect.folder.since", { time: time(current.since), who: current.by })), failed && begin,
+    fill(bottom, current && h("p.small", t("inspect.folder.since", { time: time(current.since), who: current.by })), (failed || stopped) && begin,
       others(name, own, current));
     const stop = (job) => tried(() => post(`/api/jobs/${job}/cancel`, {}, BOUNDS));
-    fill(top, current ? running(current, { sound, counted, stop: () => stop(current.job) }) : !failed && begin);
+    fill(top, current ? running(current, { sound, counted, stop: () => stop(current.job) }) : !(failed || stopped) && begin);
     await Promise.all([waiting.draw(BOUNDS), count()]);
   };
   const started = ({ id }) => {
