@@ -15,14 +15,7 @@ export function stage({ message, state }) {
   return text === key ? message : text;
 }
 
-/** The bar with its words. */
-export function progress(job) {
-  const one = progressing();
-  one.draw(job);
-  return one.element;
-}
-
-/** The same, drawn anew in place by `draw(job)`: a button beside it stays where the finger is. */
+/** A bar with its words, drawn anew in place by `draw(job)`: a button beside it stays where the finger is. */
 export function progressing() {
   const bar = h("progress", { "aria-label": t("jobs.progress") });
   const label = h("span.small");
