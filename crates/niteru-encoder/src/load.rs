@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use niteru_kernels::{Kernels, Precision};
 
-use crate::arch::{ClipConfig, ConfigError, EfficientNet, PartError, Parts, Variant, VisionTower};
+use crate::arch::{ClipConfig, ConfigError, EfficientNet, PartError, Parts, Variant, clip_vision};
 use crate::cache::ModelFiles;
 use crate::catalogue::{ModelKind, reinstall};
 use crate::causes::with_causes;
@@ -158,7 +158,7 @@ impl Encoder {
         let config = ClipConfig::vit_b_32();
         let numbers = (options.kernels, options.precision);
         let mut parts = Parts::from_weights(&RandomTensors, numbers, None);
-        let tower = VisionTower::load(&mut parts, &config).map_err(|error| {
+        let tower = clip_vision(&mut parts, &config).map_err(|error| {
             let (model, source) = (model.clone(), weights_error(error));
             LoadError::Weights { model, source }
         })?;
@@ -169,7 +169,7 @@ impl Encoder {
             preprocess: options.decoding(Preprocess::clip(config.image_side as u32)),
             precision: options.precision,
         };
-        let network = Network::Clip(Box::new(tower));
+        let network = Network::Vision(Box::new(tower));
         Ok(Encoder::assemble(identity, options.kernels, network, None))
     }
 }
@@ -229,7 +229,7 @@ fn load_clip(files: &ModelFiles, options: &LoadOptions) -> Result<Encoder, LoadE
     let tokenizer = needed(&files.tokenizer, "tokenizer.json")?;
     let architecture = config.describe();
     let loader = TowerLoader::new(files, options, &architecture);
-    let load = |parts: &mut Parts<'_>| VisionTower::load(parts, &config);
+    let load = |parts: &mut Parts<'_>| clip_vision(parts, &config);
     let tower = loader
         .load("vision", load)
         .map_err(|source| LoadError::Weights {
@@ -244,7 +244,7 @@ fn load_clip(files: &ModelFiles, options: &LoadOptions) -> Result<Encoder, LoadE
         precision: options.precision,
     };
     let text = LazyText::new(loader, tokenizer, config);
-    let network = Network::Clip(Box::new(tower));
+    let network = Network::Vision(Box::new(tower));
     Ok(Encoder::assemble(
         identity,
         options.kernels,
