@@ -2,6 +2,7 @@
 
 mod clip;
 mod config;
+mod dinov2;
 mod efficientnet;
 mod parts;
 mod transformer;
@@ -16,6 +17,9 @@ use std::ops::Range;
 
 pub(crate) use clip::{ClipConfig, TextTower, vision_tower as clip_vision};
 pub use config::ConfigError;
+pub(crate) use dinov2::{
+    Dinov2Config, REGISTERS, layer_tensor as dinov2_layer, vision_tower as dinov2_vision,
+};
 pub(crate) use efficientnet::{EfficientNet, EfficientNetScratch, Variant};
 use parts::Care;
 pub(crate) use parts::{PartError, Parts};
