@@ -11,16 +11,20 @@ pub enum ModelKind {
     },
     /// CLIP: an image and a text encoder into one space. Sizes stand in its `config.json`.
     Clip,
+    /// DINOv2: an image encoder that was trained on images alone. Sizes stand in its `config.json`.
+    Dinov2,
 }
 
 impl ModelKind {
-    /// The word for this kind in manifests and messages, such as `efficientnet-lite0` or `clip`.
+    /// The word for this kind in manifests and messages, such as `efficientnet-lite0`, `clip` or
+    /// `dinov2`.
     pub fn as_str(self) -> &'static str {
         match self {
             ModelKind::EfficientNetLite { variant: 0 } => "efficientnet-lite0",
             ModelKind::EfficientNetLite { variant: 1 } => "efficientnet-lite1",
             ModelKind::EfficientNetLite { .. } => "efficientnet-lite2",
             ModelKind::Clip => "clip",
+            ModelKind::Dinov2 => "dinov2",
         }
     }
 
@@ -31,6 +35,7 @@ impl ModelKind {
             "efficientnet-lite1" => ModelKind::EfficientNetLite { variant: 1 },
             "efficientnet-lite2" => ModelKind::EfficientNetLite { variant: 2 },
             "clip" => ModelKind::Clip,
+            "dinov2" => ModelKind::Dinov2,
             _ => return None,
         })
     }
@@ -278,6 +283,34 @@ const TABLE: &[CatalogueEntry] = &[
             weights: ON_MAIN,
         },
         bytes: 608_000_000,
+    },
+    CatalogueEntry {
+        name: "dinov2-small",
+        kind: ModelKind::Dinov2,
+        architecture: "DINOv2 ViT-S/14",
+        dimensions: 384,
+        input: 224,
+        licence: "Apache-2.0",
+        description: "images only, trained on images alone; fine patches of 14 pixels",
+        source: Source::Hub {
+            repository: "facebook/dinov2-small",
+            weights: ON_MAIN,
+        },
+        bytes: 88_300_000,
+    },
+    CatalogueEntry {
+        name: "dinov2-base",
+        kind: ModelKind::Dinov2,
+        architecture: "DINOv2 ViT-B/14",
+        dimensions: 768,
+        input: 224,
+        licence: "Apache-2.0",
+        description: "images only, trained on images alone; dinov2-small with four times the work",
+        source: Source::Hub {
+            repository: "facebook/dinov2-base",
+            weights: ON_MAIN,
+        },
+        bytes: 346_400_000,
     },
 ];
 

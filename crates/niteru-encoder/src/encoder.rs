@@ -8,8 +8,8 @@ use niteru_kernels::{Kernels, Precision};
 use rayon::prelude::*;
 
 use crate::arch::{
-    ClipConfig, ClipScratch, Compute, EfficientNet, EfficientNetScratch, FeatureMap, Parts,
-    TextTower, Threading, VisionTower,
+    ClipConfig, Compute, EfficientNet, EfficientNetScratch, FeatureMap, Parts, TextTower,
+    Threading, VisionScratch, VisionTower,
 };
 use crate::catalogue::{CatalogueEntry, catalogue};
 use crate::fingerprint::Fingerprint;
@@ -56,19 +56,19 @@ fn describe(precision: Precision) -> &'static str {
 
 pub(crate) enum Network {
     EfficientNet(Box<EfficientNet>),
-    Clip(Box<VisionTower>),
+    Vision(Box<VisionTower>),
 }
 
 struct Scratch {
     efficientnet: EfficientNetScratch,
-    clip: ClipScratch,
+    vision: VisionScratch,
 }
 
 impl Scratch {
     fn new(kernels: Kernels) -> Scratch {
         Scratch {
             efficientnet: EfficientNetScratch::default(),
-            clip: ClipScratch::new(kernels),
+            vision: VisionScratch::new(kernels),
         }
     }
 }
@@ -188,7 +188,7 @@ impl Encoder {
         );
         let dimensions = match &network {
             Network::EfficientNet(network) => network.dimensions(),
-            Network::Clip(tower) => tower.dimensions(),
+            Network::Vision(tower) => tower.dimensions(),
         };
         Encoder {
             model,
@@ -305,7 +305,7 @@ impl Encoder {
             Network::EfficientNet(network) => {
                 network.forward(compute, &images, &mut scratch.efficientnet)
             }
-            Network::Clip(tower) => tower.forward(compute, &images, &mut scratch.clip),
+            Network::Vision(tower) => tower.forward(compute, &images, &mut scratch.vision),
         })
     }
 
@@ -328,8 +328,8 @@ impl Encoder {
 
     /// The grid of patch features of one picture.
     ///
-    /// CLIP: every patch token after the last layer, final norm and projection (so in the space of
-    /// the embeddings). EfficientNet-Lite: the last feature map, whose mean is the embedding before
+    /// CLIP and DINOv2: every patch token after the last layer, final norm and projection, if there is one (so in
+    /// the space of the embeddings). EfficientNet-Lite: the last feature map, whose mean is the embedding before
     /// normalisation.
     pub fn patch_features(&self, picture: &Picture) -> FeatureMap {
         let pixels = self.preprocess.apply(picture);
@@ -341,15 +341,16 @@ impl Encoder {
             Network::EfficientNet(network) => {
                 network.patches(compute, &pixels, &mut scratch.efficientnet)
             }
-            Network::Clip(tower) => tower.patches(compute, &pixels, &mut scratch.clip),
+            Network::Vision(tower) => tower.patches(compute, &pixels, &mut scratch.vision),
         })
     }
 
-    /// How many depths [`Encoder::feature_maps`] can give: blocks of EfficientNet-Lite, layers of CLIP.
+    /// How many depths [`Encoder::feature_maps`] can give: blocks of EfficientNet-Lite, layers
+    /// of CLIP and DINOv2.
     pub fn depths(&self) -> usize {
         match &self.network {
             Network::EfficientNet(network) => network.blocks(),
-            Network::Clip(tower) => tower.layers(),
+            Network::Vision(tower) => tower.layers(),
         }
     }
 
@@ -357,15 +358,15 @@ impl Encoder {
     pub fn input_size(&self) -> InputSize {
         match &self.network {
             Network::EfficientNet(_) => InputSize::Any { stride: 32 },
-            Network::Clip(_) => InputSize::Square(self.preprocess.side()),
+            Network::Vision(_) => InputSize::Square(self.preprocess.side()),
         }
     }
 
     /// The feature maps at some depths of the network, counted from 0 and rising; what lies after the
     /// last of them is not computed. On the calling thread alone.
     ///
-    /// EfficientNet-Lite: what a block gives, half as many rows and columns after each stride. CLIP: the
-    /// patch tokens after a layer.
+    /// EfficientNet-Lite: what a block gives, half as many rows and columns after each stride. CLIP and
+    /// DINOv2: the patch tokens after a layer.
     ///
     /// # Panics
     /// When `depths` does not rise or reaches [`Encoder::depths`], or the size is none of
@@ -379,7 +380,9 @@ impl Encoder {
             Network::EfficientNet(network) => {
                 network.block_maps(compute, pixels, depths, &mut scratch.efficientnet)
             }
-            Network::Clip(tower) => tower.layer_maps(compute, pixels, depths, &mut scratch.clip),
+            Network::Vision(tower) => {
+                tower.layer_maps(compute, pixels, depths, &mut scratch.vision)
+            }
         })
     }
 

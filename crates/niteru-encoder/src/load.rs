@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use niteru_kernels::{Kernels, Precision};
 
-use crate::arch::{ClipConfig, ConfigError, EfficientNet, PartError, Parts, Variant, VisionTower};
+use crate::arch::{
+    ClipConfig, ConfigError, Dinov2Config, EfficientNet, PartError, Parts, Variant, clip_vision,
+    dinov2_vision,
+};
 use crate::cache::ModelFiles;
 use crate::catalogue::{ModelKind, reinstall};
 use crate::causes::with_causes;
@@ -146,6 +149,7 @@ impl Encoder {
                 load_efficientnet(files, options, Variant::lite(variant))
             }
             ModelKind::Clip => load_clip(files, options),
+            ModelKind::Dinov2 => load_dinov2(files, options),
         }
     }
 
@@ -158,7 +162,7 @@ impl Encoder {
         let config = ClipConfig::vit_b_32();
         let numbers = (options.kernels, options.precision);
         let mut parts = Parts::from_weights(&RandomTensors, numbers, None);
-        let tower = VisionTower::load(&mut parts, &config).map_err(|error| {
+        let tower = clip_vision(&mut parts, &config).map_err(|error| {
             let (model, source) = (model.clone(), weights_error(error));
             LoadError::Weights { model, source }
         })?;
@@ -169,7 +173,7 @@ impl Encoder {
             preprocess: options.decoding(Preprocess::clip(config.image_side as u32)),
             precision: options.precision,
         };
-        let network = Network::Clip(Box::new(tower));
+        let network = Network::Vision(Box::new(tower));
         Ok(Encoder::assemble(identity, options.kernels, network, None))
     }
 }
@@ -200,57 +204,94 @@ fn load_efficientnet(
 }
 
 fn load_clip(files: &ModelFiles, options: &LoadOptions) -> Result<Encoder, LoadError> {
-    let model = files.name.clone();
-    let needed = |path: &Option<PathBuf>, file| {
-        path.clone().ok_or_else(|| LoadError::MissingFile {
-            model: model.clone(),
-            file,
-        })
-    };
-    let config = needed(&files.config, "config.json")?;
-    let config = ClipConfig::open(&config).map_err(|source| LoadError::Config {
-        model: model.clone(),
+    let config = needed(files, &files.config, "config.json")?;
+    let config = ClipConfig::open(config).map_err(|source| LoadError::Config {
+        model: files.name.clone(),
         source,
     })?;
-    let preprocess = needed(&files.preprocessor, "preprocessor_config.json")?;
-    let preprocess =
-        Preprocess::from_file(&preprocess).map_err(|source| LoadError::Preprocess {
-            model: model.clone(),
-            source,
-        })?;
+    let preprocess = published_preprocess(files)?;
     if preprocess.side() != config.image_side {
-        let (preprocess, network) = (preprocess.side(), config.image_side);
         return Err(LoadError::InputSize {
-            model,
-            preprocess,
-            network,
+            model: files.name.clone(),
+            preprocess: preprocess.side(),
+            network: config.image_side,
         });
     }
-    let tokenizer = needed(&files.tokenizer, "tokenizer.json")?;
+    let tokenizer = needed(files, &files.tokenizer, "tokenizer.json")?.clone();
     let architecture = config.describe();
     let loader = TowerLoader::new(files, options, &architecture);
-    let load = |parts: &mut Parts<'_>| VisionTower::load(parts, &config);
+    let load = |parts: &mut Parts<'_>| clip_vision(parts, &config);
     let tower = loader
         .load("vision", load)
         .map_err(|source| LoadError::Weights {
-            model: model.clone(),
+            model: files.name.clone(),
             source,
         })?;
     let identity = Identity {
-        model,
+        model: files.name.clone(),
         weights_sha256: files.weights_sha256.clone(),
         architecture,
         preprocess: options.decoding(preprocess),
         precision: options.precision,
     };
     let text = LazyText::new(loader, tokenizer, config);
-    let network = Network::Clip(Box::new(tower));
+    let network = Network::Vision(Box::new(tower));
     Ok(Encoder::assemble(
         identity,
         options.kernels,
         network,
         Some(text),
     ))
+}
+
+fn load_dinov2(files: &ModelFiles, options: &LoadOptions) -> Result<Encoder, LoadError> {
+    // The positions are made for the size that pictures are brought to.
+    let preprocess = published_preprocess(files)?;
+    let config = needed(files, &files.config, "config.json")?;
+    let config =
+        Dinov2Config::open(config, preprocess.side()).map_err(|source| LoadError::Config {
+            model: files.name.clone(),
+            source,
+        })?;
+    let architecture = config.describe();
+    let loader = TowerLoader::new(files, options, &architecture);
+    let load = |parts: &mut Parts<'_>| dinov2_vision(parts, &config);
+    let tower = loader
+        .load("vision", load)
+        .map_err(|source| LoadError::Weights {
+            model: files.name.clone(),
+            source,
+        })?;
+    let identity = Identity {
+        model: files.name.clone(),
+        weights_sha256: files.weights_sha256.clone(),
+        architecture,
+        preprocess: options.decoding(preprocess),
+        precision: options.precision,
+    };
+    let network = Network::Vision(Box::new(tower));
+    Ok(Encoder::assemble(identity, options.kernels, network, None))
+}
+
+/// A file that the model must have been installed with.
+fn needed<'f>(
+    files: &ModelFiles,
+    path: &'f Option<PathBuf>,
+    file: &'static str,
+) -> Result<&'f PathBuf, LoadError> {
+    path.as_ref().ok_or_else(|| LoadError::MissingFile {
+        model: files.name.clone(),
+        file,
+    })
+}
+
+/// The preprocessing that a model was published with.
+fn published_preprocess(files: &ModelFiles) -> Result<Preprocess, LoadError> {
+    let path = needed(files, &files.preprocessor, "preprocessor_config.json")?;
+    Preprocess::from_file(path).map_err(|source| LoadError::Preprocess {
+        model: files.name.clone(),
+        source,
+    })
 }
 
 /// Loads the towers of one model, each from its packed file if there is one that fits.

@@ -30,11 +30,12 @@ pub(crate) struct Origin {
     pub(crate) column: u16,
 }
 
-/// Patch features to choose from: `[origins.len(), dimensions]`.
+/// Patch features to choose from, each of `dimensions` numbers, where they lie in the maps of their pictures: there
+/// are far more than are kept.
 #[derive(Default)]
-pub(crate) struct Patches {
+pub(crate) struct Patches<'a> {
     pub(crate) dimensions: usize,
-    pub(crate) rows: Vec<f32>,
+    pub(crate) rows: Vec<&'a [f32]>,
     pub(crate) origins: Vec<Origin>,
 }
 
@@ -58,8 +59,7 @@ pub(crate) struct Nearest {
 
 impl Bank {
     /// Keeps at most `most` patches, those that cover all others best.
-    pub(crate) fn choose(patches: &Patches, most: usize, seed: u64) -> Bank {
-        let d = patches.dimensions;
+    pub(crate) fn choose(patches: &Patches<'_>, most: usize, seed: u64) -> Bank {
         let mut random = Random::new(seed);
         let candidates = random.sample(patches.origins.len(), CANDIDATES);
         let chosen = match candidates.len() <= most {
@@ -74,21 +74,21 @@ impl Bank {
                 chosen
             }
         };
-        let row = |&at: &usize| &patches.rows[at * d..][..d];
+        let row = |&at: &usize| patches.rows[at];
         let bits = |&value: &f32| f16::from_f32(value).to_bits();
         Bank {
-            dimensions: d,
+            dimensions: patches.dimensions,
             rows: chosen.iter().flat_map(row).map(bits).collect(),
             origins: chosen.iter().map(|&at| patches.origins[at]).collect(),
         }
     }
 
     /// Keeps all, in their order.
-    pub(crate) fn all(patches: &Patches) -> Bank {
+    pub(crate) fn all(patches: &Patches<'_>) -> Bank {
         let bits = |&value: &f32| f16::from_f32(value).to_bits();
         Bank {
             dimensions: patches.dimensions,
-            rows: patches.rows.iter().map(bits).collect(),
+            rows: patches.rows.iter().copied().flatten().map(bits).collect(),
             origins: patches.origins.clone(),
         }
     }
@@ -203,13 +203,12 @@ impl PackedBank {
 }
 
 /// Random signs keep distances on average (Achlioptas, 2003): `[candidates.len(), PROJECTED]`.
-fn project(patches: &Patches, candidates: &[usize], random: &mut Random) -> Vec<f32> {
+fn project(patches: &Patches<'_>, candidates: &[usize], random: &mut Random) -> Vec<f32> {
     let d = patches.dimensions;
     let signs: Vec<f32> = (0..d * PROJECTED).map(|_| random.sign()).collect();
     let mut projected = vec![0.0; candidates.len() * PROJECTED];
     for (to, &at) in projected.chunks_exact_mut(PROJECTED).zip(candidates) {
-        let row = &patches.rows[at * d..][..d];
-        for (value, signs) in row.iter().zip(signs.chunks_exact(PROJECTED)) {
+        for (value, signs) in patches.rows[at].iter().zip(signs.chunks_exact(PROJECTED)) {
             to.iter_mut()
                 .zip(signs)
                 .for_each(|(to, s)| *to += value * s);
@@ -249,7 +248,7 @@ fn k_centres(rows: &[f32], count: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn patches(rows: &[[f32; 3]]) -> Patches {
+    fn patches(rows: &[[f32; 3]]) -> Patches<'_> {
         let origin = |at: usize| Origin {
             picture: at as u32,
             row: 0,
@@ -257,7 +256,7 @@ mod tests {
         };
         Patches {
             dimensions: 3,
-            rows: rows.as_flattened().to_vec(),
+            rows: rows.iter().map(|row| &row[..]).collect(),
             origins: (0..rows.len()).map(origin).collect(),
         }
     }

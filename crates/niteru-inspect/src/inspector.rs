@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use niteru_encoder::Encoder;
+use niteru_encoder::{Encoder, InputSize};
 use niteru_imaging::{Alignment, HeatError, HeatMap, HeatScale, Mask, Picture, Rect};
 use niteru_kernels::Kernels;
 use niteru_learn::{Calibration, Promise};
@@ -261,7 +261,8 @@ impl<'e> Inspector<'e> {
         };
         let size = heat_size(&learnt.view, features.size);
         let heat = learnt.fusion.heat(&learnt.detectors, &measured, size)?;
-        let mut regions = regions(learnt, &heat, &measured, picture, verdict);
+        let squeezed = matches!(self.encoder.input_size(), InputSize::Square(_));
+        let mut regions = regions(learnt, squeezed, &heat, &measured, picture, verdict);
         if let Some(differences) = learnt.differences.as_ref().filter(|_| !regions.is_empty()) {
             features.look(&learnt.view, &learnt.detectors, picture);
             for region in &mut regions {

@@ -71,9 +71,11 @@ impl Memory {
         let squares: Vec<f32> = good.par_iter().flat_map_iter(sample).collect();
         let placing = placing(detectors);
         Ok(Memory {
-            place: placing
-                .zip(shape)
-                .and_then(|(at, shape)| Place::learn(good, at, shape)),
+            place: placing.zip(shape).and_then(|(at, shape)| {
+                let dimensions = good.first()?.1.maps[at].dimensions;
+                let most = detectors[at].most_placed(shape.0 * shape.1 * dimensions);
+                Place::learn(good, at, shape, most)
+            }),
             looks: placing.map_or_else(Vec::new, |at| looks(good, at, &banks[at])),
             banks,
             whole: Gaussian::fit(kernels, &whole, dimensions)?,
@@ -146,9 +148,9 @@ impl Memory {
 }
 
 /// All patches of a detector that count.
-pub(crate) fn patches(good: &Good<'_>, detector: usize) -> Patches {
+pub(crate) fn patches<'a>(good: &Good<'a>, detector: usize) -> Patches<'a> {
     let mut all = Patches::default();
-    for (number, features) in good {
+    for &(number, features) in good {
         let counts = &features.counts[detector];
         for maps in std::iter::once(&features.maps).chain(&features.mirrored) {
             let map = &maps[detector];
@@ -156,9 +158,9 @@ pub(crate) fn patches(good: &Good<'_>, detector: usize) -> Patches {
             let cells = map.data.chunks_exact(map.dimensions).zip(counts);
             let counting = cells.enumerate().filter(|(_, (_, counts))| **counts);
             for (at, (vector, _)) in counting {
-                all.rows.extend_from_slice(vector);
+                all.rows.push(vector);
                 all.origins.push(Origin {
-                    picture: *number as u32,
+                    picture: number as u32,
                     row: (at / map.columns) as u16,
                     column: (at % map.columns) as u16,
                 });

@@ -11,9 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::bank::{Bank, Nearest, Origin, PackedBank, Patches};
 use crate::features::Features;
 
-/// Good pictures that are kept at most: evenly spread over all.
-const MOST_PICTURES: usize = 48;
-
 /// Fewer say nothing of how much places vary.
 const LEAST_PICTURES: usize = 4;
 
@@ -54,19 +51,21 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// From the pictures of a shape. `None` where these are few, or nothing counts.
+    /// From the pictures of a shape: at most so many, evenly spread over all. `None` where they are few, or nothing
+    /// counts.
     pub(crate) fn learn(
         good: &[(usize, &Features)],
         detector: usize,
         (rows, columns): Shape,
+        most: usize,
     ) -> Option<Place> {
         let of_it = |one: &&(usize, &Features)| shape(one.1, detector) == (rows, columns);
         let good: Vec<(usize, &Features)> = good.iter().filter(of_it).copied().collect();
         let first = &good.first()?.1.maps[detector];
-        if good.len() < LEAST_PICTURES || rows * columns < 2 {
+        let kept = good.len().min(most);
+        if kept < LEAST_PICTURES || rows * columns < 2 {
             return None;
         }
-        let kept = good.len().min(MOST_PICTURES);
         let kept: Vec<(usize, &Features)> =
             (0..kept).map(|at| good[at * good.len() / kept]).collect();
         let counts = |picture: usize, cell: usize| kept[picture].1.counts[detector][cell];
@@ -90,7 +89,7 @@ impl Place {
                 };
                 let (number, features) = kept[picture];
                 let patch = &features.maps[detector].data[cell * first.dimensions..];
-                all.rows.extend_from_slice(&patch[..first.dimensions]);
+                all.rows.push(&patch[..first.dimensions]);
                 all.origins.push(Origin {
                     picture: number as u32,
                     row: (cell / columns) as u16,
@@ -213,7 +212,7 @@ mod tests {
             features([10.0, 11.0, 90.0], [true, true, false]),
         ];
         let good: Vec<(usize, &Features)> = pictures.iter().enumerate().collect();
-        let place = Place::learn(&good, 0, (1, 3)).unwrap();
+        let place = Place::learn(&good, 0, (1, 3), 48).unwrap();
         let kept = place.bank.unpacked();
         let expected = [
             [1.0, 8.0, 1.0],
@@ -234,15 +233,24 @@ mod tests {
         assert_eq!(common_shape(&mixed, 0), Some((1, 3)));
         assert_eq!(of_shape(&mixed, 0, (1, 3)), 4);
         let numbered: Vec<(usize, &Features)> = mixed.iter().enumerate().collect();
-        let place = Place::learn(&numbered, 0, (1, 3)).unwrap();
+        let place = Place::learn(&numbered, 0, (1, 3), 48).unwrap();
         assert_eq!(place.bank.unpacked(), kept);
-        assert!(Place::learn(&numbered, 0, (3, 1)).is_none(), "too few");
+        assert!(Place::learn(&numbered, 0, (3, 1), 48).is_none(), "too few");
         mixed.extend([odd(), odd(), odd()]);
         assert_eq!(common_shape(&mixed, 0), None);
         assert_eq!(common_shape(&[], 0), None);
 
+        // Of more than are kept, as many are left out between any two.
+        let numbered: Vec<(usize, &Features)> = mixed.iter().enumerate().collect();
+        let two = Place::learn(&numbered[..4], 0, (1, 3), 2);
+        assert!(two.is_none(), "fewer are kept than say something");
+        let good: Vec<(usize, &Features)> =
+            [0, 2, 0, 3, 0, 4, 0, 2].map(|at| numbered[at]).to_vec();
+        let place = Place::learn(&good, 0, (1, 3), 4).unwrap();
+        assert_eq!(place.bank.len(), 4 * 3);
+
         let nothing = features([1.0; 3], [false; 3]);
         let good = [(0, &nothing), (1, &nothing), (2, &nothing), (3, &nothing)];
-        assert!(Place::learn(&good, 0, (1, 3)).is_none());
+        assert!(Place::learn(&good, 0, (1, 3), 48).is_none());
     }
 }

@@ -61,7 +61,23 @@ impl Detector {
     pub(crate) fn most_patches(&self) -> usize {
         if self.decides { 8192 } else { 2048 }
     }
+
+    /// Good pictures whose patches of every place are kept at most, of so many numbers each. Where it also decides its
+    /// features are those of a transformer, several times as wide as others and beside large banks of them: there the
+    /// numbers of all are bounded, too.
+    pub(crate) fn most_placed(&self, numbers: usize) -> usize {
+        match self.decides {
+            true => MOST_PLACED.min(MOST_NUMBERS / numbers.max(1)),
+            false => MOST_PLACED,
+        }
+    }
 }
+
+/// Good pictures whose places are kept at most.
+const MOST_PLACED: usize = 48;
+
+/// Numbers of them, of 16 bits each, where they are bounded.
+const MOST_NUMBERS: usize = 8 << 20;
 
 /// Farthest patches of a picture that are averaged: one alone is noise.
 pub(crate) const FARTHEST: usize = 3;
@@ -137,20 +153,22 @@ pub(crate) fn detectors(encoder: &Encoder, good: usize) -> Vec<Detector> {
         InputSize::Square(_) => {
             let at = |depth: usize| Detector {
                 level: Level::Middle,
-                depth: depth.min(depths.saturating_sub(1)),
+                depth,
                 pool: 1,
                 root: false,
                 unit: true,
                 decides: true,
                 farthest: FARTHEST,
                 locates: true,
-                describes: true,
+                describes: false,
                 places: false,
             };
             let mut all = vec![at(depths / 3), at(depths * 2 / 3)];
             all.dedup();
             if let Some(last) = all.last_mut() {
                 last.places = true;
+                // One layer is 768 wide and more, and to fit a distribution takes time with the cube of that.
+                last.describes = true;
             }
             all
         }
@@ -166,4 +184,43 @@ pub(crate) fn telling(detectors: &[Detector]) -> Option<usize> {
 /// The detector that knows places and looks.
 pub(crate) fn placing(detectors: &[Detector]) -> Option<usize> {
     detectors.iter().position(|detector| detector.places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detector(decides: bool) -> Detector {
+        Detector {
+            level: Level::Fine,
+            depth: 8,
+            pool: 1,
+            root: false,
+            unit: true,
+            decides,
+            farthest: FARTHEST,
+            locates: true,
+            describes: false,
+            places: true,
+        }
+    }
+
+    #[test]
+    fn wide_features_take_no_more_than_60_megabytes_whatever_the_tiles() {
+        let placing = detector(true);
+        // Of CLIP ViT-B/32, DINOv2 base and CLIP ViT-L/14.
+        for (grid, width) in [(7, 768), (16, 768), (16, 1024)] {
+            for tiles in [1, 2, 4, 8] {
+                let cells = (grid * tiles) * (grid * tiles);
+                let placed = placing.most_placed(cells * width);
+                let banks = 2 * 2 * width * placing.most_patches();
+                let whole = 4 * (2 * width) * (2 * width + 3) / 2;
+                let bytes = banks + whole + 2 * placed * cells * width;
+                assert!(bytes < 60_000_000, "{grid} {width} {tiles}: {bytes}");
+            }
+        }
+        assert_eq!(placing.most_placed(7 * 7 * 768), 48);
+        // What does not decide is as narrow as ever, and as many are kept as ever.
+        assert_eq!(detector(false).most_placed(usize::MAX), 48);
+    }
 }

@@ -98,9 +98,10 @@ pub(crate) fn meets(
         && overlaps(at / columns, rows, height, place.y, place.height)
 }
 
-/// The regions of a heat map, the worst first.
+/// The regions of a heat map, the worst first. `squeezed`: whether the network sees every picture as the same square.
 pub(crate) fn regions(
     learnt: &Learnt,
+    squeezed: bool,
     heat: &HeatMap,
     measured: &Measured,
     picture: &Picture,
@@ -114,6 +115,7 @@ pub(crate) fn regions(
     found.truncate(MOST_REGIONS);
     let pixels = f64::from(picture.width()) * f64::from(picture.height())
         / (f64::from(heat.width()) * f64::from(heat.height()));
+    let size = (picture.width(), picture.height());
     let region = |found: &HeatRegion| {
         let rect = found.on(heat, picture);
         let (w, h) = (rect.width, rect.height);
@@ -128,7 +130,7 @@ pub(crate) fn regions(
             area: area.min(u64::from(w) * u64::from(h)),
             difference: None,
             weak,
-            good: good_place(learnt, measured, (picture.width(), picture.height()), rect),
+            good: good_place(learnt, squeezed, measured, size, rect),
         }
     };
     found.iter().map(region).collect()
@@ -147,6 +149,7 @@ pub(crate) fn hottest(heat: &HeatMap) -> Option<HeatRegion> {
 /// detector that decides.
 fn good_place(
     learnt: &Learnt,
+    squeezed: bool,
     measured: &Measured,
     size: (u32, u32),
     region: Rect,
@@ -174,16 +177,29 @@ fn good_place(
     })?;
     let origin = learnt.memory.banks[detector].origin(nearest.patch)?;
     let good = learnt.good.get(origin.picture as usize)?;
-    // Cells are as many pixels in every picture, up to rounding.
-    let cell = |side: u32, cells: usize| f64::from(side) / cells.max(1) as f64;
-    let (width, height) = (cell(size.0, grid.1), cell(size.1, grid.0));
-    let centre = |at: u16, cell: f64| (f64::from(at) + 0.5) * cell;
     // Of an aligned picture, as all of them are then.
     let frame = learnt
         .reference
         .as_ref()
         .map_or(good.size, |reference| reference.size);
-    let (w, h) = (region.width.min(frame.0), region.height.min(frame.1));
+    // Cells are as many pixels in every picture, up to rounding; to a network that sees squares, they are the same
+    // share of it.
+    let scale = |frame: u32, side: u32| match squeezed {
+        true => f64::from(frame) / f64::from(side.max(1)),
+        false => 1.0,
+    };
+    let scale = (scale(frame.0, size.0), scale(frame.1, size.1));
+    let cell = |side: u32, cells: usize, scale: f64| f64::from(side) / cells.max(1) as f64 * scale;
+    let (width, height) = (cell(size.0, grid.1, scale.0), cell(size.1, grid.0, scale.1));
+    let centre = |at: u16, cell: f64| (f64::from(at) + 0.5) * cell;
+    let scaled = |length: u32, scale: f64, most: u32| {
+        let length = (f64::from(length) * scale).round().max(1.0);
+        (length as u32).min(most)
+    };
+    let (w, h) = (
+        scaled(region.width, scale.0, frame.0),
+        scaled(region.height, scale.1, frame.1),
+    );
     let corner = |centre: f64, length: u32, side: u32| {
         let most = f64::from(side - length);
         (centre - f64::from(length) / 2.0).clamp(0.0, most) as u32

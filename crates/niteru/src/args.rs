@@ -339,8 +339,8 @@ pub(crate) enum ModelsCommand {
     #[command(
         after_help = "Examples:\n  niteru models import clip-vit-b-32 downloads/clip-vit-base-patch32\n  \
                       niteru models import efficientnet-lite0 efficientnet-lite0-57934424.pth\n\n\
-                      A folder holds config.json, preprocessor_config.json, tokenizer.json and\n\
-                      model.safetensors or pytorch_model.bin, as Hugging Face publishes CLIP models."
+                      A folder holds config.json, preprocessor_config.json, of CLIP tokenizer.json, and\n\
+                      model.safetensors or pytorch_model.bin, as Hugging Face publishes CLIP and DINOv2."
     )]
     Import {
         /// The name to give it: lower-case letters, digits, '.', '_' and '-'

@@ -1,9 +1,12 @@
 //! The networks, as plain structs of packed weights with a forward pass each.
 
 mod clip;
+mod config;
+mod dinov2;
 mod efficientnet;
 mod parts;
 mod transformer;
+mod vision;
 
 use niteru_kernels::{
     Activation, AttentionScratch, DepthwiseConv, Epilogue, Image, Kernels, PackedMatrix,
@@ -12,11 +15,15 @@ use niteru_kernels::{
 use rayon::prelude::*;
 use std::ops::Range;
 
-pub use clip::ConfigError;
-pub(crate) use clip::{ClipConfig, ClipScratch, TextTower, VisionTower};
+pub(crate) use clip::{ClipConfig, TextTower, vision_tower as clip_vision};
+pub use config::ConfigError;
+pub(crate) use dinov2::{
+    Dinov2Config, REGISTERS, layer_tensor as dinov2_layer, vision_tower as dinov2_vision,
+};
 pub(crate) use efficientnet::{EfficientNet, EfficientNetScratch, Variant};
 use parts::Care;
 pub(crate) use parts::{PartError, Parts};
+pub(crate) use vision::{VisionScratch, VisionTower};
 
 use crate::weights::{Weights, WeightsError};
 
@@ -169,6 +176,11 @@ impl Linear {
         compute
             .kernels
             .matmul_chained(x, &self.weight, epilogue, parallel, out);
+    }
+
+    /// Numbers that it gives for a row.
+    fn outputs(&self) -> usize {
+        self.weight.n()
     }
 
     /// What the left side of this layer is rounded to.

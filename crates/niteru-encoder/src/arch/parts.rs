@@ -2,7 +2,7 @@
 
 use niteru_kernels::{Kernels, Layout, PackedMatrix, Precision};
 
-use super::{Linear, TensorSource};
+use super::{Linear, TensorSource, pixel_order};
 use crate::packed::{PackedFile, PackedWriter};
 use crate::weights::WeightsError;
 
@@ -122,14 +122,50 @@ impl<'a> Parts<'a> {
         sizes: (usize, usize),
         care: Care,
     ) -> Result<Linear, PartError> {
+        self.scaled(name, None, sizes, care)
+    }
+
+    /// The layer of `NAME.weight` and `NAME.bias`, each of whose outputs is multiplied by its number of the tensor
+    /// `scale`, if there is one.
+    pub(super) fn scaled(
+        &mut self,
+        name: &str,
+        scale: Option<&str>,
+        sizes: (usize, usize),
+        care: Care,
+    ) -> Result<Linear, PartError> {
         let (inputs, outputs) = sizes;
-        let weight = format!("{name}.weight");
-        let shape = [outputs, inputs];
+        let scaled = |source: &dyn TensorSource, name: &str, shape: &[usize]| {
+            let mut values = source.tensor(name, shape)?;
+            if let Some(scale) = scale {
+                let factors = source.tensor(scale, &[outputs])?;
+                let each = values.len() / outputs;
+                for (values, factor) in values.chunks_exact_mut(each).zip(factors) {
+                    values.iter_mut().for_each(|value| *value *= factor);
+                }
+            }
+            Ok(values)
+        };
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
         let layer = self.linear_of(&weight, sizes, care, |source| {
-            source.tensor(&weight, &shape)
+            scaled(source, &weight, &[outputs, inputs])
         })?;
-        let bias = self.tensor(&format!("{name}.bias"), &[outputs])?;
+        let bias = self.vector(&bias, outputs, |source| scaled(source, &bias, &[outputs]))?;
         Ok(layer.with_bias(bias))
+    }
+
+    /// The layer that makes tokens of patches: `NAME`, `[hidden][channel][row][column]`, without a bias.
+    pub(super) fn patches(
+        &mut self,
+        name: &str,
+        side: usize,
+        hidden: usize,
+    ) -> Result<Linear, PartError> {
+        let inputs = 3 * side * side;
+        self.linear_of(name, (inputs, hidden), Care::Usual, |source| {
+            let weight = source.tensor(name, &[hidden, 3, side, side])?;
+            Ok(pixel_order(&weight, side * side))
+        })
     }
 }
 

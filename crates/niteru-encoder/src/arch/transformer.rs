@@ -1,7 +1,7 @@
-//! The pre-norm transformer that both CLIP towers share.
+//! The pre-norm transformer that CLIP's two towers and DINOv2 share.
 //!
 //! Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
-//! (2021); tensor names as in Hugging Face transformers' `CLIPEncoder`.
+//! (2021); layer scale: Touvron et al., "Going deeper with Image Transformers" (2021).
 
 use std::ops::Range;
 
@@ -20,6 +20,21 @@ pub(super) struct TransformerShape {
     pub(super) eps: f32,
     /// Whether a token sees only itself and those before it.
     pub(super) causal: bool,
+}
+
+/// What the parts of a layer are called in the published files.
+pub(super) struct LayerNames {
+    /// Before the attention, and before the feed-forward part.
+    pub(super) norms: [&'static str; 2],
+    /// Queries, keys and values.
+    pub(super) attention: [&'static str; 3],
+    /// What we call these three as one.
+    pub(super) qkv: &'static str,
+    /// What the attended values go through.
+    pub(super) out: &'static str,
+    pub(super) feed_forward: [&'static str; 2],
+    /// Factors for what the attention and the feed-forward part add to each dimension, where there are some.
+    pub(super) scales: Option<[&'static str; 2]>,
 }
 
 /// Layer normalisation with its scale and shift.
@@ -100,12 +115,17 @@ impl Transformer {
     pub(super) fn load(
         parts: &mut Parts<'_>,
         prefix: &str,
+        names: &LayerNames,
         shape: TransformerShape,
     ) -> Result<Transformer, PartError> {
         let layers = (0..shape.layers)
-            .map(|i| Layer::load(parts, &format!("{prefix}.encoder.layers.{i}"), &shape))
+            .map(|i| Layer::load(parts, &format!("{prefix}.{i}"), names, &shape))
             .collect::<Result<_, _>>()?;
         Ok(Transformer { shape, layers })
+    }
+
+    pub(super) fn shape(&self) -> &TransformerShape {
+        &self.shape
     }
 
     /// Runs all layers in place.
@@ -229,14 +249,14 @@ impl Layer {
     fn load(
         parts: &mut Parts<'_>,
         name: &str,
+        names: &LayerNames,
         shape: &TransformerShape,
     ) -> Result<Layer, PartError> {
         let (hidden, intermediate) = (shape.hidden, shape.intermediate);
-        let attention = |kind: &str| {
-            ["q_proj", "k_proj", "v_proj"].map(|part| format!("{name}.self_attn.{part}.{kind}"))
-        };
+        let part = |part: &str| format!("{name}.{part}");
+        let attention = |kind: &str| names.attention.map(|part| format!("{name}.{part}.{kind}"));
         let sizes = (hidden, 3 * hidden);
-        let qkv = format!("{name}.self_attn.qkv");
+        let qkv = part(names.qkv);
         // Grown as tensors are read: sizes in a file are no reason to reserve memory.
         let weight = parts.linear_of(&format!("{qkv}.weight"), sizes, Care::Usual, |source| {
             let mut weight = Vec::new();
@@ -252,14 +272,21 @@ impl Layer {
             }
             Ok(bias)
         })?;
-        let part = |part: &str| format!("{name}.{part}");
+        let [norm1, norm2] = names.norms.map(part);
+        let [fc1, fc2] = names.feed_forward.map(part);
+        let scales = names.scales.map(|scales| scales.map(part));
+        let [scale1, scale2] = match &scales {
+            Some(scales) => scales.each_ref().map(|scale| Some(&**scale)),
+            None => [None, None],
+        };
+        let out = part(names.out);
         Ok(Layer {
-            norm1: Norm::load(parts, &part("layer_norm1"), shape)?,
+            norm1: Norm::load(parts, &norm1, shape)?,
             qkv: weight.with_bias(bias),
-            out: parts.linear(&part("self_attn.out_proj"), (hidden, hidden), Care::Usual)?,
-            norm2: Norm::load(parts, &part("layer_norm2"), shape)?,
-            fc1: parts.linear(&part("mlp.fc1"), (hidden, intermediate), Care::Usual)?,
-            fc2: parts.linear(&part("mlp.fc2"), (intermediate, hidden), Care::Usual)?,
+            out: parts.scaled(&out, scale1, (hidden, hidden), Care::Usual)?,
+            norm2: Norm::load(parts, &norm2, shape)?,
+            fc1: parts.linear(&fc1, (hidden, intermediate), Care::Usual)?,
+            fc2: parts.scaled(&fc2, scale2, (intermediate, hidden), Care::Usual)?,
         })
     }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use niteru_kernels::{Kernels, Precision};
 
-use super::ModelFiles;
-use crate::arch::ClipConfig;
+use super::{ModelFiles, folder};
+use crate::arch::{ClipConfig, REGISTERS, dinov2_layer};
 use crate::catalogue::{ModelKind, reinstall};
 use crate::causes::with_causes;
 use crate::encoder::{EmbedError, Encoder};
@@ -41,10 +41,10 @@ pub(super) fn efficientnet_lite(weights: &Weights) -> Result<ModelKind, String> 
     Ok(ModelKind::EfficientNetLite { variant })
 }
 
-/// Checks that a weight file is of the kind that is expected. What a CLIP folder holds shows when it
-/// is loaded.
+/// Checks that a weight file is of the kind that is expected. What a folder holds shows when it is
+/// loaded.
 pub(super) fn kind(files: &ModelFiles) -> Result<(), String> {
-    if files.kind.has_text() {
+    if folder::is_folder(files.kind) {
         return Ok(());
     }
     let weights = Weights::open(&files.weights).map_err(|error| with_causes(&error))?;
@@ -75,9 +75,10 @@ pub(super) fn loads(files: &ModelFiles) -> Result<(), String> {
         EmbedError::Tokenize(error) => format!("tokenizer.json: {}", reason(&error)),
         error => reason(&error),
     })?;
-    match &files.config {
-        Some(config) => all_layers(config, &files.weights),
-        None => Ok(()),
+    match (files.kind, &files.config) {
+        (ModelKind::Clip, Some(config)) => all_of_clip(config, &files.weights),
+        (ModelKind::Dinov2, _) => all_of_dinov2(encoder.depths(), &files.weights),
+        _ => Ok(()),
     }
 }
 
@@ -93,7 +94,7 @@ fn usual_options() -> LoadOptions {
 
 /// Checks that the configuration names all layers that the weights have; loading only asks for
 /// those that it names.
-fn all_layers(config: &Path, weights: &Path) -> Result<(), String> {
+fn all_of_clip(config: &Path, weights: &Path) -> Result<(), String> {
     let config = ClipConfig::open(config).map_err(|error| with_causes(&error))?;
     let weights = Weights::open(weights).map_err(|error| with_causes(&error))?;
     for (tower, layers) in config.layers() {
@@ -106,4 +107,20 @@ fn all_layers(config: &Path, weights: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The same of DINOv2, and that it has nothing else that would be left out.
+fn all_of_dinov2(layers: usize, weights: &Path) -> Result<(), String> {
+    let weights = Weights::open(weights).map_err(|error| with_causes(&error))?;
+    if weights.contains(&dinov2_layer(layers)) {
+        return Err(format!(
+            "the weights have more than the {layers} layers in config.json"
+        ));
+    }
+    match weights.contains(REGISTERS) {
+        true => {
+            Err("the weights have registers, which is not supported; use a model without".into())
+        }
+        false => Ok(()),
+    }
 }

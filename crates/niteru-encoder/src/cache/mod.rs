@@ -13,6 +13,7 @@
 
 mod check;
 mod error;
+mod folder;
 mod import;
 mod install;
 mod manifest;
@@ -49,9 +50,9 @@ pub struct ModelFiles {
     pub weights: PathBuf,
     /// sha256 of the weight file, in hexadecimal, as it was when it was installed.
     pub weights_sha256: String,
-    /// `config.json`, for CLIP.
+    /// `config.json`, for CLIP and DINOv2.
     pub config: Option<PathBuf>,
-    /// `preprocessor_config.json`, for CLIP.
+    /// `preprocessor_config.json`, for CLIP and DINOv2.
     pub preprocessor: Option<PathBuf>,
     /// `tokenizer.json`, for CLIP.
     pub tokenizer: Option<PathBuf>,

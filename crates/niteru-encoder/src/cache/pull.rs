@@ -1,18 +1,12 @@
 //! Models of the catalogue, fetched from where they are published.
 
-use super::check::{self, MAX_CONFIG, MAX_TOKENIZER, MAX_WEIGHTS};
+use super::check::{self, MAX_WEIGHTS};
+use super::folder::{self, Wanted};
 use super::install::{Staging, Writer};
 use super::manifest::{Manifest, ManifestFile, Role};
 use super::{ModelCache, ModelError, ModelFiles, check_name, files_error};
 use crate::catalogue::{CatalogueEntry, HubWeights, Source, find_in_catalogue};
 use crate::fetch::{FetchError, FetchEvent, Hub, Member, Pip, Watch, Wheel};
-
-/// The files of a CLIP repository besides the weights, and their size limits.
-pub(super) const CLIP_FILES: [(Role, &str, u64); 3] = [
-    (Role::Config, "config.json", MAX_CONFIG),
-    (Role::Preprocessor, "preprocessor_config.json", MAX_CONFIG),
-    (Role::Tokenizer, "tokenizer.json", MAX_TOKENIZER),
-];
 
 /// What models are fetched with.
 #[derive(Debug, Clone)]
@@ -113,8 +107,12 @@ impl ModelCache {
                 repository,
                 weights,
             } => {
-                let hub = &network.hub;
-                from_hub(hub, repository, weights, &staging, &mut manifest, watch)
+                let from = Repository {
+                    hub: &network.hub,
+                    name: repository,
+                    files: folder::files(entry.kind),
+                };
+                from.fetch(weights, &staging, &mut manifest, watch)
                     .map_err(failed)?;
                 manifest.source = format!("hub {repository}");
             }
@@ -129,68 +127,78 @@ impl ModelCache {
     }
 }
 
-/// Fetches a CLIP repository's files from the first revision that has the weights.
-fn from_hub(
-    hub: &Hub,
-    repository: &str,
-    places: &[HubWeights],
-    staging: &Staging,
-    manifest: &mut Manifest,
-    watch: &Watch<'_>,
-) -> Result<(), FetchError> {
-    let mut missing = None;
-    for place in places {
-        if let Some(error) = missing.take() {
-            watch.tell(FetchEvent::Note(&format!(
-                "{error}; looking for {} at {}",
-                place.file, place.revision
-            )));
-        }
-        match from_revision(hub, repository, *place, staging, watch) {
-            Ok((files, commit)) => {
-                manifest.files = files;
-                manifest.revision = Some(commit);
-                return Ok(());
-            }
-            Err(error @ (FetchError::NotFound { .. } | FetchError::NoRevision { .. })) => {
-                missing = Some(error);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Err(missing.unwrap_or_else(|| FetchError::NotFound {
-        repository: repository.to_string(),
-        revision: "any".to_string(),
-        file: "weights".to_string(),
-    }))
+/// A repository of the hub.
+struct Repository<'a> {
+    hub: &'a Hub,
+    /// `owner/name`.
+    name: &'a str,
+    /// What is fetched besides the weights.
+    files: &'a [Wanted],
 }
 
-/// Fetches a CLIP repository's files, the small ones first, all of one commit; also returns that.
-/// Nothing is fetched unless the hub lists them all.
-fn from_revision(
-    hub: &Hub,
-    repository: &str,
-    place: HubWeights,
-    staging: &Staging,
-    watch: &Watch<'_>,
-) -> Result<(Vec<ManifestFile>, String), FetchError> {
-    let wanted = CLIP_FILES
-        .into_iter()
-        .chain([(Role::Weights, place.file, MAX_WEIGHTS)]);
-    let found = hub.revision(repository, place.revision, staging.path(), watch)?;
-    wanted
-        .clone()
-        .try_for_each(|(_, name, limit)| found.offers(name, limit))?;
-    let mut files = Vec::new();
-    for (role, name, limit) in wanted {
-        watch.tell(FetchEvent::Note(&format!(
-            "fetching {name} of {repository} at {}",
-            place.revision
-        )));
-        let file = found.fetch(name, limit, watch)?;
-        files.push(ManifestFile::new(role, name, file.bytes, file.sha256));
+impl Repository<'_> {
+    /// Fetches the files from the first revision that has the weights.
+    fn fetch(
+        &self,
+        places: &[HubWeights],
+        staging: &Staging,
+        manifest: &mut Manifest,
+        watch: &Watch<'_>,
+    ) -> Result<(), FetchError> {
+        let mut missing = None;
+        for place in places {
+            if let Some(error) = missing.take() {
+                watch.tell(FetchEvent::Note(&format!(
+                    "{error}; looking for {} at {}",
+                    place.file, place.revision
+                )));
+            }
+            match self.fetch_revision(*place, staging, watch) {
+                Ok((files, commit)) => {
+                    manifest.files = files;
+                    manifest.revision = Some(commit);
+                    return Ok(());
+                }
+                Err(error @ (FetchError::NotFound { .. } | FetchError::NoRevision { .. })) => {
+                    missing = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(missing.unwrap_or_else(|| FetchError::NotFound {
+            repository: self.name.to_string(),
+            revision: "any".to_string(),
+            file: "weights".to_string(),
+        }))
     }
-    Ok((files, found.commit().to_string()))
+
+    /// Fetches the files, the small ones first, all of one commit; also returns that. Nothing is
+    /// fetched unless the hub lists them all.
+    fn fetch_revision(
+        &self,
+        place: HubWeights,
+        staging: &Staging,
+        watch: &Watch<'_>,
+    ) -> Result<(Vec<ManifestFile>, String), FetchError> {
+        let weights = [(Role::Weights, place.file, MAX_WEIGHTS)];
+        let wanted = self.files.iter().copied().chain(weights);
+        let found = self
+            .hub
+            .revision(self.name, place.revision, staging.path(), watch)?;
+        wanted
+            .clone()
+            .try_for_each(|(_, name, limit)| found.offers(name, limit))?;
+        let mut files = Vec::new();
+        for (role, name, limit) in wanted {
+            watch.tell(FetchEvent::Note(&format!(
+                "fetching {name} of {} at {}",
+                self.name, place.revision
+            )));
+            let file = found.fetch(name, limit, watch)?;
+            files.push(ManifestFile::new(role, name, file.bytes, file.sha256));
+        }
+        Ok((files, found.commit().to_string()))
+    }
 }
 
 /// Compares with what was recorded at the first pull. A file of another name (the other kind of
@@ -265,9 +273,9 @@ fn with_way_out(entry: &CatalogueEntry, source: FetchError) -> ModelError {
              bring the .whl file here, and run: niteru models import {name} FILE.whl"
         ),
         Source::Hub { repository, .. } => format!(
-            "\nWithout a network: download config.json, preprocessor_config.json, tokenizer.json and \
-             model.safetensors (or pytorch_model.bin) of {repository} on another machine into a folder, \
-             bring it here, and run: niteru models import {name} FOLDER"
+            "\nWithout a network: download {} and model.safetensors (or pytorch_model.bin) of {repository} \
+             on another machine into a folder, bring it here, and run: niteru models import {name} FOLDER",
+            folder::names(entry.kind)
         ),
     };
     ModelError::Files {

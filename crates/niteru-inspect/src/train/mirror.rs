@@ -28,9 +28,7 @@ pub(super) fn add(reader: &Reader<'_>, paths: &[PathBuf], features: &mut [Featur
     let deciding: Vec<usize> = (0..reader.detectors.len())
         .filter(|&at| reader.detectors[at].decides)
         .collect();
-    let others: Vec<Vec<PackedBank>> = (0..features.len())
-        .map(|out| banks(kernels, reader, &deciding, features, out))
-        .collect();
+    let mut mirrors = Vec::new();
     for mirror in Mirror::ALL {
         // A picture that was read a moment ago; without it, there is no mirror image to learn from.
         let maps: Option<Vec<Vec<FeatureMap>>> = paths
@@ -40,10 +38,14 @@ pub(super) fn add(reader: &Reader<'_>, paths: &[PathBuf], features: &mut [Featur
                 Some(reader.mirrored(&picture, mirror))
             })
             .collect();
-        let Some(maps) = maps else { return };
-        let mut farther = Vec::new();
-        for (at, (own, banks)) in features.iter().zip(&others).enumerate() {
-            for (&detector, bank) in deciding.iter().zip(banks) {
+        let Some(maps) = maps else { break };
+        mirrors.push((maps, Vec::new()));
+    }
+    // The banks of one picture at a time: together they may be larger than all that is learnt.
+    for (at, own) in features.iter().enumerate() {
+        let banks = banks(kernels, reader, &deciding, features, at);
+        for (maps, farther) in &mut mirrors {
+            for (&detector, bank) in deciding.iter().zip(&banks) {
                 let counts = &own.counts[detector];
                 let top = |map: &FeatureMap| {
                     let nearest = bank.nearest(&map.data).into_iter().zip(counts);
@@ -54,6 +56,8 @@ pub(super) fn add(reader: &Reader<'_>, paths: &[PathBuf], features: &mut [Featur
                 farther.push(top(&maps[at][detector]) - top(&own.maps[detector]));
             }
         }
+    }
+    for (maps, farther) in mirrors {
         if farther.iter().sum::<f64>() <= AS_NEAR * farther.len() as f64 {
             let pairs = features.iter_mut().zip(maps);
             pairs.for_each(|(features, maps)| features.mirrored.push(maps));

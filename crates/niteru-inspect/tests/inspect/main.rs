@@ -1,6 +1,6 @@
 //! Inspectors trained and used as a factory does, on made-up plates, with the real default model.
 //!
-//! Without `NITERU_TEST_HOME` there is no model: one line says so, and nothing is tested.
+//! Without `NITERU_TEST_HOME` there is no such model: one line says so, and nothing is tested but with small models.
 
 // A helper that cannot do its work fails the test it is called from.
 #![allow(clippy::unwrap_used)]
@@ -17,6 +17,7 @@ mod plates;
 mod products;
 mod stored;
 mod suspicious;
+mod transformers;
 mod verdicts;
 
 use std::ops::ControlFlow;

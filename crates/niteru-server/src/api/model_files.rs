@@ -53,7 +53,7 @@ pub(super) fn routes() -> Vec<Route> {
         change(
             (Method::POST, "model.import"),
             "/api/models/{name}/files",
-            "Install a model from its files: config.json, preprocessor_config.json, tokenizer.json and \
+            "Install a model from its files: config.json, preprocessor_config.json, tokenizer.json (of CLIP) and \
              model.safetensors or pytorch_model.bin, or one weight file; a job does it",
             Role::Administrator,
             import,

@@ -9,6 +9,7 @@ mod cli;
 mod cluster;
 mod collections;
 mod compare;
+mod dinov2;
 mod filters;
 mod index;
 mod inspect;

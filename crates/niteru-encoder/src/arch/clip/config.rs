@@ -1,17 +1,15 @@
 //! The sizes of a CLIP model, from its `config.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use niteru_kernels::Activation;
 use serde::Deserialize;
 
+use crate::arch::config::{ConfigError, describe, grid, open, three_channels, tower, within};
 use crate::arch::transformer::TransformerShape;
 
 /// The end-of-text id that old configurations state, although the vocabulary has it last.
 pub(super) const LEGACY_END_TOKEN: u32 = 2;
-
-/// Most patches of an image; attention takes time with their square. The largest CLIP has 576.
-const MAX_PATCHES: usize = 16_384;
 
 /// Sizes of both towers, from `config.json`.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,50 +26,10 @@ pub(crate) struct ClipConfig {
     pub(super) end_token: u32,
 }
 
-/// Why a model's configuration could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file could not be read.
-    #[error("cannot read {path}")]
-    Io {
-        /// The configuration file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is not the JSON that is expected.
-    #[error("{path} is not a CLIP configuration")]
-    Json {
-        /// The configuration file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        source: serde_json::Error,
-    },
-    /// A value is outside what a CLIP model can have.
-    #[error("{path}: {what}")]
-    Value {
-        /// The configuration file.
-        path: PathBuf,
-        /// The value, and what is allowed.
-        what: String,
-    },
-}
-
 impl ClipConfig {
     /// Reads `config.json`.
     pub(crate) fn open(path: &Path) -> Result<ClipConfig, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        let file: ConfigFile = serde_json::from_str(&text).map_err(|source| ConfigError::Json {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        file.check().map_err(|what| ConfigError::Value {
-            path: path.to_path_buf(),
-            what,
-        })
+        open(path, "CLIP", ConfigFile::check)
     }
 
     /// ViT-B/32, for speed measurements without weights.
@@ -106,23 +64,13 @@ impl ClipConfig {
 
     /// A line that says all that changes the numbers, for the fingerprint.
     pub(crate) fn describe(&self) -> String {
-        let tower = |shape: &TransformerShape| {
-            let activation = match shape.activation {
-                Activation::QuickGelu => "quick_gelu",
-                _ => "gelu",
-            };
-            format!(
-                "hidden {} intermediate {} layers {} heads {} {activation} eps {:e}",
-                shape.hidden, shape.intermediate, shape.layers, shape.heads, shape.eps
-            )
-        };
         format!(
             "clip dimensions {} image {} patch {} vision {} text {} vocabulary {} tokens {} end {}",
             self.dimensions,
             self.image_side,
             self.patch,
-            tower(&self.vision),
-            tower(&self.text),
+            describe(&self.vision),
+            describe(&self.text),
             self.vocabulary,
             self.max_tokens,
             self.end_token
@@ -135,11 +83,6 @@ impl ClipConfig {
             ("vision_model", self.vision.layers),
             ("text_model", self.text.layers),
         ]
-    }
-
-    /// Patches along each side of an image.
-    pub(super) fn grid(&self) -> usize {
-        self.image_side / self.patch
     }
 }
 
@@ -225,22 +168,8 @@ impl ConfigFile {
             return Err(format!("model_type is {kind:?}, expected \"clip\""));
         }
         let (vision, text) = (self.vision_config, self.text_config);
-        if vision.num_channels != 3 {
-            return Err(format!(
-                "num_channels is {}, expected 3",
-                vision.num_channels
-            ));
-        }
-        within("image_size", vision.image_size, 1, 2048)?;
-        within("patch_size", vision.patch_size, 1, 256)?;
-        if !vision.image_size.is_multiple_of(vision.patch_size) {
-            let (image, patch) = (vision.image_size, vision.patch_size);
-            return Err(format!(
-                "image_size {image} is not a multiple of patch_size {patch}"
-            ));
-        }
-        let grid = vision.image_size / vision.patch_size;
-        within("patches of an image", grid * grid, 1, MAX_PATCHES)?;
+        three_channels(vision.num_channels)?;
+        grid("image_size", vision.image_size, vision.patch_size)?;
         within("vocab_size", text.vocab_size, 2, 1_000_000)?;
         within(
             "max_position_embeddings",
@@ -271,49 +200,4 @@ impl ConfigFile {
             end_token: text.eos_token_id,
         })
     }
-}
-
-fn within(name: &str, value: usize, low: usize, high: usize) -> Result<(), String> {
-    match (low..=high).contains(&value) {
-        true => Ok(()),
-        false => Err(format!("{name} is {value}, expected {low} to {high}")),
-    }
-}
-
-fn tower(
-    [hidden, intermediate]: [usize; 2],
-    [layers, heads]: [usize; 2],
-    (activation, eps): (&str, f32),
-    causal: bool,
-) -> Result<TransformerShape, String> {
-    within("hidden_size", hidden, 1, 8192)?;
-    within("intermediate_size", intermediate, 1, 32_768)?;
-    within("num_hidden_layers", layers, 1, 128)?;
-    within("num_attention_heads", heads, 1, 256)?;
-    if !hidden.is_multiple_of(heads) {
-        return Err(format!(
-            "hidden_size {hidden} is not a multiple of {heads} attention heads"
-        ));
-    }
-    if !(eps > 0.0 && eps < 1.0) {
-        return Err(format!("layer_norm_eps is {eps}, expected between 0 and 1"));
-    }
-    let activation = match activation {
-        "quick_gelu" => Activation::QuickGelu,
-        "gelu" => Activation::Gelu,
-        other => {
-            return Err(format!(
-                "hidden_act is {other:?}, expected quick_gelu or gelu"
-            ));
-        }
-    };
-    Ok(TransformerShape {
-        hidden,
-        intermediate,
-        layers,
-        heads,
-        activation,
-        eps,
-        causal,
-    })
 }
