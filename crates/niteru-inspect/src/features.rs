@@ -5,9 +5,9 @@ use std::sync::Arc;
 use niteru_encoder::{Encoder, FeatureMap};
 use niteru_imaging::{Alignment, Mask, Picture, find_object_mask};
 use niteru_kernels::Kernels;
-use sha2::{Digest, Sha256};
 
 use crate::looks::{self, Look};
+use crate::pixel_hash::PixelHash;
 use crate::recipe::{Detector, placing};
 use crate::texture;
 use crate::view::{Luminance, View};
@@ -36,8 +36,8 @@ pub(crate) struct Features {
     pub(crate) area: Option<Arc<Mask>>,
     /// What lies before a plain background; `None` where there is none, and where nobody asked.
     pub(crate) object: Option<Mask>,
-    /// sha256 of the picture's size and pixels, as they were before it was aligned; 0 where nobody asked.
-    pub(crate) pixels: [u8; 32],
+    /// Of the picture as it was before it was aligned; `None` where nobody asked.
+    pub(crate) pixels: Option<PixelHash>,
 }
 
 impl Features {
@@ -69,7 +69,7 @@ impl Features {
             looks: Vec::new(),
             mirrored: Vec::new(),
             object: None,
-            pixels: [0; 32],
+            pixels: None,
             maps,
         }
     }
@@ -97,9 +97,7 @@ impl Features {
 
     /// Adds what tells whether another file shows the very same.
     pub(crate) fn sign(&mut self, picture: &Picture) {
-        let size = [picture.width(), picture.height()].map(u32::to_le_bytes);
-        let digest = Sha256::new().chain_update(size.as_flattened());
-        self.pixels = digest.chain_update(picture.pixels()).finalize().into();
+        self.pixels = Some(PixelHash::of(picture));
     }
 
     /// Which cells of a detector's map count and show the object.

@@ -78,11 +78,11 @@ impl<'e> Inspector<'e> {
         }
         let learnt = match version {
             VERSION => postcard::from_bytes::<Learnt>(rest),
-            // They end before the last fields: no bad pictures, what is told of all cells, and no objects, are
-            // written as 0.
-            4 => postcard::from_bytes::<Learnt>(&[rest, &[0]].concat()),
-            3 => postcard::from_bytes::<Learnt>(&[rest, &[0, 0]].concat()),
-            2 => postcard::from_bytes::<Learnt>(&[rest, &[0, 0, 0]].concat()),
+            // They end before the last fields: no bad pictures, what is told of all cells, no objects, and of no good
+            // picture what it showed, are written as 0.
+            4 => postcard::from_bytes::<Learnt>(&[rest, &[0; 2][..]].concat()),
+            3 => postcard::from_bytes::<Learnt>(&[rest, &[0; 3]].concat()),
+            2 => postcard::from_bytes::<Learnt>(&[rest, &[0; 4]].concat()),
             1 => postcard::from_bytes::<Learnt1>(rest).map(Learnt::from),
             other => return Err(InspectorError::Stored(format!("it has format {other}"))),
         };

@@ -15,6 +15,7 @@ use crate::features::Features;
 use crate::fusion::{Fusion, ObjectSpread, ScoreParts};
 use crate::known_bad::{KnownBad, Traits};
 use crate::memory::{Measured, Memory, PackedMemory};
+use crate::pixel_hash::PixelHash;
 use crate::recipe::{Detector, placing};
 use crate::reference::{Reference, as_it_lay, framed};
 use crate::regions::{Region, hottest, meets, regions};
@@ -92,6 +93,8 @@ pub(crate) struct Learnt {
     pub(crate) told_of: Cells,
     /// How what lies before a plain background is spread; `None` where the good pictures have none.
     pub(crate) object: Option<ObjectSpread>,
+    /// Of each good picture; none of inspectors of format 4 and older.
+    pub(crate) good_pixels: Vec<PixelHash>,
 }
 
 impl Learnt {
@@ -111,6 +114,9 @@ pub struct NearestGood {
     pub path: PathBuf,
     /// Cosine similarity of the whole pictures, −1…1.
     pub similarity: f32,
+    /// Of what the file showed when it was learnt from; `None` of inspectors of format 4 and older.
+    #[serde(skip)]
+    pub pixels: Option<PixelHash>,
 }
 
 /// What an inspector found.
@@ -363,11 +369,13 @@ impl<'e> Inspector<'e> {
 
     fn nearest_good(&self, whole: &[f32]) -> Option<NearestGood> {
         let likeness = |good: &GoodPicture| Features::likeness(self.kernels(), whole, &good.whole);
-        let scored = self.learnt.good.iter().map(|good| (likeness(good), good));
-        let (similarity, good) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let scored = self.learnt.good.iter().enumerate();
+        let scored = scored.map(|(at, good)| (likeness(good), at, good));
+        let (similarity, at, good) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
         Some(NearestGood {
             path: good.path.clone(),
             similarity,
+            pixels: self.learnt.good_pixels.get(at).copied(),
         })
     }
 

@@ -19,6 +19,7 @@ mod looks;
 mod memory;
 mod old;
 mod paths;
+mod pixel_hash;
 mod place;
 mod random;
 mod recipe;
@@ -37,6 +38,7 @@ pub use exactly::{Exactly, Figure};
 pub use fusion::{ScorePart, ScoreParts};
 pub use inspector::{GoodPicture, Inspection, Inspector, InspectorError, NearestGood, Verdict};
 pub use paths::serialize_path;
+pub use pixel_hash::PixelHash;
 pub use regions::{GoodPlace, Region};
 pub use train::{
     Duplicate, MOST_TILES, OnStep, Skipped, Suspicious, TrainError, TrainOptions, TrainStep,

@@ -86,6 +86,7 @@ impl From<Learnt1> for Learnt {
             known_bad: None,
             told_of: Cells::All,
             object: None,
+            good_pixels: Vec::new(),
         }
     }
 }

@@ -188,7 +188,7 @@ mod tests {
             maps: vec![map],
             mirrored: Vec::new(),
             object: None,
-            pixels: [0; 32],
+            pixels: None,
             counts: vec![counts.to_vec()],
             whole: Vec::new(),
             grain: Vec::new(),

@@ -10,6 +10,7 @@ use crate::bank::Nearest;
 use crate::difference::Difference;
 use crate::inspector::{Learnt, Verdict};
 use crate::memory::Measured;
+use crate::pixel_hash::PixelHash;
 use crate::recipe::{Detector, placing};
 use crate::reference::as_it_lay;
 
@@ -57,6 +58,9 @@ pub struct GoodPlace {
     pub y: u32,
     pub w: u32,
     pub h: u32,
+    /// As [`NearestGood::pixels`](crate::NearestGood::pixels).
+    #[serde(skip)]
+    pub pixels: Option<PixelHash>,
 }
 
 impl Region {
@@ -220,5 +224,6 @@ fn good_place(
         y: u32::try_from(place.y).unwrap_or(0),
         w: place.width,
         h: place.height,
+        pixels: learnt.good_pixels.get(origin.picture as usize).copied(),
     })
 }

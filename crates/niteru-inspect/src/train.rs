@@ -139,6 +139,10 @@ pub fn train<'e>(
         known_bad,
         told_of: Cells::Most,
         object: known.object,
+        good_pixels: features
+            .iter()
+            .filter_map(|features| features.pixels)
+            .collect(),
         detectors,
     };
     Ok(Trained {

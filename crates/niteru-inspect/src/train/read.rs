@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::options::{Duplicate, OnStep, Skipped, TrainError, TrainOptions, TrainStep};
 use super::step;
 use crate::features::{Features, other_shape};
+use crate::pixel_hash::PixelHash;
 use crate::recipe::Detector;
 use crate::reference::{Framed, framed};
 use crate::view::View;
@@ -228,7 +229,7 @@ impl Reader<'_> {
                 reason: first.map_or_else(String::new, |skipped| skipped.reason.clone()),
             });
         }
-        let mut first: HashMap<Contents, PathBuf> = HashMap::new();
+        let mut first: HashMap<Option<PixelHash>, PathBuf> = HashMap::new();
         let mut only = (Vec::new(), Vec::new());
         for (path, features) in paths.into_iter().zip(features) {
             match first.entry(features.pixels) {

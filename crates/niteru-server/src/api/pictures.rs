@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use niteru_store::below::imaging::Picture;
+use niteru_store::below::inspect::{NearestGood, PixelHash};
 use niteru_store::{
     InspectedFile, Inspection, KnownFile, Reproduced, Role, ToldInspection, read_known,
 };
@@ -71,6 +72,22 @@ pub(super) fn shown_file(app: &App, path: &Path, side: Side) -> Result<File, Api
     let path = app.home.noted_file(path)?;
     let bytes = Picture::read(&path, &app.settings.uploads.image);
     shown(app, &bytes.map_err(|error| ApiError::gone(&error))?, side)
+}
+
+/// A good photo as JPEG, if its file still shows what was learnt from it.
+fn shown_as_learnt(app: &App, good: &NearestGood, side: Side) -> Result<File, ApiError> {
+    let path = app.home.noted_file(&good.path)?;
+    let picture = Picture::open(&path, &app.settings.uploads.image);
+    let picture = picture.map_err(|error| ApiError::gone(&error))?;
+    if good
+        .pixels
+        .is_some_and(|pixels| pixels != PixelHash::of(&picture))
+    {
+        let message = "this good photo has changed since it was learnt from";
+        return Err(ApiError::new(StatusCode::GONE, Kind::PhotoChanged, message)
+            .help("another photo has its name now: put the one that was learnt from back"));
+    }
+    jpeg(&picture.thumbnail(side.pixels()))
 }
 
 /// The photo of a decision, as JPEG, and no other: where a camera has written the next one under its name, that is
@@ -165,7 +182,7 @@ async fn good(
         let good = found.inspection.nearest_good.ok_or_else(|| {
             ApiError::not_found("this inspector has no good photo to show beside it")
         })?;
-        shown_file(app, &good.path, side)
+        shown_as_learnt(app, &good, side)
     })
     .await
 }

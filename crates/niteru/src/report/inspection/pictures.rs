@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use niteru_imaging::{HeatMap, HeatScale, Limits, Picture, Rect};
-use niteru_inspect::{GoodPlace, Inspection, Region, Verdict};
+use niteru_inspect::{GoodPlace, Inspection, NearestGood, PixelHash, Region, Verdict};
 
 use crate::report::marks::{Jpeg, around};
 
@@ -73,7 +73,7 @@ impl Maker {
             nearest: inspection
                 .nearest_good
                 .as_ref()
-                .and_then(|good| self.good(&good.path)),
+                .and_then(|good| self.good(good)),
         };
         let places = made.places.iter().flat_map(|p| [&p.own, &p.good]);
         let all = places.chain([&made.photo, &made.heat]);
@@ -82,14 +82,23 @@ impl Maker {
     }
 
     /// A good picture, read once.
-    fn good(&mut self, path: &Path) -> Option<Arc<Jpeg>> {
-        if let Some(known) = self.good.get(path) {
+    fn good(&mut self, good: &NearestGood) -> Option<Arc<Jpeg>> {
+        if let Some(known) = self.good.get(&good.path) {
             return known.clone();
         }
-        let made = Jpeg::open(path, DETAIL).map(Arc::new);
-        self.good.insert(path.to_path_buf(), made.clone());
+        let picture = as_learnt(&good.path, good.pixels);
+        let made = picture.and_then(|picture| Jpeg::of(&picture.thumbnail(DETAIL), DETAIL));
+        let made = made.map(Arc::new);
+        self.good.insert(good.path.clone(), made.clone());
         made
     }
+}
+
+/// A good picture, if its file still shows what was learnt from it.
+fn as_learnt(path: &Path, pixels: Option<PixelHash>) -> Option<Picture> {
+    let picture = Picture::open(path, &Limits::default()).ok()?;
+    let same = pixels.is_none_or(|pixels| pixels == PixelHash::of(&picture));
+    same.then_some(picture)
 }
 
 /// The heat map over the picture; of a small picture, enlarged until the map is to be seen.
@@ -106,14 +115,16 @@ impl Places {
             side(region.w.max(place.w)).max(LEAST),
             side(region.h.max(place.h)).max(LEAST),
         );
-        let GoodPlace { path, x, y, w, h } = place;
+        let GoodPlace {
+            path, x, y, w, h, ..
+        } = place;
         let rect = Rect {
             x: i64::from(*x),
             y: i64::from(*y),
             width: *w,
             height: *h,
         };
-        let good = Picture::open(path, &Limits::default()).ok();
+        let good = as_learnt(path, place.pixels);
         Some(Places {
             own: detail(picture, region.rect(), size),
             good: good.and_then(|good| detail(&good, rect, size)),

@@ -37,6 +37,7 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
         area: 271,
         good: Some(GoodPlace {
             path: good.to_path_buf(),
+            pixels: None,
             x: 0,
             y: 44,
             w: 16,
@@ -73,6 +74,7 @@ fn inspection(verdict: Verdict, score: f64, good: &Path) -> Inspection {
         nearest_good: Some(NearestGood {
             path: good.to_path_buf(),
             similarity: 0.987_6,
+            pixels: None,
         }),
         heat: HeatMap::new(3, 2, vec![0.0, 1.0, 40.0, 0.0, 0.0, 2.0]).unwrap(),
         defect: None,
