@@ -63,7 +63,11 @@ impl Exactly {
             ),
             E::Truncated { format: of } => ("file_cut_off", format(of)),
             E::Corrupt { format: of, .. } => ("file_damaged", format(of)),
-            E::Unsupported { what } => ("image_unsupported", vec![("what", Text(what.clone()))]),
+            E::Unsupported { what } => {
+                // The sentence says that by itself, in its language.
+                let what = what.strip_prefix("this kind of ").unwrap_or(what);
+                ("image_unsupported", vec![("what", Text(what.to_owned()))])
+            }
             _ => return None,
         };
         Some(Exactly {

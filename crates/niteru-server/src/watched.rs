@@ -138,6 +138,8 @@ pub(crate) struct RunningWatch {
     pub(crate) last_skipped: Vec<SkippedPhoto>,
     /// Why the folder cannot be reached; null: it can.
     pub(crate) unreachable: Option<String>,
+    /// The same, by its kind.
+    pub(crate) unreachable_exactly: Option<Problem>,
     /// How the last photos differ from the good ones as a whole; null: they do not, or too few say so.
     pub(crate) drift: Option<Drift>,
     /// The inspection of the last photo.

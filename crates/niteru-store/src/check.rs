@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use niteru_imaging::Likeness;
+use niteru_inspect::{Exactly, Figure};
 use rayon::prelude::*;
 use rusqlite::Transaction;
 use serde::Serialize;
@@ -16,7 +17,7 @@ use crate::inspect::check_inspections;
 use crate::jobs::job_problems;
 use crate::near::from_blob;
 use crate::uploads::upload_problems;
-use crate::{CollectionSummary, Home, StoreError, lookup, paths};
+use crate::{Home, StoreError, lookup, paths};
 
 /// Lines of SQLite's that are reported: one damaged page gives many.
 const LINES: u32 = 100;
@@ -79,6 +80,63 @@ pub struct Problem {
     pub what: String,
     /// What to do about it.
     pub way_out: String,
+    /// The same for who has sentences of their own: one of [`FINDINGS`], and its values.
+    pub exactly: Exactly,
+}
+
+/// What [`Problem::exactly`] and that of the audit log may be, with the values of each.
+pub const FINDINGS: &[(&str, &[&str])] = &[
+    ("database_unreadable", &["reason"]),
+    ("database_damaged", &["reason"]),
+    ("rows_apart", &["table", "parent"]),
+    ("audit_gone", &["entry"]),
+    ("audit_changed", &["entry"]),
+    ("audit_end", &["entry", "last"]),
+    ("job_unreadable", &["id"]),
+    ("upload_gone", &["file"]),
+    ("index_unusable", &["collection"]),
+    ("file_changed", &["file", "id"]),
+    ("file_unreadable", &["file", "id"]),
+    ("no_embedding", &["id", "collection"]),
+    ("other_embedding", &["id", "collection"]),
+    ("damaged_embedding", &["id", "collection"]),
+    ("change_outside", &["change"]),
+    ("change_twice", &["change"]),
+    ("value_differs", &["field", "id"]),
+    ("likeness_damaged", &["id"]),
+    ("inspector_unreadable", &["name", "version"]),
+    ("inspector_damaged", &["name", "version"]),
+    ("inspection_damaged", &["id"]),
+];
+
+/// One of [`FINDINGS`] with its values, in their order.
+pub(crate) fn exactly<const N: usize>(kind: &str, values: [Figure; N]) -> Exactly {
+    let known = FINDINGS.iter().find(|(name, _)| *name == kind);
+    debug_assert!(
+        known.is_some_and(|(_, names)| names.len() == N),
+        "{kind} with {N} values"
+    );
+    let (kind, names) = known.copied().unwrap_or_default();
+    Exactly {
+        kind,
+        values: names.iter().copied().zip(values).collect(),
+    }
+}
+
+/// The number of a row.
+pub(crate) fn id(id: i64) -> Figure {
+    Figure::Number(id.cast_unsigned())
+}
+
+/// A name.
+pub(crate) fn name(text: impl Into<String>) -> Figure {
+    Figure::Text(text.into())
+}
+
+/// A file, by its name alone.
+fn file(path: &Path) -> Figure {
+    let of_path = path.file_name().unwrap_or(path.as_os_str());
+    name(of_path.to_string_lossy())
 }
 
 /// What a problem concerns.
@@ -113,6 +171,7 @@ pub fn check(home: &Path, options: CheckOptions<'_>) -> Result<CheckReport, Stor
             kind: ProblemKind::Database,
             what: format!("the database cannot be read: {source}"),
             way_out: RESTORE.into(),
+            exactly: exactly("database_unreadable", [name(source.to_string())]),
         }],
         checked: Checked::default(),
     };
@@ -153,14 +212,19 @@ impl Home {
     fn check_server(&self, tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Failure> {
         let (entries, problem) = audit_problem(tx)?;
         report.checked.audit = entries;
-        if let Some(what) = problem {
-            truth(report, what, AUDIT);
+        if let Some((what, exactly)) = problem {
+            truth(report, what, AUDIT, exactly);
         }
         let (jobs, unreadable) = job_problems(tx)?;
         report.checked.jobs = jobs;
-        for id in unreadable {
-            let what = format!("what job {id} was asked for, or what came out, cannot be read");
-            truth(report, what, RESTORE);
+        for job in unreadable {
+            let what = format!("what job {job} was asked for, or what came out, cannot be read");
+            truth(
+                report,
+                what,
+                RESTORE,
+                exactly("job_unreadable", [Figure::Number(job)]),
+            );
         }
         let (uploads, wrong) = upload_problems(tx, self)?;
         report.checked.uploads = uploads;
@@ -168,14 +232,16 @@ impl Home {
             kind: ProblemKind::Missing,
             what: format!("the uploaded image {} is gone or cut off", path.display()),
             way_out: "restore a backup (niteru restore), or upload the image again".into(),
+            exactly: exactly("upload_gone", [file(path)]),
         }));
         Ok(())
     }
 
     /// Index files are intact, and with what they catch up they hold what the database holds.
     fn check_indexes(&self, report: &mut CheckReport) -> Result<(), StoreError> {
-        for CollectionSummary { name, .. } in self.collections()? {
-            let collection = self.collection(&name)?;
+        for summary in self.collections()? {
+            let of = summary.name;
+            let collection = self.collection(&of)?;
             if !collection.has_index_file()? {
                 continue;
             }
@@ -184,12 +250,11 @@ impl Home {
                 let file = file.display();
                 report.problems.push(Problem {
                     kind: ProblemKind::Index,
-                    what: format!(
-                        "the index of collection {name:?}, {file}, cannot be used: {what}"
-                    ),
+                    what: format!("the index of collection {of:?}, {file}, cannot be used: {what}"),
                     way_out:
                         "remove that file, then build it again (niteru index build COLLECTION)"
                             .into(),
+                    exactly: exactly("index_unusable", [name(of)]),
                 });
             }
         }
@@ -236,41 +301,45 @@ impl Home {
     }
 }
 
-fn file_problem(id: i64, path: &Path, sha256: &[u8; 32]) -> Option<Problem> {
+fn file_problem(image: i64, path: &Path, sha256: &[u8; 32]) -> Option<Problem> {
     let again = || "add the file's folder again (niteru add COLLECTION FOLDER)".to_owned();
     match lookup::sha256(path) {
         Ok(found) if found == *sha256 => None,
         Ok(_) => Some(Problem {
             kind: ProblemKind::Changed,
             what: format!(
-                "{} (image {id}) has changed since it was embedded",
+                "{} (image {image}) has changed since it was embedded",
                 path.display()
             ),
             way_out: again(),
+            exactly: exactly("file_changed", [file(path), id(image)]),
         }),
         Err(error) => Some(Problem {
             kind: ProblemKind::Missing,
-            what: format!("{} (image {id}) cannot be read: {error}", path.display()),
+            what: format!("{} (image {image}) cannot be read: {error}", path.display()),
             way_out: format!("bring the file back, or {}", again()),
+            exactly: exactly("file_unreadable", [file(path), id(image)]),
         }),
     }
 }
 
-pub(crate) fn truth(report: &mut CheckReport, what: String, way_out: &str) {
+pub(crate) fn truth(report: &mut CheckReport, what: String, way_out: &str, exactly: Exactly) {
     report.problems.push(Problem {
         kind: ProblemKind::Truth,
         what,
         way_out: way_out.into(),
+        exactly,
     });
 }
 
 /// What SQLite itself finds.
 fn check_database(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Failure> {
-    let mut problem = |what: String| {
+    let mut problem = |what: String, exactly: Exactly| {
         report.problems.push(Problem {
             kind: ProblemKind::Database,
             what: format!("the database is damaged: {what}"),
             way_out: RESTORE.into(),
+            exactly,
         });
     };
     let mut statement = tx.prepare(&format!("PRAGMA integrity_check({LINES})"))?;
@@ -278,14 +347,18 @@ fn check_database(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), 
     while let Some(row) = rows.next()? {
         let line: String = row.get(0)?;
         if line != "ok" {
-            problem(line);
+            let found = exactly("database_damaged", [name(&*line)]);
+            problem(line, found);
         }
     }
     let mut statement = tx.prepare("PRAGMA foreign_key_check")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-        problem(format!("a row of {table} belongs to no row of {parent}"));
+        problem(
+            format!("a row of {table} belongs to no row of {parent}"),
+            exactly("rows_apart", [name(table), name(parent)]),
+        );
     }
     Ok(())
 }
@@ -304,23 +377,27 @@ fn check_embeddings(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<()
         let own: Option<bool> = row.get(3)?;
         let crc: Option<u32> = row.get(5)?;
         report.checked.without_checksum += u64::from(crc.is_none());
-        let what = match row
+        let (kind, what) = match row
             .get_ref(4)?
             .as_blob_or_null()
             .map_err(rusqlite::Error::from)?
         {
-            None => "has no embedding".into(),
-            Some(_) if own != Some(true) => "has an embedding of another model".into(),
+            None => ("no_embedding", "has no embedding".into()),
+            Some(_) if own != Some(true) => (
+                "other_embedding",
+                "has an embedding of another model".into(),
+            ),
             Some(vector) => match vector_problem(vector, dimensions, crc) {
-                Some(what) => what,
+                Some(what) => ("damaged_embedding", what),
                 None => continue,
             },
         };
-        let (id, collection): (i64, String) = (row.get(0)?, row.get(1)?);
+        let (image, collection): (i64, String) = (row.get(0)?, row.get(1)?);
         truth(
             report,
-            format!("image {id} of collection {collection:?} {what}"),
+            format!("image {image} of collection {collection:?} {what}"),
             REMOVE,
+            exactly(kind, [id(image), name(collection)]),
         );
     }
     Ok(())
@@ -360,11 +437,22 @@ fn check_changes(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), F
     let mut rows = statement.query([last])?;
     while let Some(row) = rows.next()? {
         let (change, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let what = match count {
-            1 => format!("change number {change} is not between 1 and the home's last, {last}"),
-            _ => format!("change number {change} was given {count} times"),
+        let (kind, what) = match count {
+            1 => (
+                "change_outside",
+                format!("change number {change} is not between 1 and the home's last, {last}"),
+            ),
+            _ => (
+                "change_twice",
+                format!("change number {change} was given {count} times"),
+            ),
         };
-        truth(report, what, RESTORE);
+        truth(
+            report,
+            what,
+            RESTORE,
+            exactly(kind, [name(change.to_string())]),
+        );
     }
     Ok(())
 }
@@ -388,6 +476,7 @@ fn check_values(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<(), Fa
             report,
             what,
             "add the metadata again (niteru add COLLECTION FOLDER --metadata FILE)",
+            exactly("value_differs", [name(field), id(image)]),
         );
     }
     Ok(())
@@ -405,6 +494,7 @@ fn check_likenesses(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<()
                 report,
                 format!("the likeness of image {image} has {} bytes", blob.len()),
                 REMOVE,
+                exactly("likeness_damaged", [id(image)]),
             );
         }
     }

@@ -81,7 +81,7 @@ pub use access::{
 pub use add::{AddOptions, AddProgress, AddReport, AddStages, MetadataReport};
 pub use backup::{BackupError, BackupOptions, BackupReport};
 pub use backups::StoredBackup;
-pub use check::{CheckOptions, CheckReport, Checked, Problem, ProblemKind, check};
+pub use check::{CheckOptions, CheckReport, Checked, FINDINGS, Problem, ProblemKind, check};
 pub use collection::{Collection, CollectionSummary, Image};
 pub use duplicates::{DuplicateGroup, DuplicateImage, DuplicateKind, DuplicateOptions, Duplicates};
 pub use encoder::{

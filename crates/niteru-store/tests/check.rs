@@ -5,7 +5,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use niteru_store::{CheckOptions, CheckReport, Home, ProblemKind, Verdict, check};
+use niteru_store::{CheckOptions, CheckReport, FINDINGS, Home, ProblemKind, Verdict, check};
 use support::inspecting::{Line, inspection};
 use support::{Place, Random, database};
 
@@ -143,9 +143,10 @@ fn rows_that_do_not_fit_are_found() {
         let (_folder, home) = closed();
         database(&home).execute_batch(sql).unwrap();
         let problems = report(&home).problems;
-        let found = problems
-            .iter()
-            .any(|p| p.what.contains(expected) && !p.way_out.is_empty());
+        let found = problems.iter().any(|p| {
+            let named = FINDINGS.iter().any(|(kind, _)| *kind == p.exactly.kind);
+            p.what.contains(expected) && !p.way_out.is_empty() && named
+        });
         if !found {
             wrong.push((sql, problems));
         }
@@ -170,6 +171,19 @@ fn changed_and_missing_files_are_found() {
     assert_eq!(kinds, [ProblemKind::Changed, ProblemKind::Missing]);
     assert!(report.problems[0].what.contains("b.jpg"), "{report:?}");
     assert_eq!(report.checked.files, 3);
+    // For pages in other languages.
+    let told: Vec<String> = report
+        .problems
+        .iter()
+        .map(|problem| serde_json::to_string(&problem.exactly).unwrap())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            r#"{"kind":"file_changed","values":{"file":"b.jpg","id":2}}"#,
+            r#"{"kind":"file_unreadable","values":{"file":"c.jpg","id":3}}"#
+        ]
+    );
 }
 
 #[test]

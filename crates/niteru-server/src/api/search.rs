@@ -124,7 +124,7 @@ fn find(
                 embeddings(&collection, &unlike)?,
             );
             let direction = rocchio(query.as_deref(), &good, &bad);
-            direction.map_err(|error| ApiError::bad(error.to_string()).because_of(&error))?
+            direction.map_err(|error| wrong(&error))?
         }
     };
     let query = Query {
@@ -182,6 +182,11 @@ fn filter(request: &SearchRequest, like: &[Image]) -> Result<Option<Condition>, 
     Ok((!all.is_empty()).then_some(Condition::And(all)))
 }
 
+/// What cannot be looked for, and why.
+fn wrong(error: &(impl std::error::Error + 'static)) -> ApiError {
+    ApiError::bad(error.to_string()).because_of(error)
+}
+
 /// The direction of uploaded images and words together.
 fn embed(
     app: &App,
@@ -189,15 +194,10 @@ fn embed(
     request: &SearchRequest,
     uploads: &[Looked],
 ) -> Result<Vec<f32>, ApiError> {
-    let bad = |error: &dyn std::fmt::Display| ApiError::bad(error.to_string());
     let text = match &request.text {
         Some(text) => {
             let embedded = encoder.embed_texts(&[text.as_str()]);
-            Some(
-                embedded
-                    .map_err(|error| bad(&error).because_of(&error))?
-                    .remove(0),
-            )
+            Some(embedded.map_err(|error| wrong(&error))?.remove(0))
         }
         None => None,
     };
@@ -212,7 +212,7 @@ fn embed(
     }
     let image = match images.is_empty() {
         true => None,
-        false => Some(mean_direction(&images).map_err(|error| bad(&error))?),
+        false => Some(mean_direction(&images).map_err(|error| wrong(&error))?),
     };
     match (image, text) {
         (Some(image), Some(text)) => {
@@ -224,7 +224,7 @@ fn embed(
             }
             encoder
                 .combine(&image, &text, weight)
-                .map_err(|error| bad(&error))
+                .map_err(|error| wrong(&error))
         }
         (Some(direction), None) | (None, Some(direction)) => Ok(direction),
         (None, None) => Err(ApiError::bad("there is nothing to look for")
@@ -239,11 +239,10 @@ fn embed_file(
     path: &Path,
     crop: Option<[f64; 4]>,
 ) -> Result<Vec<f32>, ApiError> {
-    let bad = |error: &dyn std::fmt::Display| ApiError::bad(error.to_string());
     if crop.is_some() {
         let part = app.picture_of(path, crop)?;
         let mut embedded = encoder.embed_images(std::slice::from_ref(&part));
-        return embedded.remove(0).map_err(|error| bad(&error));
+        return embedded.remove(0).map_err(|error| wrong(&error));
     }
     app.embed_file(encoder, path)
 }

@@ -52,7 +52,7 @@ pub(super) fn run(
         .home
         .add(&parameters.collection, &files, &encoder, options)?;
     match report.cancelled {
-        true => Err(JobError::Stopped),
+        true => Err(JobError::StoppedWith(json!(report))),
         false => Ok(json!(report)),
     }
 }

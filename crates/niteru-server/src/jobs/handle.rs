@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use niteru_store::JobProgress;
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -23,6 +24,8 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 pub(crate) enum JobError {
     /// It was told to stop.
     Stopped,
+    /// The same, with what came out until then, which stays.
+    StoppedWith(Value),
     /// What went wrong.
     Failed {
         /// For people.

@@ -192,8 +192,12 @@ fn end(app: &App, id: u64, outcome: Result<Value, JobError>) {
     let ended = match outcome {
         Ok(result) => app.home.end_job(id, JobState::Done, None, Some(&result)),
         // It still counts as running: that is dealt with when all threads have ended.
-        Err(JobError::Stopped) if is_stopping(app) => return,
+        Err(JobError::Stopped | JobError::StoppedWith(_)) if is_stopping(app) => return,
         Err(JobError::Stopped) => app.home.end_job(id, JobState::Cancelled, None, None),
+        Err(JobError::StoppedWith(result)) => {
+            let state = JobState::Cancelled;
+            app.home.end_job(id, state, None, Some(&result))
+        }
         Err(JobError::Failed { message, problem }) => {
             let problem = problem.map(|problem| json!(problem));
             let state = JobState::Failed;

@@ -2,6 +2,7 @@
 //! has ended and started again.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -64,6 +65,7 @@ pub(super) fn run(
         skipped: 0,
         last_skipped: Vec::new(),
         unreachable: None,
+        unreachable_exactly: None,
         drift: None,
         last: last.first().map(|last| last.id),
         found: None,
@@ -118,6 +120,21 @@ fn look_back(app: &Arc<App>, name: &str, kept: &Kept<'_>) {
     kept.change(|watch| watch.drift = shifted);
 }
 
+/// Why a folder cannot be reached.
+fn away(kind: ErrorKind) -> Kind {
+    use ErrorKind as E;
+    match kind {
+        E::NotFound | E::NotADirectory => Kind::FolderGone,
+        E::PermissionDenied => Kind::FolderDenied,
+        E::TimedOut
+        | E::HostUnreachable
+        | E::NetworkUnreachable
+        | E::NetworkDown
+        | E::StaleNetworkFileHandle => Kind::FolderSilent,
+        _ => Kind::FolderOther,
+    }
+}
+
 fn take(handle: &Handle<'_>, kept: &Kept<'_>, event: PhotoEvent) {
     let (mut done, mut stage) = (0, WATCHING);
     kept.change(|watch| {
@@ -131,8 +148,14 @@ fn take(handle: &Handle<'_>, kept: &Kept<'_>, event: PhotoEvent) {
                     exactly: Problem::of(&error),
                 });
             }
-            PhotoEvent::Unreachable { reason } => watch.unreachable = Some(reason),
-            PhotoEvent::Reachable => watch.unreachable = None,
+            PhotoEvent::Unreachable { reason, kind } => {
+                watch.unreachable = Some(reason);
+                watch.unreachable_exactly = Some(away(kind).into());
+            }
+            PhotoEvent::Reachable => {
+                watch.unreachable = None;
+                watch.unreachable_exactly = None;
+            }
         }
         done = watch.judged + watch.skipped;
         if watch.unreachable.is_some() {

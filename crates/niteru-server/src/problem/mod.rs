@@ -140,6 +140,10 @@ kinds! {
     NoteLong = "note_long" ["most"];
     NoFolder = "no_folder" ["folder"];
     FolderUnreachable = "folder_unreachable" ["folder"];
+    FolderGone = "folder_gone" [];
+    FolderDenied = "folder_denied" [];
+    FolderSilent = "folder_silent" [];
+    FolderOther = "folder_other" [];
     WatchRuns = "watch_runs" ["folder"];
     TooManyWatches = "too_many_watches" ["most"];
 

@@ -159,3 +159,36 @@ fn texts_are_in_both_languages() {
     missing.retain(|line| !line.contains("/ui/h.js"));
     assert!(missing.is_empty(), "{missing:#?}");
 }
+
+/// What a check of the home finds is told in the language of the page.
+#[test]
+fn findings_have_texts_in_both_languages() {
+    let web = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    for language in ["en", "ja"] {
+        let file = web.join(format!("texts/settings.{language}.js"));
+        let text = std::fs::read_to_string(file).unwrap();
+        let told: Vec<(&str, &str)> = text
+            .lines()
+            .filter_map(|line| {
+                line.trim()
+                    .strip_prefix("\"storage.what.")?
+                    .split_once("\": ")
+            })
+            .collect();
+        let mut named: Vec<&str> = told.iter().map(|(kind, _)| *kind).collect();
+        let mut kinds: Vec<&str> = niteru_store::FINDINGS
+            .iter()
+            .map(|(kind, _)| *kind)
+            .collect();
+        named.sort_unstable();
+        kinds.sort_unstable();
+        assert_eq!(named, kinds, "{language}");
+        for (kind, values) in niteru_store::FINDINGS {
+            let (_, text) = told.iter().find(|(told, _)| told == kind).unwrap();
+            let asked = text.split('{').skip(1);
+            for name in asked.filter_map(|part| Some(part.split_once('}')?.0)) {
+                assert!(values.contains(&name), "{language}, {kind}: {name}");
+            }
+        }
+    }
+}

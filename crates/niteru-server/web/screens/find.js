@@ -45,7 +45,7 @@ export async function show(place, [name, image]) {
     }
     if (turn === asked) found.classList.remove("waiting");
   };
-  const asking = query(state, Boolean(model?.reads_text), look);
+  const asking = query(state, model?.reads_text, look);
   fill(place,
     h("h1", t("find.title")),
     h("label.field.inline", h("span", t("find.in")), chooser(collections, collection)),

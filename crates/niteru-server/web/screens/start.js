@@ -21,7 +21,7 @@ export async function show(place) {
     h("dl.facts",
       fact(t("nav.collections"), h("a", { href: "#/collections" }, number(collections.length))),
       fact(t("start.images"), number(images)),
-      fact(t("start.inspectors"), number(inspectors.length))),
+      fact(t("start.inspectors"), h("a", { href: "#/inspect" }, number(inspectors.length)))),
     images === 0 && h("p", t("start.empty"), " ", h("a.button", { href: "#/collections" }, t("nav.collections"))),
     may("engineer") && samples(images + inspectors.length === 0, own.signal));
   return () => own.abort();

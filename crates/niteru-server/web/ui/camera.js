@@ -11,6 +11,9 @@ const WANTED = { width: { ideal: 1280 }, height: { ideal: 960 }, facingMode: "en
 const LOOK = 480;
 const PAUSE = 1200;
 
+/** Milliseconds without a new picture after which what a camera shows does not count. */
+const FROZEN = 3000;
+
 /** Whether the browser lets this page use a camera at all: only this computer's own pages, and secure ones. */
 const canUse = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
@@ -20,8 +23,32 @@ export function camera() {
   video.muted = true;
   let stream = null;
   let wanted = false;
+  /** When the last picture came, how many there were, and what waits for the next. */
+  let fresh = 0;
+  let count = 0;
+  let next = null;
+  const came = () => {
+    fresh = Date.now();
+    next = video.requestVideoFrameCallback?.(came);
+  };
+  // Browsers show no pictures on pages that nobody sees.
+  const seen = () => { fresh = Date.now(); };
+  const trouble = () => {
+    const [track] = stream?.getVideoTracks() ?? [];
+    if (!track) return wanted ? "ended" : null;
+    if (track.readyState === "ended") return "ended";
+    if (track.muted) return "muted";
+    const now = video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
+    if (now !== count || document.hidden) fresh = Date.now();
+    count = now;
+    return Date.now() - fresh > FROZEN ? "frozen" : null;
+  };
   return {
     element: video,
+    /** Why it does not show what is there now: it has `ended`, is `muted` or `frozen`. `null`: it does, or it is off. To be asked again and again. */
+    trouble,
+    /** When the last picture came. */
+    last: () => fresh,
     async start() {
       if (!canUse()) throw new Error(t("camera.insecure"));
       wanted = true;
@@ -36,12 +63,14 @@ export function camera() {
       stream = got;
       video.srcObject = stream;
       await video.play();
+      document.addEventListener("visibilitychange", seen);
+      came();
     },
     /** A picture of now, at most so many pixels a side, as a file; `null` while there is none. A camera that is gone is an error. */
     async shot(side = Infinity) {
       // The element goes on showing the last picture of a camera that was unplugged.
-      const [track] = stream?.getVideoTracks() ?? [];
-      if (track && (track.readyState === "ended" || track.muted)) throw new Error(t("camera.lost"));
+      const wrong = trouble();
+      if (wrong) throw new Error(t(`camera.${wrong}`));
       const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
       const [width, height] = [Math.round(video.videoWidth * scale), Math.round(video.videoHeight * scale)];
       if (!width) return null;
@@ -53,6 +82,8 @@ export function camera() {
     },
     stop() {
       wanted = false;
+      document.removeEventListener("visibilitychange", seen);
+      video.cancelVideoFrameCallback?.(next);
       stream?.getTracks().forEach((track) => track.stop());
       stream = null;
       video.srcObject = null;
@@ -96,8 +127,13 @@ export function cameraBox(take, look) {
     const hint = h("div.hint", { "aria-live": "polite" });
     const shoot = h("button.main", { type: "button", onclick: async () => {
       shoot.disabled = true;
+      let file;
       try {
-        const file = await eye.shot();
+        file = await eye.shot();
+      } catch (error) {
+        return closed(error.message);
+      }
+      try {
         if (file) await take(file);
       } finally {
         shoot.disabled = false;
@@ -110,8 +146,12 @@ export function cameraBox(take, look) {
   }
   function watch(hint) {
     timer = setTimeout(async () => {
-      const photo = on && await eye.shot(LOOK);
-      if (photo) fill(hint, await look(photo).catch(() => null));
+      try {
+        const photo = on && await eye.shot(LOOK);
+        if (photo) fill(hint, await look(photo).catch(() => null));
+      } catch (error) {
+        return on && closed(error.message);
+      }
       if (on) watch(hint);
     }, PAUSE);
   }

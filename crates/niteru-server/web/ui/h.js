@@ -51,3 +51,8 @@ export function settle(element, children) {
   });
   return element;
 }
+
+/** What may be wider than the page: it is pushed sideways, also with the keys. */
+export function wide(label, ...children) {
+  return h("div.scroll", { tabindex: "0", role: "group", "aria-label": label }, children);
+}

@@ -1,13 +1,16 @@
-// Jobs as they come: one connection for the whole page, and whoever wants to know.
+// Jobs as they come, and whoever wants to know.
 
 import { get, me } from "./api.js";
+import { sharedFeed } from "./shared-feed.js";
 
 /** Milliseconds after which a connection that was refused is tried again. */
 const AGAIN = 3000;
 
 const listeners = new Set();
 const jobs = new Map();
-let source = null;
+
+/** What ends listening to the server; `null` while nobody wants to know. */
+let end = null;
 
 /** Jobs whose ends are waited for, by their numbers: what is to be called with each, and with what is wrong. */
 const awaited = new Map();
@@ -26,10 +29,7 @@ export function watch(listener) {
   listener(known());
   return () => {
     listeners.delete(listener);
-    if (listeners.size === 0) {
-      source?.close();
-      source = null;
-    }
+    if (listeners.size === 0) stop();
   };
 }
 
@@ -72,26 +72,29 @@ function tell() {
 }
 
 function connect() {
-  if (source) return;
-  // The browser connects again by itself; the server then begins with a snapshot.
-  source = new EventSource("/api/jobs/events");
-  source.addEventListener("snapshot", (event) => {
+  end ??= sharedFeed(hear);
+}
+
+function stop() {
+  end?.();
+  end = null;
+}
+
+function hear({ snapshot, job, refused }) {
+  if (snapshot) {
     jobs.clear();
-    for (const job of JSON.parse(event.data).jobs) jobs.set(job.id, job);
+    for (const one of snapshot) jobs.set(one.id, one);
     tell();
     // It has only the newest ones, and some may have come to their end while nobody was told.
     for (const id of awaited.keys()) if (!jobs.has(id)) ask(id);
-  });
-  source.addEventListener("job", (event) => {
-    const job = JSON.parse(event.data);
+  }
+  if (job) {
     jobs.set(job.id, job);
     tell();
-  });
-  source.addEventListener("error", () => {
-    if (source?.readyState !== EventSource.CLOSED) return;
-    // Refused: logged out, or the server is busy or being restored. Asking tells the rest of the page.
-    source = null;
-    if (me?.name) get("/api/jobs?limit=1").catch(() => {});
-    setTimeout(() => listeners.size > 0 && me?.role && connect(), AGAIN);
-  });
+  }
+  if (!refused) return;
+  // Asking tells the rest of the page.
+  stop();
+  if (me?.name) get("/api/jobs?limit=1").catch(() => {});
+  setTimeout(() => listeners.size > 0 && me?.role && connect(), AGAIN);
 }

@@ -30,6 +30,16 @@ export async function patiently(work, { signal, waits = () => {} } = {}) {
   }
 }
 
+/** Milliseconds that what is on its way has when it is cancelled: what has nearly come through need not be sent again. */
+const GRACE = 5000;
+
+/** A signal that comes a moment after another: for requests of which it matters whether they came through. */
+export function graceful(signal) {
+  const end = new AbortController();
+  signal.addEventListener("abort", () => setTimeout(() => end.abort(), GRACE), { once: true });
+  return end.signal;
+}
+
 /** Waits, but no longer than until the signal. */
 function rest(milliseconds, signal) {
   return new Promise((resolve) => {

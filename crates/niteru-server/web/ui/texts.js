@@ -1,12 +1,10 @@
 // Texts in the language that the user reads, and numbers and times as it writes them.
 
-import en from "../texts/en.js";
-
 const NAMES = { en: "English", ja: "日本語" };
 const KEY = "niteru-language";
 
 let language = "en";
-let texts = en;
+let texts = {};
 
 /** The texts of single screens by their languages: what `load` has brought, and under which names. */
 const parts = { en: {}, ja: {} };
@@ -27,9 +25,15 @@ export async function begin() {
   await use(chosen in NAMES ? chosen : browser in NAMES ? browser : "en", false);
 }
 
+/** The language that was asked for last: its texts may come before those of the one that was asked for before it. */
+let wanted = null;
+
 /** Changes the language; whoever shows texts draws them again after it. */
 export async function use(name, keep = true) {
-  texts = name === "en" ? en : (await import(`../texts/${name}.js`)).default;
+  wanted = name;
+  const brought = (await import(`../texts/${name}.js`)).default;
+  if (wanted !== name) return;
+  texts = brought;
   language = name;
   document.documentElement.lang = name;
   if (keep) localStorage.setItem(KEY, name);
@@ -37,10 +41,9 @@ export async function use(name, keep = true) {
 
 /** Brings the texts of a screen, `texts/NAME.LANGUAGE.js`; the screen waits for them before it shows anything. */
 export async function load(name) {
-  for (const one of new Set(["en", language])) {
-    Object.assign(parts[one], (await import(`../texts/${name}.${one}.js`)).default);
-    loaded[one].add(name);
-  }
+  const own = language;
+  Object.assign(parts[own], (await import(`../texts/${name}.${own}.js`)).default);
+  loaded[own].add(name);
 }
 
 /** Whether the texts of a screen are there in the language in use. */
@@ -49,11 +52,11 @@ export function has(name) {
 }
 
 /**
- * A text by its key: `t("jobs.left", { time: "2 min" })` puts the value in place of `{time}`. A key that a
- * language lacks is shown in English, and one that is nowhere as itself.
+ * A text by its key: `t("jobs.left", { time: "2 min" })` puts the value in place of `{time}`. While a screen's texts are
+ * on their way in another language, those of the one before stand there; a key that is nowhere is shown as itself.
  */
 export function t(key, values = {}) {
-  const text = texts[key] ?? parts[language][key] ?? en[key] ?? parts.en[key] ?? key;
+  const text = texts[key] ?? parts[language][key] ?? parts.en[key] ?? parts.ja[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 

@@ -7,11 +7,13 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use niteru_inspect::Exactly;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use crate::check::{exactly, id};
 use crate::collection::{hex, sql_id};
 use crate::error::Failure;
 use crate::home::Access;
@@ -71,6 +73,8 @@ pub struct AuditCheck {
     pub hash: String,
     /// What is wrong; `null`: nothing.
     pub problem: Option<String>,
+    /// The same for who has sentences of their own; see [`FINDINGS`](crate::FINDINGS).
+    pub exactly: Option<Exactly>,
 }
 
 /// What an export is written as.
@@ -291,9 +295,11 @@ impl Other {
 }
 
 /// What is wrong with the log, for [`check`](crate::check).
-pub(crate) fn audit_problem(tx: &Transaction<'_>) -> Result<(u64, Option<String>), Failure> {
+pub(crate) fn audit_problem(
+    tx: &Transaction<'_>,
+) -> Result<(u64, Option<(String, Exactly)>), Failure> {
     let check = check_chain(tx)?;
-    Ok((check.entries, check.problem))
+    Ok((check.entries, check.problem.zip(check.exactly)))
 }
 
 fn check_chain(tx: &Transaction<'_>) -> Result<AuditCheck, Failure> {
@@ -307,11 +313,13 @@ fn check_chain(tx: &Transaction<'_>) -> Result<AuditCheck, Failure> {
         let (chained, stored) = chained(row)?;
         if problem.is_none() {
             problem = match () {
-                () if chained.id != entries => {
-                    Some(format!("entry {entries} of the audit log is gone"))
-                }
-                () if chained.hash(&previous) != stored => Some(format!(
-                    "entry {entries} of the audit log, or the one before it, was changed"
+                () if chained.id != entries => Some((
+                    format!("entry {entries} of the audit log is gone"),
+                    exactly("audit_gone", [id(entries)]),
+                )),
+                () if chained.hash(&previous) != stored => Some((
+                    format!("entry {entries} of the audit log, or the one before it, was changed"),
+                    exactly("audit_changed", [id(entries)]),
                 )),
                 () => None,
             };
@@ -320,14 +328,17 @@ fn check_chain(tx: &Transaction<'_>) -> Result<AuditCheck, Failure> {
     }
     let (expected, hash) = end(tx)?;
     if problem.is_none() && (expected, hash) != (entries, previous) {
-        problem = Some(format!(
-            "the audit log ends with entry {entries}, but entry {expected} was its last"
+        problem = Some((
+            format!("the audit log ends with entry {entries}, but entry {expected} was its last"),
+            exactly("audit_end", [id(entries), id(expected)]),
         ));
     }
+    let (problem, exactly) = problem.unzip();
     Ok(AuditCheck {
         entries: entries.cast_unsigned(),
         hash: hex(&previous),
         problem,
+        exactly,
     })
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::inspectors::json;
 use super::record::{defect_problem, read_defect};
 use crate::CheckReport;
-use crate::check::{RESTORE, truth};
+use crate::check::{RESTORE, exactly, id, name, truth};
 use crate::error::Failure;
 
 const TRAIN: &str = "restore a backup (niteru restore), or train the inspector again";
@@ -23,8 +23,10 @@ pub(crate) fn check_inspections(
     while let Some(row) = rows.next()? {
         report.checked.inspections += 1;
         if let Some(what) = inspection_problem(row)? {
-            let id: i64 = row.get(0)?;
-            truth(report, format!("inspection {id} {what}"), RESTORE);
+            let number: i64 = row.get(0)?;
+            let what = format!("inspection {number} {what}");
+            let exactly = exactly("inspection_damaged", [id(number)]);
+            truth(report, what, RESTORE, exactly);
         }
     }
     Ok(())
@@ -37,16 +39,23 @@ fn check_inspectors(tx: &Transaction<'_>, report: &mut CheckReport) -> Result<()
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         report.checked.inspectors += 1;
-        let what = if json(row, 2).is_err() || json(row, 3).is_err() {
-            "has settings or a summary that cannot be read"
+        let (kind, what) = if json(row, 2).is_err() || json(row, 3).is_err() {
+            (
+                "inspector_unreadable",
+                "has settings or a summary that cannot be read",
+            )
         } else if Sha256::digest(blob(row, 5)?)[..] != *blob(row, 4)? {
-            "was damaged on the disk (other checksum)"
+            (
+                "inspector_damaged",
+                "was damaged on the disk (other checksum)",
+            )
         } else {
             continue;
         };
-        let (name, version): (String, u32) = (row.get(0)?, row.get(1)?);
-        let what = format!("inspector {name:?} version {version} {what}");
-        truth(report, what, TRAIN);
+        let (inspector, version): (String, u32) = (row.get(0)?, row.get(1)?);
+        let what = format!("inspector {inspector:?} version {version} {what}");
+        let exactly = exactly(kind, [name(inspector), id(version.into())]);
+        truth(report, what, TRAIN, exactly);
     }
     Ok(())
 }

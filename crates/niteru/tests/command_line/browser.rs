@@ -5,6 +5,7 @@
 mod adding;
 mod camera;
 mod find;
+mod find_words;
 mod inspection;
 mod kept;
 mod map;
@@ -13,6 +14,7 @@ mod people;
 mod photos;
 mod restart;
 mod screens;
+mod tabs;
 mod watched;
 mod working;
 
@@ -26,7 +28,7 @@ use niteru_testkit::skip;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::prelude::*;
-use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
+use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel, WindowHandle};
 use tokio::runtime::Runtime;
 
 /// How long a page may take to show something: the computer may have other work, and models load.
@@ -42,7 +44,8 @@ pub(crate) struct Browser {
     chromedriver: Child,
     /// Where the pages come from, such as `http://127.0.0.1:8686`.
     origin: String,
-    _profile: TempDir,
+    /// What the browser keeps, and what it downloads.
+    profile: TempDir,
     _one: MutexGuard<'static, ()>,
 }
 
@@ -107,10 +110,15 @@ impl Browser {
             runtime,
             chromedriver,
             origin: origin.trim_end_matches('/').to_owned(),
-            _profile: profile,
+            profile,
             _one: one,
         };
         browser.size(1280, 900, false);
+        let downloads = browser.profile.path().join("downloads");
+        browser.devtools(
+            "Browser.setDownloadBehavior",
+            json!({ "behavior": "allow", "downloadPath": downloads }),
+        );
         Some(browser)
     }
 
@@ -122,25 +130,48 @@ impl Browser {
         self.runtime.block_on(answer).unwrap()
     }
 
+    /// Asks the browser for something that WebDriver has no word for.
+    pub(crate) fn devtools(&self, command: &str, parameters: Value) -> Value {
+        self.wait_for(self.driver().cdp().send_raw(command, parameters))
+    }
+
     /// How large the page is shown; `phone` with touch instead of a mouse.
     pub(crate) fn size(&self, width: u32, height: u32, phone: bool) {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
-        let cdp = self.driver().cdp();
-        self.wait_for(cdp.send_raw("Emulation.setDeviceMetricsOverride", metrics));
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics);
         let touch = json!({ "enabled": phone });
-        self.wait_for(cdp.send_raw("Emulation.setTouchEmulationEnabled", touch));
+        self.devtools("Emulation.setTouchEmulationEnabled", touch);
+    }
+
+    /// Opens one more tab and goes on there. Gives what leads back to it.
+    pub(crate) fn new_tab(&self) -> WindowHandle {
+        let tab = self.wait_for(self.driver().new_tab());
+        self.go_to_tab(&tab);
+        tab
+    }
+
+    /// The tab that everything is done in at the moment.
+    pub(crate) fn tab(&self) -> WindowHandle {
+        self.wait_for(self.driver().window())
+    }
+
+    pub(crate) fn go_to_tab(&self, tab: &WindowHandle) {
+        self.wait_for(self.driver().switch_to_window(tab.clone()));
+    }
+
+    /// Closes a tab and goes on in another.
+    pub(crate) fn close_tab(&self, tab: &WindowHandle, other: &WindowHandle) {
+        self.go_to_tab(tab);
+        self.wait_for(self.driver().close_window());
+        self.go_to_tab(other);
     }
 
     /// Colours as the system asks for them.
     pub(crate) fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
-        self.wait_for(
-            self.driver()
-                .cdp()
-                .send_raw("Emulation.setEmulatedMedia", media),
-        );
+        self.devtools("Emulation.setEmulatedMedia", media);
     }
 
     /// Opens a screen by its address, such as `#/find`, afresh, and waits until it is there.
@@ -230,6 +261,46 @@ impl Browser {
         let field = self.wait_for(self.driver().find(By::Css(css)));
         let paths: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
         self.wait_for(field.send_keys(paths.join("\n")));
+    }
+
+    /// Hands a file over to an element as a person does who drops it there or pastes it: `drop` or `paste`.
+    pub(crate) fn hand_over(&self, how: &str, css: &str, file: &Path) {
+        self.element(css);
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let bytes = std::fs::read(file).unwrap();
+        self.script_with(
+            "const [how, css, name, bytes] = arguments;
+             const all = new DataTransfer();
+             all.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/png' }));
+             const about = { bubbles: true, cancelable: true };
+             const event = how === 'drop' ? new DragEvent('drop', { ...about, dataTransfer: all })
+                 : new ClipboardEvent('paste', { ...about, clipboardData: all });
+             document.querySelector(css).dispatchEvent(event);",
+            vec![json!(how), json!(css), json!(name), json!(bytes)],
+        );
+    }
+
+    /// Presses the first button, link or label that is shown with these words inside of an element.
+    pub(crate) fn press_words(&self, css: &str, words: &str) {
+        let button = format!(
+            "[...(document.querySelector({css:?})?.querySelectorAll('button, a, summary, label') ?? [])]
+                 .find((one) => one.checkVisibility() && one.textContent.includes({words:?}))"
+        );
+        self.until(words, &button);
+        self.script(&format!("{button}.click();"));
+    }
+
+    /// What was downloaded under a name, when it is there; it is gone afterwards.
+    pub(crate) fn downloaded(&self, name: &str) -> String {
+        let file = self.profile.path().join("downloads").join(name);
+        let begun = Instant::now();
+        while !file.exists() {
+            assert!(begun.elapsed() < PATIENCE, "{name} was not downloaded");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        text
     }
 
     /// Drags with the mouse over an element, from one place to another, in shares of its width and height.

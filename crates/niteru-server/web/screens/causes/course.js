@@ -1,6 +1,6 @@
 // When the photos of a group were inspected: a bar for each span of time in which anything was.
 
-import { h } from "../../ui/h.js";
+import { h, wide } from "../../ui/h.js";
 import { svg } from "../../ui/svg.js";
 import { number, t } from "../../ui/texts.js";
 import { span } from "./words.js";
@@ -32,7 +32,7 @@ export function course({ unit, counts }) {
       svg("text", { x: LEFT - 8, y: base + 4, "text-anchor": "end" }, "0"),
       ends.map((end, at) => svg("text", { x: at === 0 ? LEFT : WIDTH, y: HEIGHT - 5, "text-anchor": at === 0 ? "start" : "end" }, span(unit, end.start)))),
     h("figcaption.small", name, " ", t(`causes.course.${unit}`)),
-    h("details", h("summary", t("causes.table")), h("div.scroll", h("table",
+    h("details", h("summary", t("causes.table")), wide(t("causes.table"), h("table",
       h("thead", h("tr", ["when", "here", "all"].map((column) => h("th", { scope: "col" }, t(`causes.table.${column}`))))),
       h("tbody", counts.filter((count) => count.in_group > 0).map((count) => h("tr",
         h("th", { scope: "row" }, span(unit, count.start)), h("td", number(count.in_group)), h("td", number(count.all)))))))));

@@ -4,7 +4,7 @@ import { post, upload } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
-import { patiently } from "../../ui/patient.js";
+import { graceful, patiently } from "../../ui/patient.js";
 import { duration, number, t } from "../../ui/texts.js";
 import { at, similarity, thumbnail } from "../find/shared.js";
 import { cameraBox } from "../../ui/camera.js";
@@ -47,6 +47,8 @@ class Sending {
     this.names = new Map();
     this.jobs = [];
     this.done = [];
+    /** The files of each job, by its number. */
+    this.portions = new Map();
     /** Jobs whose ends are waited for. */
     this.open = new Set();
     this.stop = new AbortController();
@@ -60,9 +62,20 @@ class Sending {
     this.left = this.left.filter((file) => !portion.includes(file));
     if (!answer.job) return;
     this.jobs.push(answer.job.id);
+    this.portions.set(answer.job.id, portion.filter((file) => !answer.refused.some((one) => one.name === file.name)));
     const end = finished(answer.job.id).then((job) => { this.done.push(job); }, (error) => { this.lost = error; }).finally(() => this.open.delete(end));
     this.open.add(end);
   }
+}
+
+/** What a cancelled job has not come to: its files, of which some may be there, and how many are not. */
+function undone(all) {
+  const jobs = all.done.filter((job) => job.state === "cancelled");
+  const through = ({ added = 0, updated = 0, unchanged = 0, skipped = [], duplicates = [] }) => added + updated + unchanged + skipped.length + duplicates.length;
+  return {
+    files: jobs.flatMap((job) => all.portions.get(job.id)),
+    count: jobs.reduce((sum, job) => sum + (job.parameters.uploads?.length ?? 0) - through(job.result ?? {}), 0),
+  };
 }
 
 async function run(collection, files, skipDuplicates, state, changed) {
@@ -71,11 +84,16 @@ async function run(collection, files, skipDuplicates, state, changed) {
   const looked = h("div");
   const sent = h("div");
   const waiting = h("p.small", { role: "status" });
-  const cancel = h("button", { type: "button", onclick: () => stopped(all, cancel) }, t("cancel"));
+  const cancel = h("button", { type: "button", onclick: () => {
+    cancel.disabled = true;
+    fill(waiting, t("add.stopping"));
+    stopped(all);
+  } }, t("cancel"));
+  const bounds = { signal: graceful(signal) };
   fill(state, sent, looked, waiting, h("p.buttons", cancel));
   const sending = () => fill(sent, h("div.progress", h("progress", { max: all.all, value: all.sent, "aria-label": t("add.sending") }),
     h("span.small", t("add.sent", { n: number(all.sent), of: number(all.all) }))));
-  const waits = (error) => fill(waiting, error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
+  const waits = (error) => fill(waiting, signal.aborted ? t("add.stopping") : error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
   const end = watch((jobs) => fill(looked, all.jobs.length > 0 && working(jobs.filter((job) => all.jobs.includes(job.id)), all)));
   let problem = null;
   try {
@@ -85,7 +103,8 @@ async function run(collection, files, skipDuplicates, state, changed) {
       while (all.open.size >= AHEAD && !signal.aborted) await Promise.race([...all.open, aborted(signal)]);
       if (signal.aborted) break;
       const query = { skip_duplicates: skipDuplicates };
-      all.took(portion, await patiently(() => upload(at(collection, "images"), portion, query, { signal }), { signal, waits }));
+      all.took(portion, await patiently(() => upload(at(collection, "images"), portion, query, bounds), { signal, waits }));
+      if (signal.aborted) stopped(all);
       sending();
     }
   } catch (error) {
@@ -93,10 +112,15 @@ async function run(collection, files, skipDuplicates, state, changed) {
   }
   await Promise.all(all.open);
   end();
-  const again = () => run(collection, all.left, skipDuplicates, state, changed);
+  const rest = undone(all);
+  const left = [...all.left, ...rest.files];
+  const words = t(rest.count > 0 ? "add.left.unadded" : "add.left", { n: number(all.left.length + rest.count) });
+  const again = h("button", { type: "button", onclick: () => run(collection, left, skipDuplicates, state, changed) }, t("add.left.send"));
   fill(state, problem && showError(problem), all.lost && showError(all.lost),
-    all.left.length > 0 && h("div", h("p", t("add.left", { n: number(all.left.length) })), h("p.buttons", h("button", { type: "button", onclick: again }, t("add.left.send")))),
+    all.left.length + rest.count > 0 && h("div", h("p", words), h("p.buttons", again)),
     (all.done.length > 0 || all.wrong.length > 0) && outcome(collection, all.done, all.wrong, all.names, signal.aborted));
+  // The button that cancelled is gone.
+  if (signal.aborted && document.activeElement === document.body) again.focus();
   try {
     await changed();
   } catch (error) {
@@ -105,8 +129,7 @@ async function run(collection, files, skipDuplicates, state, changed) {
 }
 
 /** Sends nothing more, and has the server stop with what it has. */
-function stopped(all, button) {
-  button.disabled = true;
+function stopped(all) {
   all.stop.abort();
   for (const id of all.jobs) if (!all.done.some((job) => job.id === id)) post(`/api/jobs/${id}/cancel`).catch(() => {});
 }
@@ -134,6 +157,7 @@ function outcome(collection, jobs, wrong, names, cancelled) {
   const bad = [...wrong, ...skipped.map((one) => ({ ...one, name: nameIn(one.path) }))];
   const failed = jobs.filter((job) => job.state !== "done" && !(cancelled && job.state === "cancelled"));
   return [
+    cancelled && h("p", t("add.stopped")),
     h("p.done", t("add.done", { n: number(count("added")) }),
       count("unchanged") > 0 && ` ${t("add.known", { n: number(count("unchanged")) })}`),
     failed.map(showFailure),

@@ -2,7 +2,7 @@
 
 import { get, may, upload } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, wide } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
 import { csv, save } from "../../ui/save.js";
 import { at, nameOf } from "../find/shared.js";
@@ -47,7 +47,7 @@ function preview(found, take) {
     h("h2", t("csv.preview")),
     h("p", t("csv.matched", { n: number(found.matched), of: number(found.rows) }), " ", h("span.small", t("csv.encoding", { name: found.encoding }))),
     found.fields.length === 0 && h("p.error", t("csv.no_fields")),
-    h("div.scroll", h("table.nowrap",
+    wide(t("csv.preview"), h("table.nowrap",
       h("thead", h("tr", h("th", { scope: "col" }, t("csv.line")), h("th", { scope: "col" }, t("table.photo")), h("th", { scope: "col" }, t("csv.row")),
         found.fields.map((field) => h("th", { scope: "col" }, field)))),
       h("tbody", found.first.map((row) => h("tr", h("td", number(row.line)), h("th", { scope: "row" }, row.path), h("td", image(row)),

@@ -2,7 +2,7 @@
 
 import { get } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, wide } from "../../ui/h.js";
 import { t } from "../../ui/texts.js";
 import { csv, save } from "../../ui/save.js";
 import { at, nameOf, openDialog, similarity } from "./shared.js";
@@ -19,7 +19,7 @@ export async function openMatrix(collection, ids) {
   openDialog(t("matrix.title"),
     h("p.small", t("matrix.about")),
     ids.length > MOST && h("p", t("matrix.most", { n: MOST })),
-    h("div.scroll", h("img.matrix", { src: picture, alt: t("matrix.alt") })),
+    wide(t("matrix.title"), h("img.matrix", { src: picture, alt: t("matrix.alt") })),
     numbers);
   try {
     const { images, matrix } = await get(at(collection, `matrix?${query}`));
@@ -30,7 +30,7 @@ export async function openMatrix(collection, ids) {
         h("a.button", { href: picture, download: "similarities.png" }, t("matrix.save.picture")),
         h("button", { onclick: () => save("similarities.csv", csv(rows)) }, t("find.csv"))),
       h("details.more", h("summary", t("matrix.numbers")),
-        h("div.scroll", h("table.nowrap",
+        wide(t("matrix.numbers"), h("table.nowrap",
           h("thead", h("tr", h("td"), names.map((name) => h("th", { scope: "col" }, name)))),
           h("tbody", matrix.map((row, at) => h("tr", h("th", { scope: "row" }, names[at]), row.map((value) => h("td", similarity(value))))))))));
   } catch (error) {

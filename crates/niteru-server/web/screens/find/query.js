@@ -7,7 +7,10 @@ import { picker, takesDrops } from "../../ui/files.js";
 import { cropper } from "./crop.js";
 import { thumbnail } from "./shared.js";
 
-/** The part of the screen where that is said. `look` is called when it has changed. Gives its element and what ends it. */
+/**
+ * The part of the screen where that is said. `readsText`: whether the model does; nothing, where that is not known. `look`
+ * is called when it has changed. Gives its element and what ends it.
+ */
 export function query(state, readsText, look) {
   const box = h("div.query.card");
   let camera = null;
@@ -28,7 +31,7 @@ export function query(state, readsText, look) {
       state.photo ? withPhoto() : h("div.drop", h("p", t("query.drop")),
         h("p.buttons", picker(t("query.pick"), take, { many: false, main: true }), camera.element)),
       examples("like", t("query.like")), examples("unlike", t("query.unlike")),
-      readsText && words());
+      readsText && words(), readsText === false && !state.photo && h("p.small.no-words", t("query.no_words")));
   };
   const withPhoto = () => h("div.asked",
     cropper(state, look),

@@ -7,6 +7,7 @@ import { go } from "../../ui/router.js";
 import { t } from "../../ui/texts.js";
 import { hold } from "../../ui/unsaved.js";
 import { api, page, send } from "./data.js";
+import { noPhotos } from "./frame.js";
 
 /** Cells of the mask along its longer side: finer than anything that looks at it. */
 const SIDE = 1024;
@@ -28,7 +29,7 @@ function forget() {
 /** Shows the step. */
 export async function show(place, { name, photos }) {
   if (photos.good.length === 0) {
-    return void place.append(h("p.empty", t("inspect.area.no_photos")));
+    return void place.append(noPhotos(name));
   }
   place.append(h("h2", t("inspect.area.title")), h("p", t("inspect.area.lead")));
   const { sha256 } = photos.good[0];
@@ -55,7 +56,8 @@ export async function show(place, { name, photos }) {
   };
   const keep = async () => {
     if (mask.isEmpty()) return clear();
-    const refused = await send(name, [await mask.file()], "area");
+    const { refused, problem } = await send(name, [await mask.file()], "area");
+    if (problem) throw problem;
     if (refused.length) throw Object.assign(new Error(refused[0].reason), refused[0]);
   };
   place.append(may("engineer")

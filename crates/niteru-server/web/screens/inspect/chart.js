@@ -1,6 +1,6 @@
 // How scores are spread: good photos upwards, bad ones downwards, the threshold between.
 
-import { h } from "../../ui/h.js";
+import { h, wide } from "../../ui/h.js";
 import { svg } from "../../ui/svg.js";
 import { number, t } from "../../ui/texts.js";
 
@@ -37,9 +37,9 @@ export function distribution(good, bad, threshold) {
     rows.replaceChildren(row("inspect.chart.passes", good, bad, (score) => score <= to), row("inspect.chart.stopped", good, bad, (score) => score > to));
   };
   move(threshold);
-  const table = h("details", h("summary", t("inspect.chart.table")), h("div.scroll", h("table",
+  const table = h("details", h("summary", t("inspect.chart.table")), wide(t("inspect.chart.table"), h("table",
     h("thead", h("tr", h("td"), h("th", { scope: "col" }, t("inspect.photos.good")), h("th", { scope: "col" }, t("inspect.photos.bad")))), rows)));
-  return { element: h("figure.distribution", h("div.scroll", picture), table), move };
+  return { element: h("figure.distribution", wide(t("inspect.chart.table"), picture), table), move };
 }
 
 /** What is far beyond counts into the last bar, so that the middle is seen. */

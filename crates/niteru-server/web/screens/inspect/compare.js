@@ -2,7 +2,7 @@
 
 import { may, me, upload } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, wide } from "../../ui/h.js";
 import { load, number, t } from "../../ui/texts.js";
 import { dropZone } from "../../ui/files.js";
 import { sheet } from "../../ui/sheet.js";
@@ -83,7 +83,7 @@ function found(told) {
       photo(t("compare.first"), first, regions.map((region) => region.other)),
       photo(t("compare.second"), second, regions, told.heatmap)),
     h("p.small", t("compare.similarity", { n: number(told.similarity, 3) })),
-    regions.length > 0 && h("details", h("summary", t("inspect.chart.table")), h("div.scroll", h("table",
+    regions.length > 0 && h("details", h("summary", t("inspect.chart.table")), wide(t("inspect.chart.table"), h("table",
       h("thead", h("tr", ["place", "score", "at"].map((name) => h("th", { scope: "col" }, t(`compare.${name}`))))),
       h("tbody", regions.map((region, at) => h("tr", h("th", { scope: "row" }, at + 1), h("td", number(region.score, 1)),
         h("td", `${region.x}, ${region.y} (${region.w} × ${region.h})`))))))));

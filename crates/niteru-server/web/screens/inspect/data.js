@@ -2,7 +2,7 @@
 
 import { get, upload } from "../../ui/api.js";
 import { portions } from "../../ui/files.js";
-import { patiently } from "../../ui/patient.js";
+import { graceful, patiently } from "../../ui/patient.js";
 import { number, t } from "../../ui/texts.js";
 
 /** The steps in their order. */
@@ -36,15 +36,27 @@ export function uploadOf(path) {
 /** The last part of a path. */
 export const fileName = (path) => path.split(/[\\/]/).pop();
 
-/** Sends files to the photos of an inspector; tells `progress(sent, all)` after each portion. Gives what was refused. */
-export async function send(name, files, shows, progress = () => {}) {
+/**
+ * Sends files to the photos of an inspector, until `signal` ends it. Tells `progress(sent, all)` after each portion, and
+ * `waits(error)` while one cannot be taken. Gives what was `refused`, the files that are `left`, and the `problem` that
+ * left them.
+ */
+export async function send(name, files, shows, { progress = () => {}, waits, signal } = {}) {
+  const bounds = signal && { signal: graceful(signal) };
   const refused = [];
-  let sent = 0;
+  let left = [...files];
+  let problem = null;
   progress(0, files.length);
-  for (const portion of portions(files)) {
-    refused.push(...(await patiently(() => upload(api(name, "photos"), portion, { shows }))).refused);
-    sent += portion.length;
-    progress(sent, files.length);
+  try {
+    for (const portion of portions(files)) {
+      const answer = await patiently(() => upload(api(name, "photos"), portion, { shows }, bounds), { signal, waits });
+      refused.push(...answer.refused);
+      left = left.filter((file) => !portion.includes(file));
+      progress(files.length - left.length, files.length);
+      if (signal?.aborted) break;
+    }
+  } catch (error) {
+    if (!signal?.aborted) problem = error;
   }
-  return refused;
+  return { refused, left, problem };
 }

@@ -45,6 +45,10 @@ function isOpen({ photos, newest }, step) {
   }
 }
 
+/** What stands in a step that needs photos, while there are none. */
+export const noPhotos = (name) => h("div.empty", h("p", t("inspect.area.no_photos")),
+  h("p", h("a.button.main", { href: page(name, "photos") }, t("inspect.photos.title"), " →")));
+
 /** The way to the next step, at the end of each. */
 export function onward(name, step, words, open = true) {
   const next = page(name, step);

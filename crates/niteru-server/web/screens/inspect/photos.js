@@ -38,31 +38,48 @@ function part(name, kind, draw) {
   const count = h("p.count", { "aria-live": "polite" });
   const status = h("div", { role: "status" });
   const grid = h("ul.thumbs");
-  const refresh = async () => draw(await inspector(name));
+  const refresh = async () => {
+    const found = await inspector(name);
+    draw(found);
+    return found;
+  };
+  /** The sha256 of the photos that are shown. */
+  let there = new Set();
   const take = async (files) => {
-    if (files.length === 0) return fill(status, h("p.problem", t("inspect.photos.no_images")));
-    try {
-      const progress = (sent, all) => fill(status, h("label.progress",
-        h("span.small", t("inspect.photos.sending", { sent: number(sent), all: number(all) })),
-        h("progress", { max: all, value: sent })));
-      const refused = await send(name, files, kind, progress);
-      fill(status, refused.length > 0 && refusal(refused));
-    } catch (error) {
-      fill(status, showError(error));
-    }
-    await refresh();
+    // What was told of photos that were sent before is read by now; what is being sent goes on.
+    for (const old of status.querySelectorAll(".outdated")) old.remove();
+    if (files.length === 0) return void status.append(h("p.problem.outdated", t("inspect.photos.no_images")));
+    const before = there;
+    const row = h("div.sending");
+    const { bar, signal, bounds } = sending();
+    fill(row, bar);
+    status.append(row);
+    const { refused, left, problem } = await send(name, files, kind, bounds);
+    row.classList.add("outdated");
+    let wrong = problem;
+    // What counts is what is there, also of a portion that was cut off.
+    const found = await refresh().catch((error) => { wrong ??= error; });
+    const kept = found?.photos[kind].filter((photo) => !before.has(photo.sha256)).length;
+    const again = h("button", { type: "button", onclick: () => take(left) }, t("add.left.send"));
+    fill(row,
+      signal.aborted && kept !== undefined && h("p.stopped", t("inspect.photos.stopped", { n: number(kept) })),
+      wrong && showError(wrong),
+      left.length > 0 && [h("p", t("add.left", { n: number(left.length) })), h("p.buttons", again)],
+      refused.length > 0 && refusal(refused));
+    // The button that cancelled is gone.
+    if (signal.aborted && document.activeElement === document.body) again.focus();
   };
   const eye = cameraBox((file) => take([file]));
   const discard = async (photo) => {
     try {
       await post(api(name, "photos", "remove"), { sha256: [photo.sha256] });
+      await refresh();
     } catch (error) {
-      fill(status, showError(error));
+      status.append(h("div.outdated", showError(error)));
     }
-    await refresh();
     grid.querySelector("button")?.focus();
   };
-  const adding = may("engineer") && h("div.adding", dropZone(t(`inspect.photos.drop.${kind}`), take), eye.element);
+  const adding = may("engineer") && h("div.adding", dropZone(t(`inspect.photos.drop.${kind}`), take, {}, eye.element));
   const inside = [count, adding, status, grid];
   const element = kind === "good"
     ? h("section.card.photos.good", h("h3", t("inspect.photos.good")), inside)
@@ -71,6 +88,7 @@ function part(name, kind, draw) {
     element,
     stop: eye.stop,
     draw(photos, all = false) {
+      there = new Set(photos.map((photo) => photo.sha256));
       if (kind === "bad" && photos.length) element.open = true;
       fill(count, counted(kind, photos.length));
       const shown = all ? photos : photos.slice(0, SHOWN);
@@ -78,6 +96,29 @@ function part(name, kind, draw) {
         shown.length < photos.length && h("li.more", h("button", { onclick: () => this.draw(photos, true) },
           t("inspect.photos.all", { n: number(photos.length) }))));
     },
+  };
+}
+
+/** A bar that shows how far sending is, with a button that ends it. Gives it, and the bounds for `send`. */
+function sending() {
+  const stop = new AbortController();
+  const told = h("span.small");
+  const bar = h("progress");
+  const waiting = h("p.small");
+  const cancel = h("button", { type: "button", onclick: () => {
+    cancel.disabled = true;
+    fill(waiting, t("add.stopping"));
+    stop.abort();
+  } }, t("cancel"));
+  const progress = (sent, all) => {
+    fill(told, t("inspect.photos.sending", { sent: number(sent), all: number(all) }));
+    Object.assign(bar, { max: all, value: sent });
+  };
+  const waits = (error) => fill(waiting, stop.signal.aborted ? t("add.stopping") : error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
+  return {
+    bar: [h("label.progress", told, bar), waiting, h("p.buttons", cancel)],
+    signal: stop.signal,
+    bounds: { progress, waits, signal: stop.signal },
   };
 }
 

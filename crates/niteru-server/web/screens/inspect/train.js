@@ -6,7 +6,8 @@ import { fill, h } from "../../ui/h.js";
 import { watch } from "../../ui/jobs.js";
 import { progressing, spoken } from "../../ui/progress.js";
 import { number, t } from "../../ui/texts.js";
-import { api, ofGoodParts, page } from "./data.js";
+import { api, fileName, ofGoodParts, page, uploadOf } from "./data.js";
+import { noPhotos } from "./frame.js";
 
 /** Shares of good parts that may be stopped by mistake. */
 const SHARES = [0.002, 0.01, 0.02, 0.05, 0.1];
@@ -19,7 +20,7 @@ export function show(place, found) {
   const wrong = h("div");
   const job = h("div");
   const aloud = spoken();
-  const choice = form(found, wrong);
+  const choice = found.photos.good.length > 0 ? form(found, wrong) : { element: noPhotos(found.name), seen() {} };
   /** What is shown of the newest job: the same elements while it is open, and when it has ended. */
   let shown = null;
   fill(place, h("h2", t("inspect.train.title")), h("p", t("inspect.train.lead")), job, aloud.element, wrong, may("engineer") && choice.element);
@@ -38,7 +39,7 @@ export function show(place, found) {
     // What was trained and removed since is not told of.
     const key = newest && !unknown ? `${newest.id} ${busy ? "open" : newest.state}` : null;
     if (key !== null && shown?.key === key) return shown.draw?.(newest);
-    shown = key === null ? null : { key, ...(busy ? going(newest, wrong) : ended(newest, found.name)) };
+    shown = key === null ? null : { key, ...(busy ? going(newest, wrong) : ended(newest, found)) };
     fill(job, shown?.element);
   });
 }
@@ -128,13 +129,15 @@ function going(job, wrong) {
 }
 
 /** How training went. */
-function ended(job, name) {
+function ended(job, found) {
   return { element: h("article.card.job", { "data-state": job.state },
     h("header", h("strong", t("job.train")), h("span.state", t(`state.${job.state}`))),
-    job.state === "done" ? result(job.result, name) : showFailure(job)) };
+    job.state === "done" ? result(job.result, found) : showFailure(job)) };
 }
 
-function result(report, name) {
+function result(report, { name, photos }) {
+  const names = new Map([...photos.good, ...photos.bad].map((photo) => [photo.sha256, photo.name]));
+  const called = ({ path }) => names.get(uploadOf(path)) ?? fileName(path);
   return [
     h("p", t("inspect.train.done", { version: number(report.version), n: number(report.good) })),
     report.not_needed > 0 && h("p", t("inspect.train.not_needed", { n: number(report.not_needed) })),
@@ -143,7 +146,7 @@ function result(report, name) {
     report.unaligned > 0 && h("p.uncertain", t("inspect.train.unaligned", { n: number(report.unaligned) })),
     report.stretched > 0 && h("p.uncertain", t("inspect.train.stretched", { n: number(report.stretched) })),
     report.skipped.length > 0 && h("details", h("summary", t("inspect.photos.refused", { n: number(report.skipped.length) })),
-      h("ul", report.skipped.map((file) => h("li", file.path, ": ", showRefused(file))))),
+      h("ul", report.skipped.map((file) => h("li", called(file), ": ", showRefused(file))))),
     h("p.onward", h("a.button.main", { href: page(name, "check") }, t("inspect.train.next"), " →")),
   ];
 }

@@ -49,7 +49,7 @@ export async function show(place, { name, newest }, [id]) {
   const eye = cameraBox((file) => judge([file]));
   fill(place,
     h("h2", t("inspect.use.title")), lately.element,
-    may("operator") && h("div.card.adding", dropZone(t("inspect.use.drop"), judge, { folders: false, many: false }), eye.element),
+    may("operator") && h("div.card.adding", dropZone(t("inspect.use.drop"), judge, { folders: false, many: false }, eye.element)),
     may("operator") && from.element,
     may("operator") && h("p", h("a.button", { href: page(name, "live") }, t("inspect.live.go"), " →")),
     answer, h("h2", t("inspect.history")), list.element,

@@ -2,8 +2,9 @@
 
 import { get } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, wide } from "../../ui/h.js";
 import { number, t, time } from "../../ui/texts.js";
+import { found } from "./results.js";
 
 /** Entries of a page. */
 const PAGE = 50;
@@ -34,7 +35,7 @@ export async function show(place) {
       h("p.buttons", h("a.button", { href: "/api/audit/export?format=csv", download: "niteru-audit.csv" }, t("audit.csv")),
         h("a.button", { href: "/api/audit/export?format=jsonl", download: "niteru-audit.jsonl" }, t("audit.jsonl")))),
     h("label.field", h("span", t("audit.filter")), search), told,
-    h("div.scroll", h("table.audit",
+    wide(t("audit.action"), h("table.audit",
       h("thead", h("tr", ["time", "who", "action", "target", "result", "address"].map((name) => h("th", { scope: "col" }, t(`audit.${name}`))))), rows)),
     h("p", more));
   await next();
@@ -61,9 +62,9 @@ function check() {
   const told = h("div", { "aria-live": "polite" });
   const run = async () => {
     try {
-      const { entries, hash, problem } = await get("/api/audit/check");
+      const { entries, hash, problem, exactly } = await get("/api/audit/check");
       fill(told, problem
-        ? h("div.error", h("strong", t("audit.check.wrong")), h("p", t("error.server", { message: problem })))
+        ? h("div.error", h("strong", t("audit.check.wrong")), h("p", found(exactly) ?? problem))
         : h("p", h("strong.fine", "✓ ", t("audit.check.fine", { n: number(entries) })), h("span.small.hash", t("audit.check.hash", { hash }))));
     } catch (error) {
       fill(told, showError(error));

@@ -68,10 +68,10 @@ function card(job, wrong) {
   const bar = progressing();
   const element = h("article.card.job",
     h("header", h("strong", t(`job.${job.kind}`)), state),
-    h("p.small", subject(job), " · ", job.owner, " · ", time(job.created)),
+    h("p.small", [subject(job), job.owner, time(job.created)].filter(Boolean).join(" · ")),
     open && bar.element,
     ["failed", "interrupted"].includes(job.state) && showFailure(job),
-    job.state === "done" && results(job),
+    ["done", "cancelled"].includes(job.state) && results(job),
     open && may("operator") && h("button.quiet", {
       onclick: () => post(`/api/jobs/${job.id}/cancel`).catch((error) => fill(wrong, showError(error))),
     }, t("cancel")));

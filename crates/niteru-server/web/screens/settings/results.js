@@ -1,7 +1,7 @@
 // What jobs found, also for who was not there when they ended.
 
 import { showRefused } from "../../ui/errors.js";
-import { h } from "../../ui/h.js";
+import { h, wide } from "../../ui/h.js";
 import { bytes, number, t } from "../../ui/texts.js";
 
 /** Files of a list that are named. */
@@ -28,14 +28,23 @@ export function checked({ problems, checked: looked }) {
   const told = t("storage.check.done", { images: number(looked.images), inspections: number(looked.inspections), files: number(looked.files) });
   if (problems.length === 0) return h("p.fine", h("strong", "✓ ", t("storage.check.fine")), " ", told);
   return h("div.error", h("strong", t("storage.check.problems", { n: number(problems.length) })),
-    h("ul", problems.map((problem) => h("li", t(`storage.problem.${problem.kind}`), h("p.small", problem.what)))), h("p.small", told));
+    h("ul", problems.map((problem) => h("li", t(`storage.problem.${problem.kind}`), h("p.small", found(problem.exactly) ?? problem.what)))), h("p.small", told));
+}
+
+/** What exactly is not as it should be, in words; `null` where there are none, as of jobs of older versions. */
+export function found(exactly) {
+  if (!exactly) return null;
+  const key = `storage.what.${exactly.kind}`;
+  // Numbers here name things.
+  const text = t(key, exactly.values);
+  return text === key ? null : text;
 }
 
 /** How fast and how exact a model is in each precision. */
 export function precisions(report) {
   return h("div.card", h("h2", t("model.check.title", { name: report.model })),
     h("p", t("model.check.auto", { auto: report.auto, n: number(report.images) })),
-    h("div.scroll", h("table",
+    wide(t("model.check.title", { name: report.model }), h("table",
       h("thead", h("tr", ["precision", "speed", "mean", "worst"].map((name) => h("th", { scope: "col" }, t(`model.check.${name}`))))),
       h("tbody", report.precisions.map((one) => h("tr", h("th", { scope: "row" }, one.precision),
         h("td", number(one.images_per_second, 1)), h("td", number(one.mean_cosine, 5)), h("td", number(one.worst_cosine, 5))))))),

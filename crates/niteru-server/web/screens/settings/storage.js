@@ -2,7 +2,7 @@
 
 import { get, may, post } from "../../ui/api.js";
 import { showError, showFailure } from "../../ui/errors.js";
-import { fill, h } from "../../ui/h.js";
+import { fill, h, wide } from "../../ui/h.js";
 import { finished } from "../../ui/jobs.js";
 import { svg } from "../../ui/svg.js";
 import { bytes, number, t } from "../../ui/texts.js";
@@ -43,7 +43,7 @@ function bar(storage) {
   return [
     h("p.total", bytes(total)),
     svg("svg.storage-bar", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, parts),
-    h("div.scroll", h("table.storage", h("tbody", KINDS.map((kind, at) => h("tr",
+    wide(t("storage.title"), h("table.storage", h("tbody", KINDS.map((kind, at) => h("tr",
       h("th", { scope: "row" }, svg("svg.key", { viewBox: "0 0 10 10", "aria-hidden": "true" }, svg(`rect.kind-${at}`, { width: 10, height: 10, rx: 2 })), t(`storage.${kind}`)),
       h("td.number", bytes(storage[kind])),
       h("td.small", t(`storage.${kind}.about`))))))),

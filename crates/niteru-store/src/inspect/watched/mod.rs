@@ -86,6 +86,8 @@ pub enum PhotoEvent {
     Unreachable {
         /// What the system says.
         reason: String,
+        /// What kind of trouble that is; a folder that does not answer has timed out.
+        kind: io::ErrorKind,
     },
     /// The folder is back.
     Reachable,
@@ -140,12 +142,12 @@ impl Home {
         let mut reachable = true;
         while !(watch.stop)() {
             let begun = Instant::now();
-            let mut lost = |reason: String| {
+            let mut lost = |reason: String, kind| {
                 if std::mem::take(&mut reachable) {
-                    on_event(PhotoEvent::Unreachable { reason });
+                    on_event(PhotoEvent::Unreachable { reason, kind });
                 }
             };
-            let slow = &mut || lost("it does not answer".into());
+            let slow = &mut || lost("it does not answer".into(), io::ErrorKind::TimedOut);
             let seen = unless(watch.stop, slow, move || {
                 let looked = folder.look(Instant::now());
                 (folder, looked)
@@ -156,7 +158,7 @@ impl Home {
             folder = seen;
             let took = begun.elapsed();
             match looked {
-                Err(error) => lost(error.to_string()),
+                Err(error) => lost(error.to_string(), error.kind()),
                 Ok(arrived) => {
                     if !std::mem::replace(&mut reachable, true) {
                         on_event(PhotoEvent::Reachable);

@@ -163,7 +163,7 @@ fn tell(context: &Context, event: PhotoEvent) -> Result<()> {
             output.warn(format!("skipped: {}: {reason}", path.display()));
             json!({ "event": "skipped", "path": shown(&path), "reason": reason })
         }
-        PhotoEvent::Unreachable { reason } => {
+        PhotoEvent::Unreachable { reason, .. } => {
             output.warn(format!("the folder cannot be reached: {reason}"));
             json!({ "event": "unreachable", "reason": reason })
         }

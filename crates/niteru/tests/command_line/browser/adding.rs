@@ -85,6 +85,127 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
+/// Photos of many requests.
+const MANY: u32 = 200;
+
+/// What was added until it was cancelled stays, and it is told how many that were.
+#[test]
+fn adding_is_cancelled_with_the_keys_and_tells_what_was_kept() {
+    let Some(niteru) = Niteru::with_model() else {
+        return;
+    };
+    let photos: Vec<_> = (0..MANY)
+        .map(|seed| niteru.picture(&format!("{seed:03}.png"), seed))
+        .collect();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("#/collections");
+    browser.type_in("input[name=name]", "parts");
+    browser.click("form.card button.main");
+    let field = "div.drop input[type=file][multiple]";
+    browser.pick(field, &photos);
+    browser.until(
+        "that photos are looked at",
+        "[...document.querySelectorAll('.adding progress')].some((bar) => bar.value > 0)",
+    );
+    browser.script("document.querySelector('.adding > div:last-child .buttons > button').focus();");
+    browser.press('\u{E007}');
+    browser.until("the end", "document.querySelector('.adding .done')");
+    let told = browser.text(".adding");
+    assert!(told.contains("what was added until then stays"), "{told}");
+    browser.picture("adding-cancelled.en.desktop");
+    let there = niteru.json(["collections", "list"])["collections"][0]["images"].clone();
+    assert!(
+        told.contains(&format!("Photos added: {there}.")),
+        "{there}: {told}"
+    );
+    let there = there.as_u64().unwrap();
+    assert!(there < u64::from(MANY), "{told}");
+    // Also what was sent, and not looked at any more.
+    let left = u64::from(MANY) - there;
+    assert!(told.contains(&format!(": {left}\n")), "{left}: {told}");
+    // The keys stay where it goes on.
+    let focused = browser.script("return document.activeElement.textContent;");
+    assert_eq!(focused, "Send them now");
+    browser.press('\u{E007}');
+    browser.until(
+        "all photos",
+        &format!("document.querySelector('p.count')?.textContent === 'Photos: {MANY}'"),
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+/// The same for photos of good parts, which are kept as soon as they are sent.
+#[test]
+fn collecting_photos_is_cancelled_and_tells_what_was_kept() {
+    let niteru = Niteru::empty();
+    let photos: Vec<_> = (0..PHOTOS)
+        .map(|seed| niteru.picture(&format!("{seed:02}.png"), seed))
+        .collect();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    for (language, kept, left, again) in [
+        (
+            "en",
+            "Photos sent until then and kept: 20",
+            "not sent: 25",
+            "Send them now",
+        ),
+        (
+            "ja",
+            "それまでに送信し、保存した写真：20 枚",
+            "送信していない写真：25 枚",
+            "いま送信する",
+        ),
+    ] {
+        browser.goto("#/start");
+        browser.language(language);
+        browser.goto(&format!("#/inspect/plate-{language}/photos"));
+        // The second request is never answered.
+        browser.script(
+            "window.sent = 0;
+             window.real = window.fetch;
+             window.fetch = (path, options) => {
+                 if (options?.method !== 'POST' || !path.endsWith('/photos')) return real(path, options);
+                 sent += 1;
+                 if (sent < 2) return real(path, options);
+                 return new Promise((resolve, reject) => options.signal.addEventListener('abort', () => reject(options.signal.reason)));
+             };",
+        );
+        browser.pick("section.photos.good input[type=file][multiple]", &photos);
+        let bar = "section.photos.good progress";
+        browser.until(
+            "the bar",
+            &format!("document.querySelector('{bar}')?.value === 20"),
+        );
+        browser.picture(&format!("inspect-photos-sending.{language}.desktop"));
+        browser.script("document.querySelector('section.photos.good .sending button').focus();");
+        browser.press('\u{E007}');
+        browser.until(
+            "what was kept",
+            "document.querySelector('section.photos.good .stopped')",
+        );
+        let told = browser.text("section.photos.good");
+        assert!(told.contains(kept) && told.contains(left), "{told}");
+        assert_eq!(browser.count("section.photos.good .thumbs img"), 20);
+        browser.picture(&format!("inspect-photos-cancelled.{language}.desktop"));
+        let focused = browser.script("return document.activeElement.textContent;");
+        assert_eq!(focused, again);
+        browser.script("window.fetch = real;");
+        browser.press('\u{E007}');
+        browser.until(
+            "all photos",
+            "document.querySelectorAll('section.photos.good .thumbs img').length === 45",
+        );
+        assert_eq!(browser.count(".sending progress, .stopped"), 0);
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
 /// The snapshot that the page gets has only the newest jobs.
 #[test]
 fn the_end_of_an_old_job_is_seen() {

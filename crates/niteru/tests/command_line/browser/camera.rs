@@ -121,3 +121,113 @@ fn the_camera_takes_photos_says_what_is_there_and_judges_live() {
     );
     drop(serving);
 }
+
+/// A camera that a script draws: it gives pictures only while `drawing`.
+const DRAWN: &str = "
+    window.drawing = true;
+    const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 480 });
+    const paper = canvas.getContext('2d');
+    let turn = 0;
+    setInterval(() => {
+        if (!drawing) return;
+        paper.fillStyle = `rgb(${turn++ % 255} 90 90)`;
+        paper.fillRect(0, 0, 640, 480);
+    }, 50);
+    navigator.mediaDevices.getUserMedia = async () => {
+        window.camera = canvas.captureStream(20);
+        return camera;
+    };";
+
+#[test]
+fn a_camera_that_stands_still_is_told_without_being_asked() {
+    let (Some(niteru), Some(good)) = (Niteru::with_model(), tiles("good", 12)) else {
+        return;
+    };
+    let folder = niteru.file("good/1.jpg");
+    for photo in &good {
+        std::fs::copy(photo, folder.with_file_name(photo.file_name().unwrap())).unwrap();
+    }
+    let good = folder.parent().unwrap().to_str().unwrap();
+    niteru.json(["inspect", "train", "tile", "--good", good]);
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    browser.goto("#/inspect/tile/live/camera");
+    browser.script(DRAWN);
+    let start_camera = || {
+        browser.click("p.buttons button.main");
+        browser.until(
+            "the camera",
+            "document.querySelector('video')?.videoWidth > 0",
+        );
+        browser.click("p.buttons button.main");
+        browser.until(
+            "the verdict",
+            "document.querySelector('.live-verdict .verdict')",
+        );
+    };
+    let no_picture = |why: &str| {
+        browser.until(
+            "that there is no picture",
+            "document.querySelector('.live-verdict .still.camera .at') && !document.querySelector('.live-verdict .verdict')",
+        );
+        let told = browser.text(".live-verdict");
+        assert!(told.contains(why), "{told}");
+        assert_eq!(browser.count(".live-pictures img"), 0);
+    };
+    let sees_again = || {
+        browser.until(
+            "the end of that",
+            "!document.querySelector('.live-verdict .still')",
+        );
+    };
+    start_camera();
+    // It is well for longer than it may stand still, also where nobody sees it: on phones it is below the verdict.
+    browser.size(390, 844, true);
+    browser.script("scrollTo(0, document.body.scrollHeight);");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(browser.count(".live-verdict .still"), 0);
+    browser.script("scrollTo(0, 0);");
+    browser.size(1280, 900, false);
+
+    // No new picture comes: nobody has pressed anything.
+    browser.script("drawing = false;");
+    no_picture("stands still");
+    browser.picture("live-frozen.en.desktop");
+    assert_eq!(super::screens::wrong(&browser), [""; 0]);
+    assert_eq!(super::screens::found_by_axe(&browser), [""; 0]);
+    browser.script("drawing = true;");
+    sees_again();
+
+    // Its shutter is closed, and opened.
+    let muted = |is: bool| {
+        browser.script(&format!(
+            "Object.defineProperty(camera.getTracks()[0], 'muted', {{ configurable: true, get: () => {is} }});"
+        ));
+    };
+    muted(true);
+    no_picture("sends no picture");
+    muted(false);
+    sees_again();
+
+    // It is pulled out; plugged in again, it goes on by itself.
+    browser.script("camera.getTracks()[0].stop();");
+    no_picture("unplugged");
+    browser.script("navigator.mediaDevices.dispatchEvent(new Event('devicechange'));");
+    sees_again();
+
+    // In the other language, on a phone; with the button where it is told.
+    browser.language("ja");
+    start_camera();
+    browser.size(390, 844, true);
+    browser.script("camera.getTracks()[0].stop();");
+    no_picture("カメラが外された");
+    browser.picture("live-frozen.ja.phone");
+    browser.script("document.querySelector('.live-verdict button').focus();");
+    browser.press('\u{E007}');
+    sees_again();
+    let focused = browser.script("return document.activeElement.matches('p.buttons button');");
+    assert_eq!(focused, true);
+    assert_eq!(browser.complaints(), [""; 0]);
+}

@@ -67,6 +67,47 @@ fn errors_are_told_in_the_language_of_the_page() {
     }
 }
 
+/// What a check of the data finds, and what somebody has changed in the audit log.
+#[test]
+fn what_a_check_finds_is_told_in_the_language_of_the_page() {
+    let Some(niteru) = Niteru::with_model() else {
+        return;
+    };
+    let changed = niteru.picture("parts/a.png", 1);
+    let gone = niteru.picture("parts/b.png", 2);
+    let folder = changed.parent().unwrap().to_str().unwrap();
+    niteru.json(["add", "parts", folder]);
+    niteru.picture("parts/a.png", 3);
+    std::fs::remove_file(gone).unwrap();
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    let table = [
+        ("en", "has changed since it was added", "cannot be read."),
+        ("ja", "追加したときから変わっています", "を読み取れません"),
+    ];
+    for (language, first, second) in table {
+        browser.goto("#/start");
+        browser.language(language);
+        browser.goto("#/settings/storage");
+        browser.script(
+            "const box = document.querySelector('label.check input'); box.click();
+             box.closest('.card').querySelector('button').click();",
+        );
+        for text in ["a.png", first, "b.png", second] {
+            let shown =
+                format!("document.querySelector('div.error')?.innerText.includes('{text}')");
+            browser.until(text, &shown);
+        }
+        let told = browser.text("div.error");
+        assert!(!told.contains("os error"), "{told}");
+        browser.script("document.querySelector('div.error').scrollIntoView();");
+        browser.picture(&format!("settings-check.{language}.desktop"));
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
 #[test]
 fn a_job_is_told_in_words_and_sizes() {
     let niteru = Niteru::empty();
@@ -108,22 +149,34 @@ fn the_first_page_is_small_and_needs_nobody_else() {
     let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
         return;
     };
-    browser.goto("");
-    let taken = browser.script(
-        "const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
-         return [all.length, all.reduce((sum, one) => sum + one.transferSize, 0),
-                 all.filter((one) => new URL(one.name).origin !== location.origin).map((one) => one.name)];",
-    );
-    let number = |at: usize| taken[at].as_u64().unwrap();
-    assert!(number(0) > 1 && number(0) <= REQUESTS, "{taken}");
-    assert!(number(1) > 1000 && number(1) <= BYTES, "{taken}");
-    assert_eq!(taken[2], serde_json::json!([]), "{taken}");
-    // The second time, what does not change is not asked for again.
-    browser.reload();
-    let again = browser.script(
-        "return performance.getEntriesByType('resource').filter((one) => /\\.(js|css)$/.test(one.name))
-             .reduce((sum, one) => sum + one.transferSize, 0);",
-    );
-    assert_eq!(again.as_u64(), Some(0), "{again}");
+    for language in ["en", "ja"] {
+        browser.goto("");
+        browser.language(language);
+        // As for somebody who comes for the first time.
+        browser.devtools("Network.clearBrowserCache", serde_json::json!({}));
+        browser.goto("");
+        let taken = browser.script(
+            "const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+             return [all.length, all.reduce((sum, one) => sum + one.transferSize, 0),
+                     all.filter((one) => new URL(one.name).origin !== location.origin).map((one) => one.name)];",
+        );
+        let number = |at: usize| taken[at].as_u64().unwrap();
+        assert!(
+            number(0) > 1 && number(0) <= REQUESTS,
+            "{language}: {taken}"
+        );
+        assert!(
+            number(1) > 1000 && number(1) <= BYTES,
+            "{language}: {taken}"
+        );
+        assert_eq!(taken[2], serde_json::json!([]), "{language}: {taken}");
+        // The second time, what does not change is not asked for again.
+        browser.reload();
+        let again = browser.script(
+            "return performance.getEntriesByType('resource').filter((one) => /\\.(js|css)$/.test(one.name))
+                 .reduce((sum, one) => sum + one.transferSize, 0);",
+        );
+        assert_eq!(again.as_u64(), Some(0), "{language}: {again}");
+    }
     assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -114,11 +114,28 @@ const WRONG: &str = r#"
     return [...new Set(wrong)];
 "#;
 
+/// Where axe-core lies below the home of the tests.
+const AXE_FILE: &str = "axe/node_modules/axe-core/axe.min.js";
+
 /// What axe-core finds: serious and critical first.
 const AXE: &str = r#"
     const done = await axe.run(document, { resultTypes: ["violations"] });
     return done.violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0].html.slice(0, 120)}`);
 "#;
+
+/// What is wrong with the page as it is shown; see [`WRONG`].
+pub(super) fn wrong(browser: &Browser) -> Vec<String> {
+    lines(&browser.script(WRONG))
+}
+
+/// What axe-core finds on the page as it is shown; nothing where axe-core is not there, which is told.
+pub(super) fn found_by_axe(browser: &Browser) -> Vec<String> {
+    let Some(axe) = test_home(AXE_FILE) else {
+        return Vec::new();
+    };
+    browser.script(&std::fs::read_to_string(axe).unwrap());
+    lines(&browser.script(AXE))
+}
 
 fn lines(found: &Value) -> Vec<String> {
     let lines = found.as_array().unwrap().iter();
@@ -132,7 +149,7 @@ fn every_screen_is_right_in_both_languages_and_all_sizes() {
     let Some(niteru) = lived_in() else {
         return;
     };
-    let Some(axe) = test_home("axe/node_modules/axe-core/axe.min.js") else {
+    let Some(axe) = test_home(AXE_FILE) else {
         return;
     };
     let axe = std::fs::read_to_string(axe).unwrap();
@@ -158,7 +175,7 @@ fn every_screen_is_right_in_both_languages_and_all_sizes() {
 
 /// What is wrong with the screen that is shown, of which pictures are taken.
 fn look(browser: &Browser, axe: &str, (name, language, size): (&str, &str, &str)) -> Vec<String> {
-    let mut found = lines(&browser.script(WRONG));
+    let mut found = wrong(browser);
     let text = browser.text("#screen");
     let japanese = text.chars().any(|c| ('\u{3040}'..'\u{30ff}').contains(&c));
     if japanese != (language == "ja") {
@@ -182,7 +199,7 @@ fn look(browser: &Browser, axe: &str, (name, language, size): (&str, &str, &str)
 
 #[test]
 fn so_are_the_screens_before_one_is_logged_in() {
-    let Some(axe) = test_home("axe/node_modules/axe-core/axe.min.js") else {
+    let Some(axe) = test_home(AXE_FILE) else {
         return;
     };
     let axe = std::fs::read_to_string(axe).unwrap();

@@ -165,6 +165,11 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
     std::fs::rename(camera, &away).unwrap();
     seen("the trouble", "document.querySelector('.unreachable')");
     browser.shown();
+    seen(
+        "why",
+        "document.querySelector('.unreachable').innerText.includes('いま、このフォルダーがありません')",
+    );
+    assert!(!browser.text(".unreachable").contains("os error"));
     browser.picture("live-folder-gone.ja.desktop");
     for (at, photo) in [&good[26], &bad[8], &good[27], &good[28]]
         .into_iter()

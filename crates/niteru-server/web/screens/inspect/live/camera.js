@@ -13,8 +13,9 @@ import { scoreBar, standstill, verdict } from "../verdict.js";
 import { queue } from "./queue.js";
 import { tone } from "./tone.js";
 
-/** Milliseconds from one look to the next. */
+/** Milliseconds from one look to the next, and between two questions whether the camera still sees. */
 const EACH = 1000;
+const WATCH = 500;
 
 /** Milliseconds after which the last verdict is taken away while the next is awaited. */
 const SLOW = 2000;
@@ -37,20 +38,26 @@ export async function show(place, name) {
   let on = false;
   let busy = false;
   let timer = null;
-  /** When the server last gave a verdict; and whether one stands there. */
+  /** When the server last gave a verdict; whether it is told that there is none; and what is wrong with the camera then. */
   let heard = null;
   let still = false;
+  let blind = null;
 
   const look = async () => {
     if (busy || left) return;
     busy = true;
-    const slow = setTimeout(() => { fill(big, standstill("looking")); beside.clear(); }, SLOW);
+    const slow = setTimeout(() => {
+      if (blind) return;
+      fill(big, standstill("looking"));
+      beside.clear();
+    }, SLOW);
     try {
       const taken = Date.now();
       const file = await eye.shot();
       if (!file) throw new Error(t("camera.lost"));
       const found = await upload(api(name, "inspect"), [file], from.query(), { patience: heard === null ? FIRST : PATIENCE });
-      if (left || !on) return;
+      // What the camera saw before it stood still is not what is there now.
+      if (left || !on || blind) return;
       heard = Date.now();
       still = false;
       fill(big, verdict(found.verdict, taken), scoreBar(found.score, found.threshold),
@@ -59,7 +66,7 @@ export async function show(place, name) {
       if (sound.checked) tone(found.verdict);
       if (found.verdict !== "OK") waiting.draw().catch(() => {});
     } catch (error) {
-      if (!left && on) stopped(error);
+      if (!left && on && !blind) stopped(error);
     } finally {
       clearTimeout(slow);
       busy = false;
@@ -68,11 +75,44 @@ export async function show(place, name) {
   /** There is no verdict: says so as large as that would be. */
   const stopped = (error) => {
     const what = error.code === "offline" ? "offline" : error.code ? "failed" : "camera";
-    fill(big, standstill(what, heard ?? Date.now(), h("span", t("inspect.still.not_inspected"))), showError(error));
+    nothing(what, heard ?? Date.now(), showError(error));
+  };
+  const nothing = (what, since, ...more) => {
+    fill(big, standstill(what, since, h("span", t("inspect.still.not_inspected"))), more);
     beside.clear();
     if (!still && sound.checked) tone("STILL");
     still = true;
   };
+  /** Whether the camera still sees: told by itself, not only when the next part is looked at. */
+  const watch = () => {
+    const trouble = on ? eye.trouble() : null;
+    if (trouble === blind) return;
+    blind = trouble;
+    if (blind) {
+      nothing("camera", eye.last(), h("div.error", { role: "alert" }, h("p", t(`camera.${blind}`)),
+        h("p.buttons", h("button", { onclick: restart }, t("inspect.live.restart")))));
+    } else if (on) {
+      still = false;
+      fill(big);
+    }
+  };
+  const watching = setInterval(watch, WATCH);
+  /** A camera that was unplugged may be there again. */
+  const restart = async () => {
+    const asked = big.contains(document.activeElement);
+    eye.stop();
+    try {
+      await eye.start();
+      fill(wrong);
+    } catch (error) {
+      if (!left) fill(wrong, showError(error));
+    }
+    if (left) return eye.stop();
+    watch();
+    if (asked && !blind) controls.querySelector("button").focus();
+  };
+  const plugged = () => blind === "ended" && restart();
+  navigator.mediaDevices?.addEventListener("devicechange", plugged);
   const again = () => {
     clearInterval(timer);
     timer = steady.checked ? setInterval(look, EACH) : null;
@@ -82,9 +122,11 @@ export async function show(place, name) {
   const controls = h("p.buttons", h("button.main", { onclick: begin }, t("inspect.live.begin")));
   async function begin() {
     fill(wrong);
+    eye.element.hidden = false;
     try {
       await eye.start();
     } catch (error) {
+      eye.element.hidden = true;
       fill(wrong, showError(error));
       return;
     }
@@ -95,14 +137,18 @@ export async function show(place, name) {
   }
   function end() {
     on = false;
+    still = false;
     steady.checked = false;
     again();
     eye.stop();
+    eye.element.hidden = true;
     fill(big);
     beside.clear();
     fill(controls, h("button.main", { onclick: begin }, t("inspect.live.begin")));
   }
 
+  // A camera that is off shows nothing.
+  eye.element.hidden = true;
   place.append(
     h("p", t("inspect.live.lead")), from.element, controls, wrong,
     h("div.live", h("div.seen", eye.element), big), beside.element, waiting.element);
@@ -110,6 +156,8 @@ export async function show(place, name) {
   return () => {
     left = true;
     clearInterval(timer);
+    clearInterval(watching);
+    navigator.mediaDevices?.removeEventListener("devicechange", plugged);
     eye.stop();
     beside.clear();
   };

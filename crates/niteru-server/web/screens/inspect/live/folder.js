@@ -266,9 +266,9 @@ function others(name, own, current) {
   return links.length > 0 && h("p.buttons.others", links);
 }
 
-function unreachable({ unreachable, folder }) {
+function unreachable({ unreachable, unreachable_exactly: exactly, folder }) {
   return unreachable !== null && h("div.error.unreachable", { role: "alert" },
-    h("strong", t("inspect.folder.unreachable", { folder })), h("p", t("inspect.folder.unreachable.more")), h("p.small", unreachable));
+    h("strong", t("inspect.folder.unreachable", { folder })), h("p", t("inspect.folder.unreachable.more")), h("p.small", showRefused({ reason: unreachable, ...exactly })));
 }
 
 /** The files that cannot be used. */
