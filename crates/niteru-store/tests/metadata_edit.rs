@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use niteru_store::{Collection, StoreError};
+use niteru_store::{Collection, Metadata, StoreError};
 use support::Place;
 
 const NAMES: [&str; 4] = ["a.jpg", "left/b.jpg", "right/b.jpg", "ガ.jpg"];
@@ -198,8 +198,12 @@ fn what_was_written_for_spreadsheets_is_read_as_it_was() {
     assert_eq!(taken.fields, ["=field", "note"]);
     assert_eq!((taken.matched, taken.changed), (2, 2), "{taken:?}");
     let of = |name: &str| things.image(id(&things, name)).unwrap().metadata;
-    assert_eq!(of("=a.jpg"), values(&[("=field", "=1+1"), ("note", "'-x")]));
-    assert_eq!(of("b.jpg"), values(&[("=field", "-5"), ("note", "\t=1")]));
+    let expected = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<Metadata>();
+    assert_eq!(
+        of("=a.jpg"),
+        expected(&[("=field", "=1+1"), ("note", "'-x")])
+    );
+    assert_eq!(of("b.jpg"), expected(&[("=field", "-5"), ("note", "\t=1")]));
 }
 
 #[test]

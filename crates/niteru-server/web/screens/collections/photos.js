@@ -57,7 +57,7 @@ export async function show(place, collection, ids) {
   if (whole) place.append(removal(collection));
   const stop = () => {
     own.abort();
-    add?.stop();
+    if (add) add.stop();
   };
   await draw().catch((error) => { stop(); throw error; });
   return stop;
