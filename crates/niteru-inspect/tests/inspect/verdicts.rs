@@ -1,7 +1,7 @@
 //! What is told of good and of bad plates.
 
 use niteru_imaging::{Limits, Picture, Rect};
-use niteru_inspect::{Inspection, TrainOptions, Verdict};
+use niteru_inspect::{Inspection, PixelHash, TrainOptions, Verdict};
 
 use crate::plates::{self, Defect};
 use crate::{FRESH, assert_sound, good_plates, learn, shared, some};
@@ -26,6 +26,24 @@ fn near(place: Rect, (x, y): (i64, i64)) -> bool {
         (first - CELL..first + i64::from(length) + CELL).contains(&at)
     };
     within(x, place.x, place.width) && within(y, place.y, place.height)
+}
+
+/// Who shows a good photo beside another can tell whether its file still shows what was learnt from.
+#[test]
+fn what_a_good_photo_showed_is_known() {
+    let Some(shared) = shared() else { return };
+    let found = shared.inspect(&plates::bad(FRESH, Defect::Blob));
+    let nearest = found.nearest_good.unwrap();
+    let place = found.regions[0].good.clone().unwrap();
+    for (path, pixels) in [(nearest.path, nearest.pixels), (place.path, place.pixels)] {
+        let shows = PixelHash::of(&Picture::open(&path, &Limits::default()).unwrap());
+        assert_eq!(pixels, Some(shows), "{}", path.display());
+    }
+    let other = PixelHash::of(&plates::good(FRESH));
+    assert_ne!(nearest.pixels, Some(other));
+    // As many pixels in another shape are another picture.
+    let [wide, high] = [(4, 2), (2, 4)].map(|(width, height)| plates::flat(width, height, 9));
+    assert_ne!(PixelHash::of(&wide), PixelHash::of(&high));
 }
 
 #[test]
