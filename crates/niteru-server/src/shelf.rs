@@ -112,6 +112,57 @@ impl<K: Clone + PartialEq, V> Shelf<K, V> {
     }
 }
 
+/// Shelves of things: the newest ones are in use, and others are only looked back at, which takes no place of those.
+pub(crate) struct Shelves<K, V> {
+    newest: Shelf<K, V>,
+    old: Shelf<K, V>,
+}
+
+impl<K: Clone + PartialEq, V> Shelves<K, V> {
+    /// Keeps so many of the newest ones, and so many others.
+    pub(crate) fn new(newest: usize, old: usize) -> Shelves<K, V> {
+        Shelves {
+            newest: Shelf::new(newest),
+            old: Shelf::new(old),
+        }
+    }
+
+    /// As [`Shelf::get`]; `newest`: it was asked for as the newest one.
+    pub(crate) fn get(&self, key: &K, newest: bool) -> Option<Arc<V>> {
+        self.shelf(key, newest).get(key)
+    }
+
+    /// As [`Shelf::get_or_make`].
+    pub(crate) fn get_or_make<E>(
+        &self,
+        key: &K,
+        newest: bool,
+        make: impl FnOnce() -> Result<Arc<V>, E>,
+    ) -> Result<Arc<V>, E> {
+        // One that was looked back at may be in use again.
+        let make = || self.old.get(key).map_or_else(make, Ok);
+        self.shelf(key, newest).get_or_make(key, make)
+    }
+
+    /// As [`Shelf::retain`], of the newest ones.
+    pub(crate) fn retain_newest(&self, fits: impl Fn(&K, Option<&V>) -> bool) {
+        self.newest.retain(fits);
+    }
+
+    /// As [`Shelf::retain`], of all.
+    pub(crate) fn retain(&self, fits: impl Fn(&K, Option<&V>) -> bool) {
+        self.newest.retain(&fits);
+        self.old.retain(&fits);
+    }
+
+    fn shelf(&self, key: &K, newest: bool) -> &Shelf<K, V> {
+        match newest || self.newest.has(key) {
+            true => &self.newest,
+            false => &self.old,
+        }
+    }
+}
+
 /// The place of a key, which is the first then.
 fn first<K: Clone + PartialEq, V>(slots: &mut Vec<(K, Arc<Slot<V>>)>, key: &K) -> Arc<Slot<V>> {
     match slots.iter().position(|(known, _)| known == key) {
@@ -206,6 +257,32 @@ mod tests {
         assert!(!shelf.has(&4));
         shelf.keep(&4, &Arc::new(4), || true);
         assert_eq!(shelf.get(&4).as_deref(), Some(&4));
+    }
+
+    #[test]
+    fn looking_back_takes_no_place_of_what_is_in_use() {
+        let shelves = Shelves::new(2, 1);
+        let ask = |key: u32, newest: bool| {
+            let made: Result<_, ()> = shelves.get_or_make(&key, newest, || Ok(Arc::new(key)));
+            assert_eq!(*made.unwrap(), key);
+        };
+        ask(1, true);
+        ask(2, true);
+        for old in 10..20 {
+            ask(old, false);
+        }
+        let there = |key: u32| shelves.get(&key, false).is_some();
+        assert_eq!([1, 2, 18, 19].map(there), [true, true, false, true]);
+        // One in use is looked back at where it is.
+        ask(1, false);
+        assert!(there(19));
+        // What was looked back at is in use, and made once.
+        let again: Result<_, ()> = shelves.get_or_make(&19, true, || Err(()));
+        assert_eq!(*again.unwrap(), 19);
+        assert_eq!([1, 2, 19].map(there), [true, false, true]);
+        shelves.retain_newest(|key, _| *key != 1);
+        shelves.retain(|key, _| *key != 19);
+        assert_eq!([1, 19].map(there), [false, false]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::problem::{Kind, Problem};
 use crate::route::{
     About, Accepted, Form, InPath, Json, JsonBody, Query, Route, ask, change, read,
 };
-use crate::shelf::Shelf;
+use crate::shelf::Shelves;
 
 /// Inspectors whose newest version is kept ready: one for each watch that may run, which asks for its own with each photo,
 /// and some for who asks between.
@@ -278,33 +278,18 @@ pub(crate) struct ReadyInspector {
 }
 
 /// The inspectors that were used last, by the ids of their versions: a name and a version may become another inspector.
-pub(crate) struct Inspectors {
-    newest: Shelf<u64, ReadyInspector>,
-    old: Shelf<u64, ReadyInspector>,
-}
+pub(crate) struct Inspectors(Shelves<u64, ReadyInspector>);
 
 impl Default for Inspectors {
     fn default() -> Inspectors {
-        Inspectors {
-            newest: Shelf::new(READY),
-            old: Shelf::new(READY_OLD),
-        }
+        Inspectors(Shelves::new(READY, READY_OLD))
     }
 }
 
 impl Inspectors {
     fn forget(&self, name: &str) {
-        for shelf in [&self.newest, &self.old] {
-            shelf.retain(|_, ready| ready.is_some_and(|ready| ready.name != name));
-        }
-    }
-
-    /// The shelf that an inspector has its place on.
-    fn shelf(&self, id: u64, newest: bool) -> &Shelf<u64, ReadyInspector> {
-        match newest || self.newest.has(&id) {
-            true => &self.newest,
-            false => &self.old,
-        }
+        let other = |ready: &ReadyInspector| ready.name != name;
+        self.0.retain(|_, ready| ready.is_some_and(other));
     }
 }
 
@@ -316,27 +301,22 @@ impl App {
         name: &str,
         version: Option<u32>,
     ) -> Result<Arc<ReadyInspector>, ApiError> {
-        let newest = version.is_none();
+        let (ready, newest) = (&self.inspectors.0, version.is_none());
         let id = self.home.inspector_id(name, version)?;
-        let shelf = self.inspectors.shelf(id, newest);
-        if let Some(ready) = shelf.get(&id) {
-            return Ok(ready);
+        if let Some(found) = ready.get(&id, newest) {
+            return Ok(found);
         }
-        let ready = shelf.get_or_make(&id, || {
-            if let Some(ready) = self.inspectors.old.get(&id) {
-                return Ok(ready);
-            }
+        let made = ready.get_or_make(&id, newest, || {
             let file = self.home.inspector(name, version)?;
             let encoder = self.encoder(&file.inspector.identity())?;
             ReadyInspector::start(self, file, encoder).map(Arc::new)
         })?;
         if newest {
             // The version before it judges no more.
-            let before = |one: &ReadyInspector| one.name == name && one.id != ready.id;
-            let stays = |one: Option<&ReadyInspector>| !one.is_some_and(before);
-            self.inspectors.newest.retain(|_, one| stays(one));
+            let before = |one: &ReadyInspector| one.name == name && one.id != made.id;
+            ready.retain_newest(|_, one| !one.is_some_and(before));
         }
-        Ok(ready)
+        Ok(made)
     }
 
     /// As [`App::inspector`]. One that has to be made ready first takes no turn from work that needs others.
@@ -348,7 +328,7 @@ impl App {
         let asked = name.to_owned();
         let there = self.quick(move |app| {
             let id = app.home.inspector_id(&asked, version)?;
-            Ok(app.inspectors.shelf(id, version.is_none()).get(&id))
+            Ok(app.inspectors.0.get(&id, version.is_none()))
         });
         match there.await? {
             Some(ready) => Ok(ready),
