@@ -1,7 +1,7 @@
 //! Metadata from CSV files as people have them: with or without a byte order mark, in Shift_JIS,
 //! with semicolons, with paths written on another system.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,9 @@ const MAX_BYTES: u64 = 512 << 20;
 
 /// Name of the column that says which image a row is about; case does not count.
 const PATH_COLUMN: &str = "path";
+
+/// Most columns, with that of the path: more is no table of people's.
+const MAX_COLUMNS: usize = 1000;
 
 /// Rows applied in one transaction.
 const BATCH: usize = 256;
@@ -106,7 +109,14 @@ impl MetadataFile {
     }
 
     fn read_header(&mut self, header: &csv::StringRecord) -> Result<(), String> {
+        if header.len() > MAX_COLUMNS {
+            return Err(format!(
+                "it has {} columns, and at most {MAX_COLUMNS} are read: leave out those that are no metadata",
+                header.len()
+            ));
+        }
         let mut path_column = None;
+        let mut known = HashSet::new();
         for (column, name) in header.iter().enumerate() {
             let name = name.trim();
             let field = if is_path(name) && path_column.is_none() {
@@ -115,7 +125,7 @@ impl MetadataFile {
             } else if name.is_empty() {
                 self.remark(format!("column {} has no name: not used", column + 1));
                 None
-            } else if is_path(name) || self.fields.iter().flatten().any(|field| field == name) {
+            } else if is_path(name) || !known.insert(name) {
                 self.remark(format!(
                     "column {} is another {name:?}: not used",
                     column + 1

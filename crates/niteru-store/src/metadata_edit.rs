@@ -100,7 +100,8 @@ impl Collection<'_> {
         self.home.write(|tx| {
             let mut changed = 0;
             for &id in ids {
-                changed += u64::from(set_values(tx, self.id, sql_id(id), values)?);
+                let pairs = values.iter().map(|(name, value)| (&**name, &**value));
+                changed += u64::from(set_values(tx, self.id, sql_id(id), pairs)?);
             }
             Ok(changed)
         })
@@ -126,7 +127,7 @@ pub(crate) fn set_values<'v>(
     tx: &Transaction<'_>,
     collection: i64,
     image: i64,
-    values: impl IntoIterator<Item = (&'v String, &'v String)>,
+    values: impl IntoIterator<Item = (&'v str, &'v str)>,
 ) -> Result<bool, Failure> {
     let mut changed = false;
     for (name, value) in values {

@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
 use crate::collection::sql_id;
-use crate::metadata_csv::MetadataFile;
+use crate::metadata_csv::{MetadataFile, Row};
 use crate::metadata_edit::set_values;
 use crate::{Collection, StoreError};
 
@@ -91,7 +91,7 @@ impl Collection<'_> {
         bytes: &[u8],
         shown: usize,
     ) -> Result<MetadataImport, StoreError> {
-        Ok(self.read_metadata(name, bytes, shown)?.0)
+        self.read_metadata(name, bytes, shown, |_, _| Ok(0))
     }
 
     /// Gives images the values of a metadata file that was handed in. An empty value removes what the image had
@@ -105,25 +105,27 @@ impl Collection<'_> {
         bytes: &[u8],
         shown: usize,
     ) -> Result<MetadataImport, StoreError> {
-        let (mut import, rows) = self.read_metadata(name, bytes, shown)?;
-        for batch in rows.chunks(BATCH) {
-            import.changed += self.home.write(|tx| {
+        self.read_metadata(name, bytes, shown, |file, rows| {
+            self.home.write(|tx| {
                 let mut changed = 0;
-                for (image, values) in batch {
-                    changed += u64::from(set_values(tx, self.id, sql_id(*image), pairs(values))?);
+                for (image, row) in rows {
+                    let (image, values) = (sql_id(*image), file.values(row));
+                    changed += u64::from(set_values(tx, self.id, image, values)?);
                 }
                 Ok(changed)
-            })?;
-        }
-        Ok(import)
+            })
+        })
     }
 
+    /// Reads a metadata file. Rows whose image was found go to `take` with it, a batch at a time, so that never all of
+    /// them are in memory beside the file; it gives how many images it has changed.
     fn read_metadata(
         &self,
         name: &str,
         bytes: &[u8],
         shown: usize,
-    ) -> Result<(MetadataImport, Vec<Matched>), StoreError> {
+        mut take: impl FnMut(&MetadataFile, &[(u64, Row)]) -> Result<u64, StoreError>,
+    ) -> Result<MetadataImport, StoreError> {
         let file = MetadataFile::of_bytes(Path::new(name), bytes)?;
         let images = self.images_by_name()?;
         let mut import = MetadataImport {
@@ -136,7 +138,7 @@ impl Collection<'_> {
             problems: Vec::new(),
             wrong: 0,
         };
-        let mut matched = Vec::new();
+        let mut matched = Vec::with_capacity(BATCH);
         for (line, reason) in file.remarks() {
             let problem = ImportProblem::at(*line, ImportProblemKind::Header, reason.clone());
             import.wrong(problem, shown);
@@ -151,10 +153,6 @@ impl Collection<'_> {
                     continue;
                 }
             };
-            let values: Vec<(String, String)> = file
-                .values(&row)
-                .map(|(field, value)| (field.to_owned(), value.to_owned()))
-                .collect();
             let written = file.written_path(&row);
             let line = row.line;
             let image = match &written {
@@ -172,18 +170,28 @@ impl Collection<'_> {
                     line: row.line,
                     path: written.unwrap_or_default().to_owned(),
                     image: image.as_ref().ok().copied(),
-                    values: values.iter().cloned().collect(),
+                    values: file
+                        .values(&row)
+                        .map(|(field, value)| (field.to_owned(), value.to_owned()))
+                        .collect(),
                 });
             }
             match image {
                 Ok(image) => {
                     import.matched += 1;
-                    matched.push((image, values));
+                    matched.push((image, row));
+                    if matched.len() == BATCH {
+                        import.changed += take(&file, &matched)?;
+                        matched.clear();
+                    }
                 }
                 Err(problem) => import.wrong(problem, shown),
             }
         }
-        Ok((import, matched))
+        if !matched.is_empty() {
+            import.changed += take(&file, &matched)?;
+        }
+        Ok(import)
     }
 
     fn images_by_name(&self) -> Result<Names, StoreError> {
@@ -205,13 +213,6 @@ impl Collection<'_> {
         }
     }
 }
-
-fn pairs(values: &[(String, String)]) -> impl Iterator<Item = (&String, &String)> {
-    values.iter().map(|(field, value)| (field, value))
-}
-
-/// An image, and the values that a row has for it, in the order of the columns.
-type Matched = (u64, Vec<(String, String)>);
 
 impl MetadataImport {
     fn wrong(&mut self, problem: ImportProblem, shown: usize) {

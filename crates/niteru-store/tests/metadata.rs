@@ -236,6 +236,36 @@ fn files_that_cannot_be_used() {
 }
 
 #[test]
+fn a_table_has_at_most_1000_columns() {
+    let place = place();
+    let header = |columns: usize| -> String {
+        let names = (1..columns).map(|column| format!(",c{column}"));
+        format!("path{}", names.collect::<String>())
+    };
+    let widest = format!("{}\na.jpg{},last\n", header(1000), ",".repeat(998));
+    let report = place.add_metadata(widest.as_bytes());
+    assert_eq!(report.metadata.unwrap().applied, 1);
+    assert_eq!(shown(&place), "a.jpg:c999=last b.jpg: ガ.jpg:");
+
+    let wider = format!("{}\na.jpg{}\n", header(1001), ",x".repeat(1000));
+    let things = place.home.collection("things").unwrap();
+    let error = things
+        .preview_metadata("list.csv", wider.as_bytes(), 9)
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("list.csv") && text.contains("1001 columns"),
+        "{text}"
+    );
+    // However many there are, and however often one has the same name.
+    let same = format!("path{}\n", ",x".repeat(10 << 20));
+    let error = things
+        .import_metadata("list.csv", same.as_bytes(), 9)
+        .unwrap_err();
+    assert!(matches!(error, StoreError::MetadataFile { .. }), "{error}");
+}
+
+#[test]
 fn metadata_stays_and_is_replaced_by_field() {
     let place = place();
     place.add_metadata(b"path,c,d\na.jpg,1,2\nsub/b.jpg,3,4\n");

@@ -184,6 +184,28 @@ fn a_file_is_looked_at_before_it_is_taken_over() {
 }
 
 #[test]
+fn many_rows_are_taken_over_in_their_order() {
+    let place = place();
+    let things = place.home.collection("things").unwrap();
+    let mut csv = String::from("path,step,empty\n");
+    for step in 0..700 {
+        csv += &format!("a.jpg,{step},\n");
+        csv += &format!("nothing.jpg,{step},\n");
+    }
+    let seen = things
+        .preview_metadata("list.csv", csv.as_bytes(), 3)
+        .unwrap();
+    assert_eq!((seen.rows, seen.matched, seen.changed), (1400, 700, 0));
+    let taken = things
+        .import_metadata("list.csv", csv.as_bytes(), 3)
+        .unwrap();
+    assert_eq!((taken.matched, taken.changed), (700, 700));
+    assert_eq!((taken.wrong, taken.problems.len()), (700, 3));
+    let shown = shown(&things);
+    assert!(shown.contains("step=699"), "{shown}");
+}
+
+#[test]
 fn similarities_are_symmetric_with_ones_on_the_diagonal() {
     let place = place();
     let things = place.home.collection("things").unwrap();
