@@ -28,6 +28,30 @@ fn save(home: &Home, name: &str, bytes: &[u8]) -> niteru_store::StoredInspector 
 }
 
 #[test]
+fn what_is_trained_after_a_removal_is_another_inspector() {
+    let (_folder, home) = home();
+    let first = save(&home, "ねじ", b"one");
+    assert_eq!(home.inspector_id("ねじ", None).unwrap(), first.id);
+    home.remove_inspector("ねじ", true).unwrap();
+    let error = home.inspector_id("ねじ", None).unwrap_err();
+    assert!(matches!(error, StoreError::NoInspector { .. }), "{error}");
+    let again = save(&home, "ねじ", b"one");
+    assert_eq!(again.version, first.version);
+    assert_ne!(again.id, first.id);
+    let newer = save(&home, "ねじ", b"two");
+    let id = |version| home.inspector_id("ねじ", version).unwrap();
+    assert_eq!(
+        (id(None), id(Some(1)), id(Some(2))),
+        (newer.id, again.id, newer.id)
+    );
+    let error = home.inspector_id("ねじ", Some(3)).unwrap_err();
+    assert!(
+        matches!(error, StoreError::NoInspectorVersion { .. }),
+        "{error}"
+    );
+}
+
+#[test]
 fn each_training_is_a_version() {
     let (_folder, home) = home();
     assert!(home.inspectors().unwrap().is_empty());

@@ -203,6 +203,15 @@ impl Home {
         })
     }
 
+    /// The id of a version of an inspector, the newest where none is asked for. Another id is another inspector, also
+    /// where name and version are the same: one that was removed, and what was trained after it.
+    ///
+    /// # Errors
+    /// [`StoreError::NoInspector`], [`StoreError::NoInspectorVersion`], and those of the database.
+    pub fn inspector_id(&self, name: &str, version: Option<u32>) -> Result<u64, StoreError> {
+        self.read(|tx| find_version(tx, name, version).map(i64::cast_unsigned))
+    }
+
     /// Removes all versions of an inspector. Its inspections, with their reviews, are removed only where
     /// `with_history` says so; returns how many there were. What was only in them is lost: they cannot
     /// be replayed, nor traced.

@@ -83,6 +83,38 @@ fn photos_are_judged_as_they_come_and_none_twice() {
 }
 
 #[test]
+fn another_inspector_of_the_same_name_and_version_takes_over() {
+    let Some(niteru) = trained() else { return };
+    let folder = plates(&niteru, "line", 100..101, false);
+    let arguments = ["--json", "inspect", "watch", "plates", text(&folder)];
+    let watch = Watch::start(&niteru, &arguments);
+    watch.event("watching");
+    plates(&niteru, "line", 101..102, false);
+    watch.event("judged");
+    // At once: the watch does not look between the two.
+    let home = niteru_store::Home::open(niteru.home()).unwrap();
+    let file = home.inspector("plates", None).unwrap();
+    let before = file.inspector;
+    let new = niteru_store::NewInspector {
+        model: &before.model,
+        fingerprint: &before.fingerprint,
+        settings: &before.settings,
+        summary: &before.summary,
+        bytes: &file.bytes,
+    };
+    home.remove_inspector("plates", true).unwrap();
+    let now = home.save_inspector("plates", &new).unwrap();
+    assert!(now.version == before.version && now.id != before.id);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    plates(&niteru, "line", 102..103, false);
+    while !ends(&watch.event("judged"), "102.png") {}
+    watch.terminate();
+    watch.event("stopped");
+    let (code, stderr) = watch.end();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
 fn that_photos_change_as_a_whole_is_told_while_the_line_runs() {
     let Some(niteru) = trained() else { return };
     let folder = plates(&niteru, "line", 200..230, true);

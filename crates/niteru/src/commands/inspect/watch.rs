@@ -1,6 +1,7 @@
 //! `niteru inspect watch`: each photo that comes into a folder is judged once, until stopped.
 
 use std::cell::Cell;
+use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -58,6 +59,18 @@ struct Counts {
     lately: DriftWatch,
 }
 
+/// Another inspector has the name now: it is to judge the photo.
+#[derive(Debug)]
+struct Superseded;
+
+impl fmt::Display for Superseded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is a newer version of the inspector")
+    }
+}
+
+impl std::error::Error for Superseded {}
+
 /// Watches with the inspector's newest version, until told to stop or there is a newer one.
 fn watch_with_newest(
     context: &Context,
@@ -75,8 +88,8 @@ fn watch_with_newest(
         }
         looked.set(Instant::now());
         // What is wrong with the home is told when a photo comes.
-        home.newest_version(&args.name)
-            .is_ok_and(|newest| newest == file.inspector.version)
+        home.inspector_id(&args.name, None)
+            .is_ok_and(|newest| newest == file.inspector.id)
     };
     // A result that cannot be printed ends the watch.
     let failure = Cell::new(None);
@@ -90,6 +103,12 @@ fn watch_with_newest(
     };
     let operator = args.operator.as_deref();
     let mut judge = |path: &Path, bytes: Vec<u8>| {
+        // What was removed a moment ago decides nothing any more: it could not be noted.
+        match home.inspector_id(&args.name, None) {
+            Ok(newest) if newest == file.inspector.id => {}
+            Ok(_) => return Err(NotJudged::Watch(Superseded.into())),
+            Err(error) => return Err(NotJudged::Watch(error.into())),
+        }
         let inspected = inspect_bytes(&inspector, path, &bytes, &watch.limits);
         let inspected = inspected.map_err(|error| match error {
             InspectError::Decode(error) => NotJudged::Photo(error),
@@ -104,7 +123,7 @@ fn watch_with_newest(
         })
     };
     let basis = DriftBasis::of(&inspector);
-    home.watch_photos::<Error>(&watch, &mut judge, &mut |event| {
+    let watched = home.watch_photos::<Error>(&watch, &mut judge, &mut |event| {
         let judged = matches!(event, PhotoEvent::Judged(_));
         match event {
             PhotoEvent::Judged(_) => counts.judged += 1,
@@ -122,10 +141,11 @@ fn watch_with_newest(
             failed.set(true);
             failure.set(Some(error));
         }
-    })?;
-    match failure.take() {
-        Some(error) => Err(error),
-        None => Ok(()),
+    });
+    match (failure.take(), watched) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) if error.is::<Superseded>() => Ok(()),
+        (None, watched) => watched,
     }
 }
 
