@@ -2,12 +2,14 @@
 """Whether the server bears what it is given: hours of mixed work with restarts, and requests that nobody meant.
 
 `soak` uploads, searches, inspects, deletes and cancels from several threads while the server is ended every so often,
-sometimes by force; afterwards `niteru check` must find nothing. `fuzz` lets schemathesis, installed into a virtual
+every second time by force. After each restart whatever was answered as done before must be there; in the end each kind of work
+must have been done often enough, and `niteru check` must find nothing. `fuzz` lets schemathesis, installed into a virtual
 environment of its own, try the OpenAPI document; no answer may be a fault of the server (5xx).
 Exit codes: 0 done; 1 something was found; 2 something is missing.
 """
 
 import argparse
+import http.client
 import json
 import os
 import random
@@ -22,6 +24,8 @@ import urllib.error
 import urllib.request
 import venv
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +46,7 @@ def _options() -> argparse.Namespace:
     add("--home", type=Path, required=True, help="a home that has the default model; it is not changed")
     add("--minutes", type=float, default=60, metavar="N", help="of the soak (default: %(default)s)")
     add("--restart", type=float, default=300, metavar="S", help="seconds from one restart to the next (default: %(default)s)")
+    add("--least", type=float, default=1, metavar="N", help="of each kind of work, accepted a minute of the soak (default: %(default)s)")
     add("--threads", type=int, default=4, metavar="N", help="of the soak (default: %(default)s)")
     add("--examples", type=int, default=30, metavar="N", help="for each route of the fuzz (default: %(default)s)")
     return parser.parse_args()
@@ -114,61 +119,162 @@ def _photos() -> list[Path]:
     return good
 
 
+class Kept:
+    """What the server has answered as done, and what may undo it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        # By sha256: when the last upload that was taken was begun, and when the last removal had ended, however it did.
+        self.added: dict[str, float] = {}
+        self.removed: dict[str, float] = {}
+        self.inspections: set[int] = set()
+
+    def add(self, begun: float, hashes: list[str]) -> None:
+        with self.lock:
+            for sha256 in hashes:
+                self.added[sha256] = max(begun, self.added.get(sha256, begun))
+
+    def remove(self, sha256: str) -> None:
+        with self.lock:
+            self.removed[sha256] = time.monotonic()
+
+    def expected(self) -> set[str]:
+        """What must be in the collection once no job adds to it: uploads that no removal can have met."""
+        with self.lock:
+            return {sha256 for sha256, begun in self.added.items() if begun > self.removed.get(sha256, float("-inf"))}
+
+
 class Work:
-    """What users do, in any order. What is not there any more, or not there yet, is no fault."""
+    """What users do, in any order."""
+
+    # What may have gone, or come to its end, through another thread. All else is to be accepted, as long as the server is there.
+    MAY_MISS = {"like": {404}, "delete": {404}, "cancel": {404, 409}}
 
     def __init__(self, server: Server, photos: list[Path]) -> None:
         self.server = server
         self.photos = photos
         self.done: Counter[str] = Counter()
         self.faults: list[str] = []
+        self.kept = Kept()
+        self.compared: Counter[str] = Counter()
         self.stopping = threading.Event()
         self.restarting = threading.Event()
+        self.kinds = [self.upload, self.search, self.like, self.inspect, self.delete, self.cancel, self.duplicates, self.look]
+        self.turns = threading.Condition()
+        self.working = 0
+        self.paused = False
 
     def run(self, seed: int) -> None:
         chance = random.Random(seed)
-        kinds = [self.upload, self.search, self.search, self.like, self.inspect, self.inspect, self.delete, self.cancel, self.duplicates, self.look]
+        kinds = [*self.kinds, self.search, self.inspect]
         while not self.stopping.is_set():
-            work = chance.choice(kinds)
-            try:
-                work(chance)
-                self.done[work.__name__] += 1
-            except urllib.error.HTTPError as error:
-                # Jobs that cannot be cancelled any more, images that another thread has removed.
-                self.done[f"{work.__name__}: {error.code}"] += 1
-                if error.code >= 500 and error.code != 503:
-                    self.faults.append(f"{work.__name__}: {error.code} {error.read().decode(errors='replace')[:300]}")
-            except (OSError, TimeoutError, json.JSONDecodeError) as error:
-                self.done[f"{work.__name__}: cut off"] += 1
-                if not self.restarting.is_set() and self.server.process.poll() is not None:
-                    self.faults.append(f"{work.__name__}: the server is gone: {error}")
+            with self._turn():
+                if not self._try(chance.choice(kinds), chance):
                     return
-                time.sleep(0.5)
+
+    def _try(self, work: Callable[[random.Random], None], chance: random.Random) -> bool:
+        name = work.__name__
+        try:
+            work(chance)
+            self.done[name] += 1
+        except urllib.error.HTTPError as error:
+            self.done[f"{name}: {error.code}"] += 1
+            if error.code != 503 and error.code not in self.MAY_MISS.get(name, ()):
+                self.faults.append(f"{name}: {error.code} {error.read().decode(errors='replace')[:300]}")
+        except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
+            self.done[f"{name}: cut off"] += 1
+            if not self.restarting.is_set() and self.server.process.poll() is not None:
+                self.faults.append(f"{name}: the server is gone: {error}")
+                return False
+            time.sleep(0.5)
+        return True
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self.turns:
+            self.turns.wait_for(lambda: not self.paused)
+            self.working += 1
+        try:
+            yield
+        finally:
+            with self.turns:
+                self.working -= 1
+                self.turns.notify_all()
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Nobody does anything meanwhile."""
+        with self.turns:
+            self.paused = True
+            self.turns.wait_for(lambda: self.working == 0)
+        try:
+            yield
+        finally:
+            with self.turns:
+                self.paused = False
+                self.turns.notify_all()
+
+    def compare(self, patience: float = 600) -> None:
+        """Notes what is not there although the server had answered that it was done."""
+        end = time.monotonic() + patience
+        while (open_jobs := [job for job in self.server.ask("GET", "/api/jobs?limit=500")["jobs"] if job["state"] in ("queued", "running")]):
+            if time.monotonic() > end:
+                self.faults.append(f"{len(open_jobs)} jobs do not come to their end")
+                return
+            time.sleep(0.5)
+        there = set()
+        page = {"next": 0}
+        while page["next"] is not None:
+            after = f"&after={page['next']}" if page["next"] else ""
+            page = self.server.ask("GET", f"/api/collections/soak/images?limit=1000{after}")
+            there.update(image["sha256"] for image in page["images"])
+        expected = self.kept.expected()
+        if lost := expected - there:
+            self.faults.append(f"{len(lost)} of {len(expected)} uploads that were taken are lost: {', '.join(sorted(lost)[:5])}")
+        self.compared["images"] += len(expected)
+        for inspection in self.kept.inspections:
+            try:
+                self.server.ask("GET", f"/api/history/{inspection}")
+            except urllib.error.HTTPError as error:
+                self.faults.append(f"inspection {inspection} that was answered is lost: {error.code}")
+        self.compared["inspections"] += len(self.kept.inspections)
+        # They were there after a restart; those that come next are the question.
+        self.kept.inspections.clear()
+
+    def _send(self, chance: random.Random, count: int) -> tuple[dict[str, Any], float]:
+        begun = time.monotonic()
+        return self.server.ask("POST", "/api/collections/soak/images", files=chance.sample(self.photos, count), query={}), begun
 
     def upload(self, chance: random.Random) -> None:
-        self.server.ask("POST", "/api/collections/soak/images", files=chance.sample(self.photos, 5), query={})
+        sent, begun = self._send(chance, 5)
+        self.kept.add(begun, [upload["sha256"] for upload in sent["uploads"]])
 
     def search(self, chance: random.Random) -> None:
         self.server.ask("POST", "/api/collections/soak/search/upload", files=[chance.choice(self.photos)], query={"k": 10})
 
-    def _one(self, chance: random.Random) -> int | None:
+    def _one(self, chance: random.Random) -> dict[str, Any] | None:
         images = self.server.ask("GET", "/api/collections/soak/images?limit=100")["images"]
-        return chance.choice(images)["id"] if images else None
+        return chance.choice(images) if images else None
 
     def like(self, chance: random.Random) -> None:
         if (image := self._one(chance)) is not None:
-            self.server.ask("POST", "/api/collections/soak/search", {"like": [image], "k": 20})
+            self.server.ask("POST", "/api/collections/soak/search", {"like": [image["id"]], "k": 20})
 
     def inspect(self, chance: random.Random) -> None:
-        self.server.ask("POST", "/api/inspectors/soak/inspect", files=[chance.choice(self.photos)], query={})
+        found = self.server.ask("POST", "/api/inspectors/soak/inspect", files=[chance.choice(self.photos)], query={})
+        self.kept.inspections.add(found["id"])
 
     def delete(self, chance: random.Random) -> None:
         if (image := self._one(chance)) is not None:
-            self.server.ask("POST", "/api/collections/soak/images/remove", {"ids": [image]})
+            try:
+                self.server.ask("POST", "/api/collections/soak/images/remove", {"ids": [image["id"]]})
+            finally:
+                # Also where no answer came: it may have been done.
+                self.kept.remove(image["sha256"])
 
     def cancel(self, chance: random.Random) -> None:
-        photos = chance.sample(self.photos, 20)
-        job = self.server.ask("POST", "/api/collections/soak/images", files=photos, query={})["job"]
+        # What a job has added before it was cancelled is nobody's promise.
+        job = self._send(chance, 20)[0]["job"]
         time.sleep(chance.random())
         if job:
             self.server.ask("POST", f"/api/jobs/{job['id']}/cancel")
@@ -179,6 +285,12 @@ class Work:
     def look(self, _: random.Random) -> None:
         for path in ("/api/collections", "/api/inspectors", "/api/jobs", "/api/history", "/api/storage"):
             self.server.ask("GET", path)
+
+    def too_few(self, least: float) -> list[str]:
+        """The kinds of work that were not accepted often enough, or never compared after a restart."""
+        kinds = {kind.__name__: self.done[kind.__name__] for kind in self.kinds}
+        few = [f"{name}: accepted {count} times, and {least:.0f} are asked for" for name, count in kinds.items() if count < least]
+        return few + [f"no {what} were compared after a restart" for what in ("images", "inspections") if not self.compared[what]]
 
 
 def _begin(server: Server, name: str, photos: list[Path]) -> None:
@@ -200,21 +312,28 @@ def _soak(options: argparse.Namespace, work: Path) -> int:
     for thread in threads:
         thread.start()
     end = time.monotonic() + 60 * options.minutes
+    # Once cleanly and once by force at the least, however short it is.
+    pause = min(options.restart, 60 * options.minutes / 2)
     restarts = 0
     while not users.faults and time.monotonic() < end:
-        time.sleep(max(0.0, min(options.restart, end - time.monotonic())))
+        time.sleep(max(0.0, min(pause, end - time.monotonic())))
         users.restarting.set()
         restarts += 1
         server.end(by_force=restarts % 2 == 0)
         server.start()
         users.restarting.clear()
+        with users.quiet():
+            users.compare()
     users.stopping.set()
     for thread in threads:
         thread.join()
+    if not users.faults:
+        users.faults += users.too_few(max(1, options.least * options.minutes))
     memory = [line.split()[1] for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
     server.end(by_force=False)
     check = subprocess.run([BINARY, "--home", server.home, "check"], capture_output=True, text=True)
     print(json.dumps(dict(sorted(users.done.items())), indent=2))
+    print(f"compared after restarts: {dict(users.compared)}")
     print(f"{restarts} restarts, every second one by force; memory since the last at most {int(memory[0]) // 1024 if memory else '?'} MB")
     print(f"niteru check: exit code {check.returncode}\n{check.stdout}{check.stderr}")
     for fault in users.faults:
