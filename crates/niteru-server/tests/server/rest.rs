@@ -144,7 +144,11 @@ async fn what_bad_parts_have_in_common() {
     let text = csv.text();
     let lines: Vec<&str> = text.trim_start_matches('\u{FEFF}').lines().collect();
     assert_eq!(lines.len(), 25, "{text}");
-    assert!(lines[0].ends_with(",path,sha256,lot"), "{}", lines[0]);
+    assert!(
+        lines[0].ends_with(",path,sha256,program,lot"),
+        "{}",
+        lines[0]
+    );
     assert!(
         lines[1].contains(",Sato,") && lines[1].ends_with(",0713"),
         "{}",
