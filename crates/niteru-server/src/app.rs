@@ -8,7 +8,7 @@ use niteru_store::Home;
 use niteru_store::UploadLimits;
 use niteru_store::below::imaging::Limits;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::api::inspect::Inspectors;
 use crate::api::login::Attempts;
@@ -17,17 +17,18 @@ use crate::assets::Assets;
 use crate::error::ApiError;
 use crate::jobs::Jobs;
 use crate::restoring::{RestoreRequest, Restored};
+use crate::turns::Turns;
 use crate::watched::Watches;
 use crate::work::Gate;
 
 /// Blocking work that is mostly waiting for the disk, at a time.
 const QUICK: usize = 16;
 
+/// Inspectors that are made ready at a time, and what waits for the same ones.
+const LOADING: usize = 4;
+
 /// Passwords that are hashed at a time: each takes 19 MiB.
 const PASSWORDS: usize = 2;
-
-/// Requests with files at a time: each has one file in memory.
-const UPLOADS: usize = 8;
 
 /// Tells the server's messages.
 pub(crate) type Log = Arc<dyn Fn(&str) + Send + Sync>;
@@ -94,9 +95,9 @@ pub(crate) struct App {
     pub(crate) restored: Option<Restored>,
     quick: Gate,
     heavy: Gate,
+    loading: Gate,
     passwords: Gate,
-    /// Requests with files that may begin.
-    pub(crate) uploads: Semaphore,
+    pub(crate) turns: Turns,
     log: Log,
 }
 
@@ -126,8 +127,9 @@ impl App {
             restored,
             quick: Gate::new(QUICK),
             heavy: Gate::new(cores),
+            loading: Gate::new(LOADING),
             passwords: Gate::new(PASSWORDS),
-            uploads: Semaphore::new(UPLOADS),
+            turns: Turns::default(),
             log,
         }
     }
@@ -154,6 +156,15 @@ impl App {
     ) -> Result<T, ApiError> {
         let app = Arc::clone(self);
         self.heavy.run(move || work(&app)).await
+    }
+
+    /// Making ready what work needs.
+    pub(crate) async fn loading<T: Send + 'static>(
+        self: &Arc<App>,
+        work: impl FnOnce(&Arc<App>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let app = Arc::clone(self);
+        self.loading.run(move || work(&app)).await
     }
 
     /// Work with passwords.

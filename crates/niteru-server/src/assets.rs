@@ -270,7 +270,7 @@ fn compressed(bytes: &[u8]) -> Option<Bytes> {
     (shorter.len() < bytes.len()).then(|| shorter.into())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -35,7 +35,9 @@ mod restoring;
 mod route;
 mod secret;
 mod server;
+mod shelf;
 mod tls;
+mod turns;
 mod watched;
 mod work;
 

@@ -116,7 +116,7 @@ async fn send(
     about: About,
     mut parts: Parts,
 ) -> Result<Created<StoredBackup>, ApiError> {
-    let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
+    let _turn = app.turns.large.begin().await?;
     let folder = app.quick(|app| Ok(app.home.make_backups()?)).await?;
     let name = secret::token().map_err(|error| ApiError::internal(error.to_string()))?;
     let path = folder.join(format!("{INCOMING_BACKUP}{name}"));

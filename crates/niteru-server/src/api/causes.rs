@@ -101,9 +101,7 @@ async fn drift(
             "last is from {LEAST_DECISIONS} to {MOST_LOOK_BACK}: fewer say nothing"
         )));
     }
-    let drift = app.heavy(move |app| {
-        let ready = app.inspector(&name, asked.version)?;
-        Ok(app.home.drift(&ready.basis.query(ready.id, last))?)
-    });
+    let ready = app.ready_inspector(&name, asked.version).await?;
+    let drift = app.heavy(move |app| Ok(app.home.drift(&ready.basis.query(ready.id, last))?));
     Ok(Json(drift.await?))
 }

@@ -53,8 +53,8 @@ async fn check(
     InPath(name): InPath<String>,
     Query(OfVersion { version }): Query<OfVersion>,
 ) -> Result<Json<InspectorCheck>, ApiError> {
-    let check = app.heavy(move |app| Ok(app.inspector(&name, version)?.check.clone()));
-    Ok(Json(check.await?))
+    let ready = app.ready_inspector(&name, version).await?;
+    Ok(Json(ready.check.clone()))
 }
 
 async fn picture(
@@ -62,8 +62,8 @@ async fn picture(
     InPath((name, version, kind, number)): InPath<(String, u32, String, usize)>,
     Query(side): Query<Side>,
 ) -> Result<File, ApiError> {
+    let ready = app.ready_inspector(&name, Some(version)).await?;
     app.heavy(move |app| {
-        let ready = app.inspector(&name, Some(version))?;
         let photos = match kind.as_str() {
             "bad" => &ready.check.bad,
             "suspicious" => &ready.check.suspicious,

@@ -1,6 +1,5 @@
 //! Inspectors: which there are, judging photos with them, training new ones.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
@@ -22,20 +21,27 @@ use std::path::{Path, PathBuf};
 use utoipa::{IntoParams, ToSchema};
 
 use super::history::moment;
-use super::uploads::{keep_files, only_one};
+use super::uploads::{keep_part, only_one};
 use super::watched::MOST as MOST_WATCHES;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{JobView, TrainParameters};
-use crate::problem::Kind;
+use crate::problem::{Kind, Problem};
 use crate::route::{
     About, Accepted, Form, InPath, Json, JsonBody, Query, Route, ask, change, read,
 };
+use crate::shelf::Shelves;
 
-/// Inspectors that are kept ready: one for each watch that may run, which asks for its own with each photo, and some for
-/// who asks between.
+/// Inspectors whose newest version is kept ready: one for each watch that may run, which asks for its own with each photo,
+/// and some for who asks between.
 const READY: usize = MOST_WATCHES + 4;
+
+/// Older versions that are kept ready, for who looks back. They take no place of those that judge.
+const READY_OLD: usize = 4;
+
+/// Who may say that somebody else has inspected, or at another time.
+const ATTRIBUTES: Role = Role::Engineer;
 
 /// Photos that wait for an inspector.
 const AHEAD: usize = 64;
@@ -116,9 +122,10 @@ struct InspectQuery {
     version: Option<u32>,
     /// Where the photo comes from: lot, machine, mould.
     metadata: BTreeMap<String, String>,
-    /// Who inspects; left out: who asks.
+    /// Who inspects; left out: who asks. Where people log in, another than who asks needs the role engineer.
     operator: Option<String>,
-    /// When it was inspected: `2026-11-25T08:30`, in UTC where it names no zone; left out: now.
+    /// When it was inspected: `2026-11-25T08:30`, in UTC where it names no zone; left out: now. Where
+    /// people log in, this needs the role engineer.
     time: Option<String>,
 }
 
@@ -199,17 +206,18 @@ async fn inspect(
     let known = name.clone();
     app.quick(move |app| Ok(app.home.newest_version(&known)?))
         .await?;
-    let (query, upload) = only_one(keep_files(&app, &caller, form).await?)?;
+    let (query, upload) = only_one(keep_part(&app, &caller, form).await?)?;
     let query = query.unwrap_or_default();
+    check_attribution(&app, &caller, &query)?;
     let metadata: Metadata = query.metadata.into_iter().collect();
     let time = query.time.as_deref().map(moment).transpose()?;
     let operator = query.operator.unwrap_or(caller.name);
+    let ready = app.ready_inspector(&name, query.version).await?;
     app.heavy(move |app| {
         let path = app
             .home
             .upload(&upload.sha256)?
             .ok_or_else(ApiError::busy)?;
-        let ready = app.inspector(&name, query.version)?;
         let inspected = ready.inspect(path.clone())?;
         let mut record = inspected.record(&path, Some(&operator), ready.kernels, metadata);
         record.time = time;
@@ -221,6 +229,24 @@ async fn inspect(
         Ok(Json(inspected.told(id, path, None)))
     })
     .await
+}
+
+/// Whose decision it is, and when it was made, is told by who asks and by the clock. Another name or time is for people
+/// who may change more than that; where nobody logs in, names say nothing anyway.
+fn check_attribution(app: &App, caller: &Caller, query: &InspectQuery) -> Result<(), ApiError> {
+    let other = query
+        .operator
+        .as_ref()
+        .is_some_and(|who| *who != caller.name);
+    if !app.settings.login || caller.role >= ATTRIBUTES || !(other || query.time.is_some()) {
+        return Ok(());
+    }
+    let message = format!("an inspection under another name or time needs the role {ATTRIBUTES}");
+    Err(
+        ApiError::new(StatusCode::FORBIDDEN, Kind::RoleNeeded, message)
+            .help("leave out operator and time: who asks and now are noted")
+            .because(Problem::from(Kind::NotAsAnother).with("role", ATTRIBUTES.name())),
+    )
 }
 
 /// What is to be judged.
@@ -241,7 +267,6 @@ type Asked = (ToJudge, SyncSender<Result<InspectedFile, InspectError>>);
 pub(crate) struct ReadyInspector {
     pub(crate) id: u64,
     name: String,
-    version: u32,
     kernels: &'static str,
     /// The scale of its heat maps.
     pub(super) scale: HeatScale,
@@ -252,42 +277,67 @@ pub(crate) struct ReadyInspector {
     ask: SyncSender<Asked>,
 }
 
-/// The inspectors that were used last, the newest first.
-#[derive(Default)]
-pub(crate) struct Inspectors(Mutex<VecDeque<Arc<ReadyInspector>>>);
+/// The inspectors that were used last, by the ids of their versions: a name and a version may become another inspector.
+pub(crate) struct Inspectors(Shelves<u64, ReadyInspector>);
+
+impl Default for Inspectors {
+    fn default() -> Inspectors {
+        Inspectors(Shelves::new(READY, READY_OLD))
+    }
+}
 
 impl Inspectors {
     fn forget(&self, name: &str) {
-        self.0.lock().retain(|ready| ready.name != name);
+        let other = |ready: &ReadyInspector| ready.name != name;
+        self.0.retain(|_, ready| ready.is_some_and(other));
     }
 }
 
 impl App {
-    /// A version of an inspector, the newest where none is asked for, made ready if it is not yet.
+    /// A version of an inspector, the newest where none is asked for, made ready if it is not yet. Who asks for another
+    /// does not wait for that.
     pub(crate) fn inspector(
         self: &Arc<App>,
         name: &str,
         version: Option<u32>,
     ) -> Result<Arc<ReadyInspector>, ApiError> {
-        let version = match version {
-            Some(version) => version,
-            None => self.home.newest_version(name)?,
-        };
-        let mut ready = self.inspectors.0.lock();
-        let at = ready
-            .iter()
-            .position(|one| one.name == name && one.version == version);
-        let found = match at.and_then(|at| ready.remove(at)) {
-            Some(found) => found,
+        let (ready, newest) = (&self.inspectors.0, version.is_none());
+        let id = self.home.inspector_id(name, version)?;
+        if let Some(found) = ready.get(&id, newest) {
+            return Ok(found);
+        }
+        let made = ready.get_or_make(&id, newest, || {
+            let file = self.home.inspector(name, version)?;
+            let encoder = self.encoder(&file.inspector.identity())?;
+            ReadyInspector::start(self, file, encoder).map(Arc::new)
+        })?;
+        if newest {
+            // The version before it judges no more.
+            let before = |one: &ReadyInspector| one.name == name && one.id != made.id;
+            ready.retain_newest(|_, one| !one.is_some_and(before));
+        }
+        Ok(made)
+    }
+
+    /// As [`App::inspector`]. One that has to be made ready first takes no turn from work that needs others.
+    pub(crate) async fn ready_inspector(
+        self: &Arc<App>,
+        name: &str,
+        version: Option<u32>,
+    ) -> Result<Arc<ReadyInspector>, ApiError> {
+        let asked = name.to_owned();
+        let there = self.quick(move |app| {
+            let id = app.home.inspector_id(&asked, version)?;
+            Ok(app.inspectors.0.get(&id, version.is_none()))
+        });
+        match there.await? {
+            Some(ready) => Ok(ready),
             None => {
-                let file = self.home.inspector(name, Some(version))?;
-                let encoder = self.encoder(&file.inspector.identity())?;
-                Arc::new(ReadyInspector::start(self, file, encoder)?)
+                let asked = name.to_owned();
+                self.loading(move |app| app.inspector(&asked, version))
+                    .await
             }
-        };
-        ready.push_front(Arc::clone(&found));
-        ready.truncate(READY);
-        Ok(found)
+        }
     }
 }
 
@@ -300,7 +350,7 @@ impl ReadyInspector {
         let (ask, asked) = mpsc::sync_channel(AHEAD);
         let (tell, told) = mpsc::sync_channel(1);
         let limits = app.settings.uploads.image;
-        let (id, version) = (file.inspector.id, file.inspector.version);
+        let id = file.inspector.id;
         let name = file.inspector.name.clone();
         let kernels = encoder.kernels().name();
         let work = move || {
@@ -357,7 +407,6 @@ impl ReadyInspector {
         Ok(ReadyInspector {
             id,
             name,
-            version,
             kernels,
             scale,
             check,

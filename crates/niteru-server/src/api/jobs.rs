@@ -21,7 +21,7 @@ use crate::route::{About, Events, InPath, Json, Query, Route, change, read};
 /// Most jobs of a page.
 const MOST: usize = 500;
 
-/// Jobs that a listener is told of at first.
+/// Jobs that a listener is told of at first, beside those that are not over.
 const SHOWN: usize = 50;
 
 /// Silence after which a listener is told that the server is still there.
@@ -40,7 +40,8 @@ pub(super) fn routes() -> Vec<Route> {
         ),
         read(
             "/api/jobs/events",
-            "Changes of all jobs as they come; the first event, `snapshot`, has the newest jobs",
+            "Changes of all jobs as they come; the first event, `snapshot`, has the newest 50 jobs \
+             and all that are not over",
             Role::Viewer,
             events,
         ),
@@ -86,6 +87,17 @@ fn newest(app: &App, before: Option<u64>, limit: usize) -> Result<Vec<JobView>, 
     let jobs = app.home.jobs(before, limit)?;
     let short = |job| app.jobs.view(job).in_short();
     Ok(jobs.into_iter().map(short).collect())
+}
+
+/// The newest jobs, and of those before them the ones that are not over: what lasts is not pushed out by what is short.
+fn open_and_newest(app: &App) -> Result<Vec<JobView>, ApiError> {
+    // First: what ends between the two is among the newest, or was told as open.
+    let open = app.home.open_jobs()?;
+    let mut jobs = newest(app, None, SHOWN)?;
+    let oldest = jobs.last().map_or(u64::MAX, |oldest| oldest.job.id);
+    let before = open.into_iter().rev().filter(|job| job.id < oldest);
+    jobs.extend(before.map(|job| app.jobs.view(job).in_short()));
+    Ok(jobs)
 }
 
 async fn one(app: Arc<App>, InPath(id): InPath<u64>) -> Result<Json<JobView>, ApiError> {
@@ -181,7 +193,7 @@ impl Listener {
             .app
             .quick(move |app| match only {
                 Some(id) => Ok(vec![app.jobs.view(app.home.job(id)?).in_short()]),
-                None => newest(app, None, SHOWN),
+                None => open_and_newest(app),
             })
             .await?;
         event("snapshot", &JobList { jobs })

@@ -103,7 +103,7 @@ async fn import(
     InPath(name): InPath<String>,
     mut parts: Parts,
 ) -> Result<Accepted<JobView>, ApiError> {
-    let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
+    let _turn = app.turns.large.begin().await?;
     // Before some gigabytes are sent for nothing.
     let asked = name.clone();
     app.quick(move |app| name_is_free(app, &asked)).await?;

@@ -1,11 +1,11 @@
 //! Models, and the encoders that are loaded.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use niteru_store::below::encoder::{Encoder, ModelCache};
 use niteru_store::below::kernels::Kernels;
 use niteru_store::{EncoderChoice, EncoderIdentity, ModelSummary, Role, load_encoder};
-use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,9 +13,13 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::{Kind, Problem};
 use crate::route::{InPath, Json, Route, read};
+use crate::shelf::Shelf;
 
 /// Encoders that are kept loaded: some 100 to 600 MB each.
 const LOADED: usize = 2;
+
+/// Choices whose encoder is known; one that is not is found out by loading it.
+const CHOICES: usize = 64;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -69,30 +73,20 @@ async fn one(app: Arc<App>, InPath(name): InPath<String>) -> Result<Json<ModelSu
 type Key = (String, String, bool, String);
 
 /// The encoders that were used last, and what was chosen with which.
-#[derive(Default)]
-pub(crate) struct Encoders(Mutex<Loaded>);
-
-#[derive(Default)]
-struct Loaded {
-    /// The newest first.
-    encoders: Vec<(Key, Arc<Encoder>)>,
-    choices: Vec<(EncoderChoice, Key)>,
+pub(crate) struct Encoders {
+    loaded: Shelf<Key, Encoder>,
+    choices: Shelf<EncoderChoice, Key>,
+    /// How often one was let go of because its model is about to change.
+    forgotten: AtomicU64,
 }
 
-impl Loaded {
-    /// The encoder of a key, which is the newest then.
-    fn take(&mut self, key: &Key) -> Option<Arc<Encoder>> {
-        let at = self.encoders.iter().position(|(known, _)| known == key)?;
-        let entry = self.encoders.remove(at);
-        let encoder = Arc::clone(&entry.1);
-        self.encoders.insert(0, entry);
-        Some(encoder)
-    }
-
-    fn keep(&mut self, key: Key, encoder: &Arc<Encoder>) {
-        self.encoders.retain(|(known, _)| *known != key);
-        self.encoders.truncate(LOADED - 1);
-        self.encoders.insert(0, (key, Arc::clone(encoder)));
+impl Default for Encoders {
+    fn default() -> Encoders {
+        Encoders {
+            loaded: Shelf::new(LOADED),
+            choices: Shelf::new(CHOICES),
+            forgotten: AtomicU64::new(0),
+        }
     }
 }
 
@@ -108,14 +102,16 @@ impl App {
 
     /// Lets go of a model that is about to be another, or none.
     pub(crate) fn forget_encoders(&self, model: &str) {
-        self.encoders
-            .0
-            .lock()
-            .encoders
-            .retain(|((known, ..), _)| known != model);
+        let encoders = &self.encoders;
+        encoders.forgotten.fetch_add(1, Ordering::SeqCst);
+        // What is being chosen may become any model.
+        encoders
+            .choices
+            .retain(|_, key| key.is_some_and(|(known, ..)| known != model));
+        encoders.loaded.retain(|(known, ..), _| known != model);
     }
 
-    /// The encoder that made embeddings, loaded if it is not yet.
+    /// The encoder that made embeddings, loaded if it is not yet. Who asks for another does not wait for it.
     pub(crate) fn encoder(&self, own: &EncoderIdentity) -> Result<Arc<Encoder>, ApiError> {
         let key = (
             own.model.clone(),
@@ -123,14 +119,8 @@ impl App {
             own.exact_decode,
             own.framing.clone(),
         );
-        // Held while it is loaded: who comes second waits instead of loading it again.
-        let mut loaded = self.encoders.0.lock();
-        if let Some(encoder) = loaded.take(&key) {
-            return Ok(encoder);
-        }
-        let encoder = Arc::new(self.load(Some(own), &EncoderChoice::default())?);
-        loaded.keep(key, &encoder);
-        Ok(encoder)
+        let load = || self.load(Some(own), &EncoderChoice::default());
+        self.encoders.loaded.get_or_make(&key, load)
     }
 
     /// The encoder of a model by its name, in the precision that is best on this computer; of the usual
@@ -144,28 +134,42 @@ impl App {
 
     /// The encoder that was chosen.
     pub(crate) fn encoder_chosen(&self, choice: EncoderChoice) -> Result<Arc<Encoder>, ApiError> {
-        let mut loaded = self.encoders.0.lock();
-        let known = loaded.choices.iter().find(|(known, _)| *known == choice);
-        if let Some((_, key)) = known.cloned()
-            && let Some(encoder) = loaded.take(&key)
-        {
-            return Ok(encoder);
+        let encoders = &self.encoders;
+        if let Some(key) = encoders.choices.get(&choice) {
+            match encoders.loaded.get(&key) {
+                Some(encoder) => return Ok(encoder),
+                // The precision that is best may be another by now.
+                None => encoders
+                    .choices
+                    .retain(|known, was| *known != choice || was != Some(&*key)),
+            }
         }
-        let encoder = Arc::new(self.load(None, &choice)?);
-        let own = EncoderIdentity::from(&*encoder);
-        let key = (own.model, own.precision, own.exact_decode, own.framing);
-        loaded.choices.retain(|(known, _)| *known != choice);
-        loaded.choices.push((choice, key.clone()));
-        loaded.keep(key, &encoder);
-        Ok(encoder)
+        // Only a loaded encoder tells what was chosen.
+        let mut loaded = None;
+        let key = encoders.choices.get_or_make(&choice, || {
+            let before = encoders.forgotten.load(Ordering::SeqCst);
+            let encoder = self.load(None, &choice)?;
+            let own = EncoderIdentity::from(&*encoder);
+            let key = (own.model, own.precision, own.exact_decode, own.framing);
+            let still = || encoders.forgotten.load(Ordering::SeqCst) == before;
+            encoders.loaded.keep(&key, &encoder, still);
+            loaded = Some(encoder);
+            Ok::<_, ApiError>(Arc::new(key))
+        })?;
+        match loaded.or_else(|| encoders.loaded.get(&key)) {
+            Some(encoder) => Ok(encoder),
+            // It was let go of already.
+            None => self.load(None, &choice),
+        }
     }
 
     fn load(
         &self,
         own: Option<&EncoderIdentity>,
         choice: &EncoderChoice,
-    ) -> Result<Encoder, ApiError> {
+    ) -> Result<Arc<Encoder>, ApiError> {
         let kernels = Kernels::from_env().map_err(|error| ApiError::internal(error.to_string()))?;
-        Ok(load_encoder(&self.models(), own, choice, kernels)?)
+        let encoder = load_encoder(&self.models(), own, choice, kernels)?;
+        Ok(Arc::new(encoder))
     }
 }

@@ -84,15 +84,23 @@ fn jpeg(picture: &Picture) -> Result<File, ApiError> {
     })
 }
 
-/// Judges the photo of a decision again.
-fn again(
+/// Judges the photo of a decision again, and answers with what was found.
+async fn again<T: Send + 'static>(
     app: &Arc<App>,
     id: u64,
-) -> Result<(Arc<ReadyInspector>, Inspection, InspectedFile), ApiError> {
-    let was = app.home.inspection(id)?;
-    let ready = app.inspector(&was.inspector, Some(was.version))?;
-    let found = ready.again(was.clone())?;
-    Ok((ready, was, found))
+    answer: impl FnOnce(&App, &ReadyInspector, Inspection, InspectedFile) -> Result<T, ApiError>
+    + Send
+    + 'static,
+) -> Result<T, ApiError> {
+    let was = app.quick(move |app| Ok(app.home.inspection(id)?)).await?;
+    let ready = app
+        .ready_inspector(&was.inspector, Some(was.version))
+        .await?;
+    app.heavy(move |app| {
+        let found = ready.again(was.clone())?;
+        answer(app, &ready, was, found)
+    })
+    .await
 }
 
 async fn picture(
@@ -109,8 +117,7 @@ async fn heat(
     InPath(id): InPath<u64>,
     Query(side): Query<Side>,
 ) -> Result<File, ApiError> {
-    app.heavy(move |app| {
-        let (ready, _, found) = again(app, id)?;
+    again(&app, id, move |_, ready, _, found| {
         let small = found.picture.thumbnail(side.pixels());
         jpeg(&found.inspection.heat.overlay(&small, ready.scale))
     })
@@ -122,8 +129,7 @@ async fn good(
     InPath(id): InPath<u64>,
     Query(side): Query<Side>,
 ) -> Result<File, ApiError> {
-    app.heavy(move |app| {
-        let (_, _, found) = again(app, id)?;
+    again(&app, id, move |app, _, _, found| {
         let good = found.inspection.nearest_good.ok_or_else(|| {
             ApiError::not_found("this inspector has no good photo to show beside it")
         })?;
@@ -133,8 +139,7 @@ async fn good(
 }
 
 async fn replay(app: Arc<App>, InPath(id): InPath<u64>) -> Result<Json<ToldInspection>, ApiError> {
-    app.heavy(move |app| {
-        let (_, was, found) = again(app, id)?;
+    again(&app, id, move |_, _, was, found| {
         Ok(Json(found.told(id, was.path, None)))
     })
     .await

@@ -1,5 +1,6 @@
 //! Searching: the images of a collection that are most like others, or like a text.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,11 +13,17 @@ use utoipa::ToSchema;
 use super::uploads::{Looked, REQUEST_BYTES, REQUEST_TIME, look_at_files};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::problem::Kind;
+use crate::problem::{Kind, Problem};
 use crate::route::{Form, InPath, Json, JsonBody, Route, ask};
 
 /// Most results, and most images of a group.
 const MOST: usize = 1000;
+
+/// Most images of the collection that are looked for and away from. Each is read, with its embedding.
+const MOST_EXAMPLES: usize = 200;
+
+/// Most conditions, `filter` and `not` together. Each has limits of its own.
+const MOST_CONDITIONS: usize = 50;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -40,9 +47,11 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct SearchRequest {
-    /// Numbers of images of the collection: more like these.
+    /// Numbers of images of the collection: more like these. With `unlike` at most 200; one that comes twice counts once.
+    #[schema(max_items = 200)]
     like: Vec<u64>,
     /// Less like these.
+    #[schema(max_items = 200)]
     unlike: Vec<u64>,
     /// Words to look for, with a model that reads texts.
     text: Option<String>,
@@ -50,9 +59,11 @@ struct SearchRequest {
     text_weight: Option<f32>,
     /// A rectangle of the uploaded image, as shares of its sides: left, upper, width, height.
     crop: Option<[f64; 4]>,
-    /// Conditions on metadata that all results meet.
+    /// Conditions on metadata that all results meet. With `not` at most 50.
+    #[schema(max_items = 50)]
     filter: Vec<String>,
     /// Conditions that no result meets.
+    #[schema(max_items = 50)]
     not: Vec<String>,
     /// A field: the best image of each of its values.
     group_by: Option<String>,
@@ -64,6 +75,29 @@ struct SearchRequest {
     min_similarity: Option<f32>,
 }
 
+impl SearchRequest {
+    /// Leaves out what comes twice; refuses more than may be asked for.
+    fn check(&mut self) -> Result<(), ApiError> {
+        for ids in [&mut self.like, &mut self.unlike] {
+            let mut known = HashSet::new();
+            ids.retain(|id| known.insert(*id));
+        }
+        let too_many = |kind: Kind, most: usize, what: &str| {
+            let problem = Problem::from(kind).with("most", most);
+            Err(ApiError::bad(format!("a search takes at most {most} {what}")).because(problem))
+        };
+        if self.like.len() + self.unlike.len() > MOST_EXAMPLES {
+            let what = "images in like and unlike together";
+            return too_many(Kind::TooManyExamples, MOST_EXAMPLES, what);
+        }
+        if self.filter.len() + self.not.len() > MOST_CONDITIONS {
+            let what = "conditions in filter and not together";
+            return too_many(Kind::TooManyConditions, MOST_CONDITIONS, what);
+        }
+        Ok(())
+    }
+}
+
 /// What was found.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Searched)]
@@ -72,8 +106,9 @@ struct Found(#[schema(inline)] Searched<SearchResult>);
 async fn search(
     app: Arc<App>,
     InPath(name): InPath<String>,
-    JsonBody(request): JsonBody<SearchRequest>,
+    JsonBody(mut request): JsonBody<SearchRequest>,
 ) -> Result<Json<Found>, ApiError> {
+    request.check()?;
     if request.crop.is_some() {
         return Err(ApiError::bad("crop takes a rectangle of an uploaded image"));
     }
@@ -92,7 +127,8 @@ async fn search_uploaded(
         let message = format!("{}: {}", refused.name, refused.reason);
         return Err(ApiError::bad(message).because(refused.problem.clone()));
     }
-    let request = sent.query.unwrap_or_default();
+    let mut request = sent.query.unwrap_or_default();
+    request.check()?;
     app.heavy(move |app| find(app, &name, &request, &sent.kept))
         .await
         .map(Json)

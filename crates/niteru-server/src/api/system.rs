@@ -1,20 +1,23 @@
 //! The server itself: whether it is there, what it takes up, what it computes with.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use axum::http::Method;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method, header};
 use niteru_store::Role;
 use niteru_store::below::kernels::Kernels;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::assets::hex;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::jobs::{CheckHomeParameters, JobView};
-use crate::route::{Accepted, Access, Json, JsonBody, Route, change, read};
+use crate::route::{Accepted, Access, Json, JsonBody, Route, Tagged, TaggedJson, change, read};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -92,8 +95,30 @@ async fn health(_: Arc<App>) -> Result<Json<Health>, ApiError> {
     }))
 }
 
-async fn description(_: Arc<App>) -> Result<Json<Value>, ApiError> {
-    Ok(Json(super::description()))
+/// The description of the API with its tag: the same as long as the server runs.
+static DESCRIPTION: OnceLock<(String, Bytes)> = OnceLock::new();
+
+async fn description(app: Arc<App>, headers: HeaderMap) -> Result<TaggedJson, ApiError> {
+    const JSON: &str = "application/json";
+    let (tag, bytes) = match DESCRIPTION.get() {
+        Some(made) => made,
+        // Strangers may ask for it: made once, and beside those who are answered meanwhile.
+        None => {
+            app.quick(|_| {
+                Ok(DESCRIPTION.get_or_init(|| {
+                    let bytes = Bytes::from(super::description().to_string());
+                    (hex(&Sha256::digest(&bytes)[..8]), bytes)
+                }))
+            })
+            .await?
+        }
+    };
+    let known = headers.get(header::IF_NONE_MATCH);
+    let known = known.and_then(|known| known.to_str().ok());
+    Ok(TaggedJson(match known {
+        Some(known) if Tagged::names(known, tag) => Tagged::known(tag.clone(), JSON),
+        _ => Tagged::new(tag.clone(), JSON, bytes.clone()),
+    }))
 }
 
 async fn kernels(_: Arc<App>) -> Result<Json<KernelList>, ApiError> {

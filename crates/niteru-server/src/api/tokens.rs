@@ -66,15 +66,24 @@ struct MadeToken {
     token: ApiToken,
 }
 
-/// Whose tokens a caller sees and removes; `None`: everybody's.
-fn owner(caller: &Caller) -> Result<Option<u64>, ApiError> {
-    match (caller.role, caller.user) {
-        // A token is no way to more tokens: who takes one must not be able to stay.
-        _ if caller.proof == Proof::Token => Err(ApiError::new(
+/// Refuses API tokens: one is no way to more tokens, nor to users. Who takes one must not be able to stay.
+pub(super) fn check_no_token(caller: &Caller, what: &str) -> Result<(), ApiError> {
+    match caller.proof {
+        Proof::Token => Err(ApiError::new(
             axum::http::StatusCode::FORBIDDEN,
             Kind::LoginNeeded,
-            "tokens are managed by people who have logged in",
-        )),
+            format!("{what} are managed by people who have logged in"),
+        )
+        .help("log in with a name and a password")
+        .because(Kind::NotByToken)),
+        Proof::Local | Proof::Session(_) => Ok(()),
+    }
+}
+
+/// Whose tokens a caller sees and removes; `None`: everybody's.
+fn owner(caller: &Caller) -> Result<Option<u64>, ApiError> {
+    check_no_token(caller, "tokens")?;
+    match (caller.role, caller.user) {
         (Role::Administrator, _) => Ok(None),
         (_, Some(user)) => Ok(Some(user)),
         (_, None) => Err(ApiError::login_needed()),

@@ -16,6 +16,7 @@ use crate::identity::Caller;
 use crate::leftovers::Incoming;
 use crate::problem::{Kind, Problem};
 use crate::route::{Form, Parts, unwritable};
+use crate::turns::Turn;
 
 /// Most bytes of a request with files, and longest that it may take.
 pub(super) const REQUEST_BYTES: usize = 512 << 20;
@@ -83,6 +84,24 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
     caller: &Caller,
     form: Form<Q>,
 ) -> Result<Sent<Q>, ApiError> {
+    keep(app, caller, form, &app.turns.kept).await
+}
+
+/// As [`keep_files`], of a part that is to be judged: what else is sent does not hold it up.
+pub(super) async fn keep_part<Q: DeserializeOwned>(
+    app: &Arc<App>,
+    caller: &Caller,
+    form: Form<Q>,
+) -> Result<Sent<Q>, ApiError> {
+    keep(app, caller, form, &app.turns.line).await
+}
+
+async fn keep<Q: DeserializeOwned>(
+    app: &Arc<App>,
+    caller: &Caller,
+    form: Form<Q>,
+    turn: &Turn,
+) -> Result<Sent<Q>, ApiError> {
     let owner = caller.name.clone();
     let keep = move |app: &App, bytes: &[u8], name: &str| {
         let owner = &owner;
@@ -102,7 +121,7 @@ pub(super) async fn keep_files<Q: DeserializeOwned>(
         };
         Ok(kept?)
     };
-    receive(app, form.parts, keep).await
+    receive(app, turn, form.parts, keep).await
 }
 
 /// Takes a request's files only to look at them: what is asked by a photo is nothing to keep.
@@ -121,7 +140,7 @@ pub(super) async fn look_at_files<Q: DeserializeOwned>(
             _folder: Arc::clone(&folder),
         })
     };
-    receive(app, form.parts, keep).await
+    receive(app, &app.turns.looks, form.parts, keep).await
 }
 
 /// Takes a request's files one after the other, so that only one is in memory. Parts named `file` are
@@ -131,11 +150,12 @@ pub(super) async fn look_at_files<Q: DeserializeOwned>(
 /// the request.
 async fn receive<Q: DeserializeOwned, F: Borrow<Upload> + Send + 'static>(
     app: &Arc<App>,
+    turn: &Turn,
     mut parts: Parts,
     keep: impl Fn(&App, &[u8], &str) -> Result<F, ApiError> + Send + Sync + 'static,
 ) -> Result<Sent<Q, F>, ApiError> {
     let keep = Arc::new(keep);
-    let _turn = app.uploads.try_acquire().map_err(|_| ApiError::busy())?;
+    let _turn = turn.begin().await?;
     let mut sent = Sent {
         query: None,
         kept: Vec::new(),

@@ -7,8 +7,10 @@ use niteru_store::{Role, User, UserChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::tokens::check_no_token;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::identity::Caller;
 use crate::password;
 use crate::route::{About, Created, Done, InPath, Json, JsonBody, Route, change, read};
 
@@ -23,21 +25,21 @@ pub(super) fn routes() -> Vec<Route> {
         change(
             (Method::POST, "user.add"),
             "/api/users",
-            "Add a user",
+            "Add a user; not with an API token",
             Role::Administrator,
             add,
         ),
         change(
             (Method::PATCH, "user.change"),
             "/api/users/{id}",
-            "Change a user's role, lock a user out, or give a new password",
+            "Change a user's role, lock a user out, or give a new password; not with an API token",
             Role::Administrator,
             edit,
         ),
         change(
             (Method::DELETE, "user.remove"),
             "/api/users/{id}",
-            "Remove a user, with the user's sessions and tokens",
+            "Remove a user, with the user's sessions and tokens; not with an API token",
             Role::Administrator,
             remove,
         ),
@@ -74,10 +76,12 @@ async fn list(app: Arc<App>) -> Result<Json<Users>, ApiError> {
 
 async fn add(
     app: Arc<App>,
+    caller: Caller,
     about: About,
     JsonBody(new): JsonBody<NewUser>,
 ) -> Result<Created<User>, ApiError> {
     about.say(format!("{} as {}", new.name, new.role));
+    check_no_token(&caller, "users")?;
     let NewUser {
         name,
         password,
@@ -92,10 +96,12 @@ async fn add(
 
 async fn edit(
     app: Arc<App>,
+    caller: Caller,
     InPath(id): InPath<u64>,
     about: About,
     JsonBody(changed): JsonBody<ChangedUser>,
 ) -> Result<Json<User>, ApiError> {
+    check_no_token(&caller, "users")?;
     let ChangedUser {
         role,
         disabled,
@@ -124,7 +130,13 @@ async fn edit(
     Ok(Json(user))
 }
 
-async fn remove(app: Arc<App>, InPath(id): InPath<u64>, about: About) -> Result<Done, ApiError> {
+async fn remove(
+    app: Arc<App>,
+    caller: Caller,
+    InPath(id): InPath<u64>,
+    about: About,
+) -> Result<Done, ApiError> {
+    check_no_token(&caller, "users")?;
     let name = app
         .quick(move |app| {
             let users = app.home.users()?;

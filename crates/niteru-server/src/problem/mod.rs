@@ -54,6 +54,8 @@ kinds! {
     // Who asks, and how.
     LoginNeeded = "login_needed" [];
     RoleNeeded = "role_needed" ["role"];
+    NotAsAnother = "not_as_another" ["role"];
+    NotByToken = "not_by_token" [];
     WrongLogin = "wrong_login" [];
     WrongCode = "wrong_code" [];
     WrongPassword = "wrong_password" [];
@@ -110,6 +112,8 @@ kinds! {
     MetadataFile = "metadata_file" ["file"];
     Condition = "condition" ["text", "position"];
     NothingAsked = "nothing_asked" [];
+    TooManyExamples = "too_many_examples" ["most"];
+    TooManyConditions = "too_many_conditions" ["most"];
     CancelsOut = "cancels_out" [];
     IndexUnavailable = "index_unavailable" ["url"];
     IndexPlace = "index_place" ["collection"];

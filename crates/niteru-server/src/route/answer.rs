@@ -210,6 +210,21 @@ impl IntoResponse for Tagged {
     }
 }
 
+/// JSON that was written before, with the tag of [`Tagged`].
+pub(crate) struct TaggedJson(pub(crate) Tagged);
+
+impl IntoResponse for TaggedJson {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl Answer for TaggedJson {
+    fn describe(described: &mut Described) {
+        described.gives("application/json", "JSON, with an ETag");
+    }
+}
+
 impl Answer for Tagged {
     fn describe(described: &mut Described) {
         described.gives("application/octet-stream", "The bytes, with an ETag");

@@ -16,6 +16,7 @@ use tokio::io::AsyncWriteExt;
 use utoipa::{IntoParams, ToSchema};
 
 use super::describe::Described;
+use super::silence::{LONGEST, Silent, broken_by_silence};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -42,7 +43,7 @@ impl Incoming {
     fn take_body(&mut self) -> Result<Limited<Body>, ApiError> {
         let body = self.body.take();
         let body = body.ok_or_else(|| ApiError::internal("a route takes the body twice"))?;
-        Ok(Limited::new(body, self.limit))
+        Ok(Limited::new(broken_by_silence(body, LONGEST), self.limit))
     }
 }
 
@@ -175,6 +176,12 @@ fn broken_body(error: &(dyn std::error::Error + 'static), limit: usize) -> ApiEr
     while let Some(at) = cause {
         if at.is::<LengthLimitError>() {
             return ApiError::larger_than(limit);
+        }
+        if let Some(Silent(longest)) = at.downcast_ref() {
+            let message = format!("nothing came for {} seconds", longest.as_secs());
+            return ApiError::new(StatusCode::REQUEST_TIMEOUT, Kind::TooSlow, message)
+                .help("send it again, without a pause")
+                .because(Kind::CutOff);
         }
         cause = at.source();
     }

@@ -6,6 +6,7 @@ mod argument;
 mod describe;
 mod endpoint;
 pub(crate) mod openapi;
+mod silence;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,9 @@ use axum::http::Method;
 use axum::response::Response;
 use niteru_store::Role;
 
-pub(crate) use answer::{Accepted, Answer, Created, Done, Download, Events, File, Json, Tagged};
+pub(crate) use answer::{
+    Accepted, Answer, Created, Done, Download, Events, File, Json, Tagged, TaggedJson,
+};
 pub(crate) use argument::{
     About, Form, InPath, Incoming, JsonBody, Parts, Peer, Query, unwritable,
 };

@@ -98,6 +98,34 @@ async fn a_listener_is_told_how_all_stands_and_then_what_changes() {
     assert!(one.next().await.is_none());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_is_told_however_much_came_after_it() {
+    let place = Place::local();
+    let here = place.here().await;
+    let home = place.home();
+    let add = || home.add_job("unknown", &json!({}), "test").unwrap().id;
+    let lasting = [add(), add()];
+    let mut short = Vec::new();
+    for _ in 0..60 {
+        let id = add();
+        home.end_job(id, niteru_store::JobState::Cancelled, None, None)
+            .unwrap();
+        short.push(id);
+    }
+    let waiting = add();
+    let mut all = Events::open(&place, &here, "/api/jobs/events").await;
+    let (_, data) = all.next().await.unwrap();
+    let jobs = data["jobs"].as_array().unwrap().iter();
+    let ids: Vec<u64> = jobs.map(|job| job["id"].as_u64().unwrap()).collect();
+    let newest = short.iter().rev().take(49).copied();
+    let expected: Vec<u64> = [waiting]
+        .into_iter()
+        .chain(newest)
+        .chain([lasting[1], lasting[0]])
+        .collect();
+    assert_eq!(ids, expected);
+}
+
 #[tokio::test]
 async fn who_may_not_see_jobs_hears_nothing() {
     let place = Place::strict();

@@ -12,6 +12,7 @@ mod events;
 mod forged;
 mod jobs;
 mod leftovers;
+mod limits;
 mod login;
 mod map;
 mod pages;

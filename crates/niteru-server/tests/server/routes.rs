@@ -230,6 +230,32 @@ async fn the_document_is_whole() {
 }
 
 #[tokio::test]
+async fn the_description_is_sent_once() {
+    let place = Place::strict();
+    let ask = async |tag: &str| {
+        let request = Client::default().request(&place.host(), "GET", "/api/openapi.json");
+        let request = request.header("if-none-match", tag);
+        let body = axum::body::Body::empty();
+        place.send(request.body(body).unwrap()).await
+    };
+    let first = ask("\"other\"").await;
+    assert_eq!(first.status, 200);
+    assert_eq!(first.header("content-type"), "application/json");
+    assert_eq!(first.json(), niteru_server::description());
+    let tag = first.header("etag");
+    assert!(tag.len() > 10, "{tag}");
+    let again = ask(tag).await;
+    assert_eq!(
+        (
+            again.status.as_u16(),
+            again.body.len(),
+            again.header("etag")
+        ),
+        (304, 0, tag)
+    );
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_said_as_json() {
     let place = Place::local();
     let here = place.here().await;

@@ -105,6 +105,35 @@ async fn tokens_do_what_their_role_and_their_owner_may() {
 }
 
 #[tokio::test]
+async fn an_administrators_token_is_no_way_to_users() {
+    let place = Place::strict();
+    let admin = place.administrator().await;
+    place.user(&admin, "viewer").await;
+    let new = json!({ "label": "script", "role": "administrator", "days": 1 });
+    let made = place.post(&admin, "/api/tokens", new).await.json();
+    let script = with_token(made["secret"].as_str().unwrap());
+    let users = place.get(&script, "/api/users").await;
+    assert_eq!(users.status, StatusCode::OK, "{}", users.text());
+    let before = users.json();
+    let users = before["users"].as_array().unwrap();
+    let viewer = users.iter().find(|user| user["name"] == "viewer").unwrap();
+    let path = format!("/api/users/{}", viewer["id"]);
+    let user = json!({ "name": "mine", "password": "correct horse", "role": "administrator" });
+    let table = [
+        ("POST", "/api/users", Some(user)),
+        ("PATCH", &path, Some(json!({ "role": "administrator" }))),
+        ("PATCH", &path, Some(json!({ "password": "correct horse" }))),
+        ("DELETE", &path, None),
+    ];
+    for (method, path, body) in table {
+        let answer = place.ask(&script, method, path, body).await;
+        assert_eq!(answer.status, 403, "{method}: {}", answer.text());
+        assert_eq!(answer.json()["error"]["kind"], "not_by_token");
+    }
+    assert_eq!(place.get(&admin, "/api/users").await.json(), before);
+}
+
+#[tokio::test]
 async fn others_tokens_are_not_seen_or_taken() {
     let place = Place::strict();
     let admin = place.administrator().await;

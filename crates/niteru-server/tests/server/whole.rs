@@ -115,6 +115,7 @@ async fn from_photos_to_a_verdict() {
     searches(&place, path, id).await;
     inspects(&place).await;
     checks(&place).await;
+    another_of_the_same_name_and_version(&place).await;
 
     // What is looked at is what the command line says of the same home.
     let report =
@@ -228,6 +229,36 @@ async fn inspects(place: &Place) {
         .ask(&here, "DELETE", "/api/inspectors/plates", None)
         .await;
     assert_eq!(kept.status, 409, "{}", kept.text());
+}
+
+/// Another program removes an inspector and puts another in its place, of the same name and version.
+async fn another_of_the_same_name_and_version(place: &Place) {
+    let here = place.here().await;
+    let path = "/api/inspectors/small%20plates/inspect";
+    let part = [("part.png", plate(23, false))];
+    let home = place.home();
+    let file = home.inspector("small plates", None).unwrap();
+    let before = file.inspector;
+    home.remove_inspector("small plates", true).unwrap();
+    let gone = place.upload(&here, path, &part, None).await;
+    assert_eq!(gone.status, 404, "{}", gone.text());
+    let new = niteru_store::NewInspector {
+        model: &before.model,
+        fingerprint: &before.fingerprint,
+        settings: &before.settings,
+        summary: &before.summary,
+        bytes: &file.bytes,
+    };
+    let mut now = home.save_inspector("small plates", &new).unwrap();
+    while now.version < before.version {
+        now = home.save_inspector("small plates", &new).unwrap();
+    }
+    assert!(now.version == before.version && now.id != before.id);
+    let found = place.upload(&here, path, &part, None).await;
+    assert_eq!(found.status, 200, "{}", found.text());
+    let id = found.json()["id"].as_u64().unwrap();
+    let kept = place.get(&here, &format!("/api/history/{id}")).await;
+    assert_eq!(kept.json()["version"], now.version, "{}", kept.text());
 }
 
 /// What is looked at before an inspector is used, and after it has decided.
