@@ -20,6 +20,26 @@ use crate::route::{About, Access, Effect, Incoming, Route};
 
 /// Answers a request with a route.
 pub(crate) async fn dispatch(app: Arc<App>, route: Arc<Route>, request: Request) -> Response {
+    let all = answered(Arc::clone(&app), Arc::clone(&route), request);
+    let answer = match route.effect {
+        Effect::Reads | Effect::Works => all.await,
+        // What changes something is done to its end and written down, also when the client hangs up: this
+        // function is dropped then. The end of the server waits for it.
+        Effect::Changes(_) | Effect::Gives(_) => {
+            app.changes.done(all).await.unwrap_or_else(|error| {
+                Err(ApiError::internal(format!("a request ended: {error}")))
+            })
+        }
+    };
+    answer.unwrap_or_else(|error| refused(&app, &route, error))
+}
+
+/// Lets a request in or not, has it answered, and writes that down.
+async fn answered(
+    app: Arc<App>,
+    route: Arc<Route>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let client = parts.extensions.get::<Client>();
     let address = client.and_then(|client| client.address);
@@ -33,40 +53,26 @@ pub(crate) async fn dispatch(app: Arc<App>, route: Arc<Route>, request: Request)
         Ok(caller) => (caller.clone(), Ok(caller)),
         Err((caller, error)) => (caller, Err(error)),
     };
-    let (of, by) = (Arc::clone(&app), Arc::clone(&route));
-    let all = async move {
-        let answer = match admitted {
-            Ok(caller) => {
-                let incoming = Incoming {
-                    app: Arc::clone(&of),
-                    parts,
-                    body: Some(body),
-                    limit: by.body,
-                    caller,
-                    about: about.clone(),
-                };
-                run(&by, incoming).await
-            }
-            Err(error) => Err(error),
-        };
-        let status = answer
-            .as_ref()
-            .map_or_else(ApiError::status, Response::status);
-        let caller = caller.as_ref();
-        audit(&of, &by, caller, &address, &path, status, &about).await;
-        answer
-    };
-    let answer = match route.effect {
-        Effect::Reads | Effect::Works => all.await,
-        // What changes something is done to its end and written down, also when the client hangs up: this
-        // function is dropped then. The end of the server waits for it.
-        Effect::Changes(_) | Effect::Gives(_) => {
-            app.changes.done(all).await.unwrap_or_else(|error| {
-                Err(ApiError::internal(format!("a request ended: {error}")))
-            })
+    let answer = match admitted {
+        Ok(caller) => {
+            let incoming = Incoming {
+                app: Arc::clone(&app),
+                parts,
+                body: Some(body),
+                limit: route.body,
+                caller,
+                about: about.clone(),
+            };
+            run(&route, incoming).await
         }
+        Err(error) => Err(error),
     };
-    answer.unwrap_or_else(|error| refused(&app, &route, error))
+    let status = answer
+        .as_ref()
+        .map_or_else(ApiError::status, Response::status);
+    let caller = caller.as_ref();
+    audit(&app, &route, caller, &address, &path, status, &about).await;
+    answer
 }
 
 /// Who asks, if they may.

@@ -211,30 +211,32 @@ search --framing - is the collection's
 * --threads - the server has the whole computer
 ";
 
-/// The commands that do something, each with the words before it.
-fn commands<'a>(
-    command: &'a clap::Command,
+/// The commands that do something, each with the words before it and all its arguments; some stand between the words.
+fn commands(
+    command: &clap::Command,
     before: &str,
-    all: &mut BTreeMap<String, &'a clap::Command>,
+    outer: &[String],
+    all: &mut BTreeMap<String, Vec<String>>,
 ) {
+    let own = [outer, &arguments(command)].concat();
     let inner = command
         .get_subcommands()
         .filter(|one| one.get_name() != "help");
     let mut any = false;
     for one in inner {
         any = true;
-        commands(one, &format!("{before} {}", one.get_name()), all);
+        commands(one, &format!("{before} {}", one.get_name()), &own, all);
     }
     if !any {
-        all.insert(before.trim().to_owned(), command);
+        all.insert(before.trim().to_owned(), own);
     }
 }
 
 /// The arguments of a command, as the table has them.
 fn arguments(command: &clap::Command) -> Vec<String> {
-    let own = command.get_arguments().filter(|argument| {
-        !argument.is_global_set() && !["help", "version"].contains(&argument.get_id().as_str())
-    });
+    let own = command
+        .get_arguments()
+        .filter(|argument| !argument.is_global_set());
     own.map(
         |argument| match (argument.get_long(), argument.get_short()) {
             (Some(long), _) => format!("--{long}"),
@@ -302,7 +304,7 @@ fn nothing_that_the_command_line_can_is_forgotten() {
     let table = table(COMMANDS, &MARKS);
     let cli = Cli::command();
     let mut all = BTreeMap::new();
-    commands(&cli, "", &mut all);
+    commands(&cli, "", &[], &mut all);
     let known: BTreeSet<&str> = all.keys().map(String::as_str).collect();
     let listed: BTreeSet<&str> = table.keys().copied().collect();
     assert_eq!(known, listed, "the commands, and the table");
@@ -325,17 +327,17 @@ fn no_argument_is_forgotten_either() {
     let (commands_table, table) = (table(COMMANDS, &MARKS), table(ARGUMENTS, &MARKS));
     let cli = Cli::command();
     let mut all = BTreeMap::new();
-    commands(&cli, "", &mut all);
+    commands(&cli, "", &[], &mut all);
     let document = niteru_server::description();
     let mut wrong = Vec::new();
     let mut used = BTreeSet::new();
-    for (name, command) in all {
+    for (name, arguments) in all {
         // Without a route there is nothing to say it to.
         let Some(operation) = route(&document, commands_table[&*name]) else {
             continue;
         };
         let takes = takes(&document, operation);
-        for argument in arguments(command) {
+        for argument in arguments {
             let own = format!("{name} {argument}");
             let common = format!("* {argument}");
             let Some((key, offered)) = table
