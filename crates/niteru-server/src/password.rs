@@ -85,8 +85,14 @@ mod tests {
             verify("another password", hash);
             started.elapsed().as_secs_f64()
         };
-        let least = |hash: Option<&str>| (0..5).map(|_| time(hash)).fold(f64::MAX, f64::min);
-        let ratio = least(None) / least(Some(&known));
+        // By turns, and the quickest of each, as other work slows down both.
+        let mut least = [f64::MAX; 2];
+        for _ in 0..10 {
+            for (least, hash) in least.iter_mut().zip([None, Some(&*known)]) {
+                *least = time(hash).min(*least);
+            }
+        }
+        let ratio = least[0] / least[1];
         assert!((0.3..3.0).contains(&ratio), "{ratio}");
     }
 }
