@@ -51,7 +51,10 @@ fn a_choice_and_the_place_outlast_that_photos_come() {
     }
     browser.until("the language", "document.documentElement.lang === 'ja'");
     browser.language("en");
-    browser.until("the first page", &shown(100));
+    browser.until(
+        "the first page",
+        "document.querySelectorAll('figure.photo').length >= 100",
+    );
     browser.until(
         "all photos",
         &format!(
