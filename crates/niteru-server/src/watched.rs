@@ -109,6 +109,23 @@ impl Reach {
         }
     }
 
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    pub(crate) fn apart(&self) -> Vec<PathBuf> {
+        self.apart.clone()
+    }
+
+    /// What is reached now of what was reached before.
+    pub(crate) fn within(mut self, depth: usize, apart: Vec<PathBuf>) -> Reach {
+        self.depth = self.depth.min(depth);
+        self.apart.extend(apart);
+        self.apart.sort();
+        self.apart.dedup();
+        self
+    }
+
     pub(crate) fn of_photos(&self) -> PhotoReach<'_> {
         PhotoReach {
             depth: self.depth,
@@ -299,6 +316,15 @@ mod tests {
         let line = reach(&given[1]);
         assert_eq!((line.depth, line.apart.len()), (4, 0));
         assert_eq!(reach(&home.watched()).depth, 0);
+        // What was not reached when a watch began is not reached later, either.
+        let apart = data.apart.clone();
+        let again = Reach {
+            depth: 4,
+            apart: Vec::new(),
+        }
+        .within(4, apart.clone());
+        assert_eq!((again.depth, again.apart), (4, apart));
+        assert_eq!(reach(&given[0]).within(0, Vec::new()).depth, 0);
     }
 
     #[cfg(unix)]

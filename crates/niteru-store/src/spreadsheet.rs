@@ -1,8 +1,9 @@
 //! Files that are opened with spreadsheet programs.
 
-/// A spreadsheet must not run what somebody put into a name.
+/// A spreadsheet must not run what somebody put into a name. [`as_text`] reads it as it was.
 pub(crate) fn no_formula(text: &str) -> String {
-    match is_formula(text) && text.parse::<f64>().is_err() {
+    let bare = text.trim_start_matches('\'');
+    match is_formula(bare) && text.parse::<f64>().is_err() {
         true => format!("'{text}"),
         false => text.to_owned(),
     }
@@ -46,6 +47,16 @@ mod tests {
         ];
         for (written, text) in table {
             assert_eq!(as_text(written), text, "{written}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_as_it_was() {
+        let texts = [
+            "=1+1", "'=1+1", "''=1", "-5", "'-5", "'", "''", "'a", "-5 mm", "'-5 mm", "", "lot",
+        ];
+        for text in texts {
+            assert_eq!(as_text(&no_formula(text)), text);
         }
     }
 

@@ -50,6 +50,20 @@ pub(crate) fn walk(root: PathBuf, links: bool) -> impl Iterator<Item = Found> + 
     })
 }
 
+/// Whether no folder between a path and the root that it is below is a link; of a path that is below none, not.
+pub(crate) fn is_below_folders(roots: &[PathBuf], path: &Path) -> bool {
+    let Some(root) = roots.iter().find(|root| path.starts_with(root)) else {
+        return false;
+    };
+    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|kind| kind.is_dir());
+    let mut between = path
+        .ancestors()
+        .skip(1)
+        .take_while(|path| path.starts_with(root));
+    // What has gone with its folder is to be missed.
+    between.all(|path| is_folder(path) || path.symlink_metadata().is_err())
+}
+
 /// The image files at and below the paths, found as [`Home::add`](crate::Home::add) finds them.
 ///
 /// `Err` is something that should have been read and cannot be.

@@ -84,6 +84,33 @@ fn watching_leaves_links_alone() {
     assert_eq!(found, ["a.jpg", "b.jpg", "last false.jpg", "last true.jpg"]);
 }
 
+/// A file that is waited for until it is complete, in a folder that is a link when its time has come.
+#[test]
+fn a_folder_that_became_a_link_leads_to_no_file_of_the_same_name() {
+    let (place, outside) = with_links();
+    let mut options = options();
+    options.without_links = true;
+    place.watch_with(options, |told| {
+        told.watching();
+        fs::write(outside.join("x.jpg"), "FAKE 0 0 0 0 1").unwrap();
+        place.write("deep/x.jpg", "FAKE 0 0 1 1");
+        let folder = place.pictures().join("deep");
+        let was = place.folder.path().join("was");
+        fs::rename(&folder, &was).unwrap();
+        symlink(&outside, &folder).unwrap();
+        place.write("last.jpg", "FAKE 1 1");
+        told.line("added last.jpg");
+        fs::remove_file(&folder).unwrap();
+        fs::rename(was, &folder).unwrap();
+    });
+    let collection = place.home.collection("things").unwrap();
+    for image in collection.images(None, 100).unwrap() {
+        let real = image.path.canonicalize().unwrap();
+        assert!(!real.starts_with(&outside), "{}", image.path.display());
+        assert!(image.bytes != 14 || name(&image.path) != "x.jpg");
+    }
+}
+
 #[test]
 fn missing_images_are_listed_a_page_at_a_time() {
     let place = Place::new();

@@ -208,7 +208,8 @@ async fn inspect(
         .await?;
     let (query, upload) = only_one(keep_part(&app, &caller, form).await?)?;
     let query = query.unwrap_or_default();
-    check_attribution(&app, &caller, &query)?;
+    let has_time = query.time.is_some();
+    check_attribution(&app, &caller, query.operator.as_deref(), has_time)?;
     let metadata: Metadata = query.metadata.into_iter().collect();
     let time = query.time.as_deref().map(moment).transpose()?;
     let operator = query.operator.unwrap_or(caller.name);
@@ -233,12 +234,14 @@ async fn inspect(
 
 /// Whose decision it is, and when it was made, is told by who asks and by the clock. Another name or time is for people
 /// who may change more than that; where nobody logs in, names say nothing anyway.
-fn check_attribution(app: &App, caller: &Caller, query: &InspectQuery) -> Result<(), ApiError> {
-    let other = query
-        .operator
-        .as_ref()
-        .is_some_and(|who| *who != caller.name);
-    if !app.settings.login || caller.role >= ATTRIBUTES || !(other || query.time.is_some()) {
+pub(super) fn check_attribution(
+    app: &App,
+    caller: &Caller,
+    operator: Option<&str>,
+    has_time: bool,
+) -> Result<(), ApiError> {
+    let other = operator.is_some_and(|who| who != caller.name);
+    if !app.settings.login || caller.role >= ATTRIBUTES || !(other || has_time) {
         return Ok(());
     }
     let message = format!("an inspection under another name or time needs the role {ATTRIBUTES}");
@@ -308,6 +311,10 @@ impl App {
         }
         let made = ready.get_or_make(&id, newest, || {
             let file = self.home.inspector(name, version)?;
+            if file.inspector.id != id {
+                // Another version has come since.
+                return Err(ApiError::busy());
+            }
             let encoder = self.encoder(&file.inspector.identity())?;
             ReadyInspector::start(self, file, encoder).map(Arc::new)
         })?;

@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::folders::check_room;
 use super::history::moment;
+use super::inspect::check_attribution;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -107,6 +108,8 @@ async fn start(
     if new.metadata.keys().any(|field| field.trim().is_empty()) {
         return Err(ApiError::bad("a field of the metadata has no name"));
     }
+    let operator = new.operator.filter(|operator| !operator.trim().is_empty());
+    check_attribution(&app, &caller, operator.as_deref(), false)?;
     let job = app.quick(move |app| {
         let folders = offered(&app.home, &app.settings.folders);
         let folder = folders.into_iter().find(|folder| folder.name == new.folder);
@@ -129,7 +132,9 @@ async fn start(
             folder: folder.name,
             path: folder.path,
             metadata: new.metadata,
-            operator: new.operator.filter(|operator| !operator.trim().is_empty()),
+            operator,
+            depth: reach.depth(),
+            apart: reach.apart(),
         };
         app.queue(WATCH, &json!(parameters), &caller.name)
     });

@@ -102,7 +102,7 @@ pub(super) fn add(
         .home
         .add(&parameters.collection, &[folder], &encoder, options)?;
     if report.cancelled {
-        return Err(JobError::Stopped);
+        return Err(JobError::StoppedWith(json!(report)));
     }
     if report.added + report.updated > 0 {
         index::after_add(app, handle, &collection);

@@ -207,9 +207,9 @@ impl App {
         let cancel = running.get(&id).map(|running| Arc::clone(&running.cancel));
         if let Some(cancel) = cancel {
             drop(running);
-            // First: what was answered holds when the server is killed the moment after.
-            self.home.job_stops(id)?;
             cancel.store(true, Ordering::Relaxed);
+            // Before it is answered: what was answered holds when the server is killed the moment after.
+            self.home.job_stops(id)?;
             return Ok(self.jobs.view(job));
         }
         // While the lock is held no thread can begin it.

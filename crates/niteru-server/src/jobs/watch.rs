@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -40,6 +40,13 @@ pub(crate) struct WatchParameters {
     /// Who inspects; none: who started it.
     #[serde(default)]
     pub(crate) operator: Option<String>,
+    /// How many folders deep it looks, and into which ones not: as when it was started, for what was beyond was not left
+    /// out then. Watches of before looked into the folder alone.
+    #[serde(default)]
+    pub(crate) depth: usize,
+    /// See [`depth`](Self::depth).
+    #[serde(default)]
+    pub(crate) apart: Vec<PathBuf>,
 }
 
 pub(super) fn run(
@@ -79,7 +86,8 @@ pub(super) fn run(
     let metadata: Metadata = watch.metadata.into_iter().collect();
     let mut lately = DriftWatch::default();
     let stop = || handle.cancel().load(Ordering::Relaxed);
-    let reach = Reach::of(&app.home, &app.settings.folders, &folder);
+    let reach =
+        Reach::of(&app.home, &app.settings.folders, &folder).within(watch.depth, watch.apart);
     let of_folder = PhotoWatch {
         inspector: &watch.name,
         folder: path,
@@ -145,7 +153,7 @@ fn take(handle: &Handle<'_>, kept: &Kept<'_>, event: PhotoEvent) {
     let (mut done, mut stage) = (0, WATCHING);
     kept.change(|watch| {
         match event {
-            PhotoEvent::Judged(found) => watch.judged(found),
+            PhotoEvent::Judged(found) => watch.judged(*found),
             PhotoEvent::Skipped { path, error } => {
                 let name = path.file_name().unwrap_or(path.as_os_str());
                 watch.skip(SkippedPhoto {

@@ -154,4 +154,16 @@ async fn operators_inspect_under_their_own_name_and_now() {
             .await;
         assert_eq!(kind(&answer), *expected, "{query}: {}", answer.text());
     }
+    // Watches note decisions, too.
+    let watch = "/api/inspectors/parts/watch";
+    let no_folder = (404, json!("no_folder"));
+    for (client, who, expected) in [
+        (&operator, "Sato", &refused),
+        (&operator, "operator", &no_folder),
+        (&engineer, "Sato", &no_folder),
+    ] {
+        let body = json!({ "folder": "nowhere", "operator": who });
+        let answer = place.post(client, watch, body).await;
+        assert_eq!(kind(&answer), *expected, "{who}: {}", answer.text());
+    }
 }

@@ -50,7 +50,8 @@ export async function show(place, [name, image]) {
     h("h1", t("find.title")),
     h("label.field.inline", h("span", t("find.in")), chooser(collections, collection)),
     asking.element, filters(state, fields, look), found);
-  await look();
+  // Not awaited: who leaves before the answer ends it.
+  look();
   return () => {
     asked += 1;
     open.abort();

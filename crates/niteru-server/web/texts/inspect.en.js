@@ -72,6 +72,7 @@ export default {
   "inspect.area.bottom": "Bottom, %",
   "inspect.area.add": "Add this rectangle",
   "inspect.area.keep": "Keep this area",
+  "inspect.area.keeping": "Keeping it …",
   "inspect.area.skip": "The whole photo counts",
   "inspect.area.unkept": "What you have painted is not kept yet.",
   "inspect.train.title": "Let it learn",

@@ -72,6 +72,7 @@ export default {
   "inspect.area.bottom": "下 (%)",
   "inspect.area.add": "この四角形を追加",
   "inspect.area.keep": "この範囲にする",
+  "inspect.area.keeping": "保存しています…",
   "inspect.area.skip": "写真全体を検査する",
   "inspect.area.unkept": "描いた範囲はまだ保存されていません。",
   "inspect.train.title": "学習させる",

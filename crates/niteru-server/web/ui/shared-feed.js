@@ -43,8 +43,9 @@ function shared(hear) {
     worker.port.postMessage("enough");
   };
   let end = leave;
+  let over = false;
   const instead = (other) => {
-    if (end !== leave) return;
+    if (over || end !== leave) return;
     leave();
     end = other(hear);
   };
@@ -55,7 +56,10 @@ function shared(hear) {
   };
   // It cannot be loaded: the server may be a newer one than this page.
   worker.addEventListener("error", () => instead(alone));
-  return () => end();
+  return () => {
+    over = true;
+    end();
+  };
 }
 
 /** By a connection of this tab's own while somebody sees it; else it asks now and then, and keeps none. */

@@ -233,7 +233,16 @@ impl Watch<'_> {
 
     /// Brings files and folders up to date.
     fn take(&self, batch: Batch) -> Result<(), StoreError> {
-        let Batch { files, folders } = batch;
+        let Batch {
+            mut files,
+            mut folders,
+        } = batch;
+        if self.options.without_links {
+            // What something has happened at may be reached through a link by now.
+            let roots = &self.follower.shared.roots;
+            files.retain(|path, _| crate::walk::is_below_folders(roots, path));
+            folders.retain(|path| crate::walk::is_below_folders(roots, path));
+        }
         let mut paths: Vec<PathBuf> = files.keys().cloned().collect();
         self.follower.begin(files, &folders);
         // Gone through by themselves: a file would else be found twice, by its name and in its folder.

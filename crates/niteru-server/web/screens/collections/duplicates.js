@@ -19,7 +19,8 @@ export async function show(place, collection) {
   place.append(h("p", t("twice.about")), h("label.field", h("span", t("twice.strict")), strict), said, body);
   let open = new AbortController();
   const groups = new Groups(collection.name);
-  await look();
+  // Not awaited: who leaves before the answer ends it.
+  look();
   return () => open.abort();
 
   async function look() {

@@ -56,10 +56,19 @@ export class Shown {
   /** Asks anew what there is: what was chosen and is still there stays so. */
   async refresh() {
     if (this.ids !== null) this.all = await images(this.collection, this.ids, this.signal);
-    const chosen = this.first && this.ids !== null ? this.all : await images(this.collection, [...this.chosen.keys()], this.signal);
+    if (this.first && this.ids !== null) {
+      for (const image of this.all) this.chosen.set(image.id, image);
+    } else {
+      const asked = [...this.chosen.keys()];
+      const found = new Map((await images(this.collection, asked, this.signal)).map((image) => [image.id, image]));
+      // Meanwhile others may have been chosen, or these no more: only what has gone goes, and what stays is brought up to date.
+      for (const id of asked) {
+        const image = found.get(id);
+        if (!image) this.chosen.delete(id);
+        else if (this.chosen.has(id)) this.chosen.set(id, image);
+      }
+    }
     this.first = false;
-    this.chosen.clear();
-    for (const image of chosen) this.chosen.set(image.id, image);
   }
 
   /** A page after an image, or of a set after so many; see pages.js. */

@@ -1,6 +1,6 @@
 // Step 2: the area of the photos that counts, painted on one of them. It may be left out.
 
-import { may, post } from "../../ui/api.js";
+import { may, me, post } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { go } from "../../ui/router.js";
@@ -18,7 +18,7 @@ let painted = null;
 /** Takes over what is being painted; the browser asks before the page goes with it. */
 function paints(board, name, photo) {
   painted ??= { release: hold() };
-  Object.assign(painted, { name, photo, mask: board.mask, tool: board.tool, width: board.width });
+  Object.assign(painted, { of: me.name, name, photo, mask: board.mask, tool: board.tool, width: board.width });
 }
 
 function forget() {
@@ -34,7 +34,7 @@ export async function show(place, { name, photos }) {
   place.append(h("h2", t("inspect.area.title")), h("p", t("inspect.area.lead")));
   const { sha256 } = photos.good[0];
   const photo = await picture(`${api(name, "photos", sha256, "picture")}?side=${SIDE}`);
-  if (painted && (painted.name !== name || painted.photo !== sha256)) forget();
+  if (painted && (painted.of !== me.name || painted.name !== name || painted.photo !== sha256)) forget();
   const mask = painted?.mask ?? new Mask(photo.naturalWidth, photo.naturalHeight);
   if (photos.area && !painted) mask.read(await picture(`${api(name, "photos", photos.area.sha256, "picture")}?side=${SIDE}`));
   const wrong = h("div");
@@ -45,14 +45,20 @@ export async function show(place, { name, photos }) {
   });
   place.append(tools(board), board.canvas, byNumbers(board), wrong);
   const clear = () => photos.area && post(api(name, "photos", "remove"), { sha256: [photos.area.sha256] });
-  const leave = async (work) => {
+  let left = false;
+  const leave = async (event, work) => {
+    const buttons = event.target.closest("p").querySelectorAll("button");
+    for (const button of buttons) button.disabled = true;
+    fill(wrong, h("p.waiting", { role: "status" }, t("inspect.area.keeping")));
     try {
       await work();
-      forget();
-      go("inspect", name, "train");
+      // Who has gone on may be painting another one.
+      if (painted?.mask === mask) forget();
+      if (!left) go("inspect", name, "train");
     } catch (error) {
       fill(wrong, showError(error));
     }
+    for (const button of buttons) button.disabled = false;
   };
   const keep = async () => {
     if (mask.isEmpty()) return clear();
@@ -62,10 +68,13 @@ export async function show(place, { name, photos }) {
   };
   place.append(may("engineer")
     ? h("p.onward",
-      h("button.main", { onclick: () => leave(keep) }, t("inspect.area.keep"), " →"),
-      h("button", { onclick: () => leave(clear) }, t("inspect.area.skip"), " →"))
+      h("button.main", { onclick: (event) => leave(event, keep) }, t("inspect.area.keep"), " →"),
+      h("button", { onclick: (event) => leave(event, clear) }, t("inspect.area.skip"), " →"))
     : h("p.onward", h("a.button", { href: page(name, "check") }, t("inspect.step.check"), " →")), unkept);
-  return () => { if (painted) paints(board, name, sha256); };
+  return () => {
+    left = true;
+    if (painted?.mask === mask) paints(board, name, sha256);
+  };
 }
 
 function picture(address) {

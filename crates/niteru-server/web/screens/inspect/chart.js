@@ -39,7 +39,7 @@ export function distribution(good, bad, threshold) {
   move(threshold);
   const table = h("details", h("summary", t("inspect.chart.table")), wide(t("inspect.chart.table"), h("table",
     h("thead", h("tr", h("td"), h("th", { scope: "col" }, t("inspect.photos.good")), h("th", { scope: "col" }, t("inspect.photos.bad")))), rows)));
-  return { element: h("figure.distribution", wide(t("inspect.chart.table"), picture), table), move };
+  return { element: h("figure.distribution", wide(t("inspect.chart.title"), picture), table), move };
 }
 
 /** What is far beyond counts into the last bar, so that the middle is seen. */

@@ -1,6 +1,6 @@
 // What was found of a part: verdict, places, the good photo beside it, how it differs, and what people say.
 
-import { may, post } from "../../ui/api.js";
+import { may, me, post } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t, time } from "../../ui/texts.js";
@@ -15,7 +15,7 @@ const GROUPS = ["colour", "texture", "shape", "position"];
 const UNUSUAL = 3;
 const FULL = 12;
 
-/** Notes that are being written, by the numbers of their decisions: they outlast that the page is drawn again. */
+/** Notes that are being written, by who writes and the numbers of their decisions: they outlast that the page is drawn again. */
 const notes = new Map();
 
 /** Places that are told in words. */
@@ -129,14 +129,15 @@ function reviewing(found, reviews, said) {
     h("span.small", ` ${one.reviewer ?? ""} ${time(one.time)}`))));
   draw();
   if (!may("operator")) return h("section.review", list);
-  const note = h("input", { name: "note", maxlength: 2000, autocomplete: "off", value: notes.get(found.id) ?? "",
-    oninput: () => notes.set(found.id, note.value) });
+  const key = `${me.name} ${found.id}`;
+  const note = h("input", { name: "note", maxlength: 2000, autocomplete: "off", value: notes.get(key) ?? "",
+    oninput: () => notes.set(key, note.value) });
   const say = (verdict) => async () => {
     try {
       const review = await post(`/api/history/${found.id}/reviews`, { verdict, note: note.value.trim() });
       shown.push(review);
       note.value = "";
-      notes.delete(found.id);
+      notes.delete(key);
       draw();
       fill(status, h("p", t("inspect.review.thanks")));
       said(review);

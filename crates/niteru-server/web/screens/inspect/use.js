@@ -1,6 +1,6 @@
 // Step 5: a photo of a part in, a verdict out.
 
-import { get, may, post, upload } from "../../ui/api.js";
+import { get, may, me, post, upload } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { t, time } from "../../ui/texts.js";
@@ -37,7 +37,7 @@ export async function show(place, { name, newest }, [id]) {
     try {
       const found = await upload(api(name, "inspect"), [file], from.query());
       if (own === turn) {
-        last = { name, found, time: Date.now(), reviews: [] };
+        last = { of: me.name, name, found, time: Date.now(), reviews: [] };
         tell();
         answer.scrollIntoView({ block: "start" });
       }
@@ -54,11 +54,11 @@ export async function show(place, { name, newest }, [id]) {
     may("operator") && h("p", h("a.button", { href: page(name, "live") }, t("inspect.live.go"), " →")),
     answer, h("h2", t("inspect.history")), list.element,
     h("p", h("a.button", { href: `/api/history/export?inspector=${encodeURIComponent(name)}`, download: `${name}.csv` }, t("inspect.history.csv"))));
-  if (last?.name === name) tell();
-  await list.draw();
+  const address = location.hash;
+  if (last?.name === name && last.of === me.name) tell();
+  list.draw().catch((error) => fill(list.element, showError(error)));
   // It makes the inspector ready, which may take a while.
   lately.draw();
-  const address = location.hash;
   return () => {
     turn += 1;
     eye.stop();

@@ -35,7 +35,7 @@ export async function show(place) {
       h("p.buttons", h("a.button", { href: "/api/audit/export?format=csv", download: "niteru-audit.csv" }, t("audit.csv")),
         h("a.button", { href: "/api/audit/export?format=jsonl", download: "niteru-audit.jsonl" }, t("audit.jsonl")))),
     h("label.field", h("span", t("audit.filter")), search), told,
-    wide(t("audit.action"), h("table.audit",
+    wide(t("settings.audit"), h("table.audit",
       h("thead", h("tr", ["time", "who", "action", "target", "result", "address"].map((name) => h("th", { scope: "col" }, t(`audit.${name}`))))), rows)),
     h("p", more));
   await next();

@@ -18,8 +18,10 @@ export function show(place) {
   const aloud = spoken();
   const none = h("p.empty", t("jobs.empty"));
   const earlier = h("button", { onclick: more }, t("jobs.earlier"));
-  /** Those before the ones that are told. */
+  /** Those that are not told: asked for, or told before. */
   let older = [];
+  /** The last one of the page that was asked for last; at first, of those that are told for being the newest. */
+  let cursor = null;
   /** Whether there may be more. */
   let rest = true;
   let told = [];
@@ -27,7 +29,7 @@ export function show(place) {
   let cards = new Map();
   const draw = () => {
     const known = new Set(told.map((job) => job.id));
-    const jobs = [...told, ...older.filter((job) => !known.has(job.id))];
+    const jobs = [...told, ...older.filter((job) => !known.has(job.id))].sort((a, b) => b.id - a.id);
     cards = new Map(jobs.map((job) => {
       const before = cards.get(job.id);
       const now = before?.open === isOpen(job) ? before : card(job, wrong);
@@ -37,13 +39,20 @@ export function show(place) {
     settle(list, jobs.length > 0 ? jobs.map((job) => cards.get(job.id).element) : [none]);
     earlier.hidden = !rest || jobs.length < PAGE;
   };
+  /** What is told no more is kept, with what is newer of each. */
+  function keep(jobs) {
+    const fresh = new Set(jobs.map((job) => job.id));
+    older = [...older.filter((job) => !fresh.has(job.id)), ...jobs];
+  }
   async function more() {
     earlier.disabled = true;
     fill(wrong);
     try {
-      const last = [...told, ...older].reduce((least, job) => Math.min(least, job.id), Infinity);
-      const { jobs } = await get(`/api/jobs?limit=${PAGE}&before=${last}`);
-      older = [...older, ...jobs];
+      // Open ones are told however old they are: the newest end where a page does.
+      cursor ??= told[Math.min(PAGE, told.length) - 1].id;
+      const { jobs } = await get(`/api/jobs?limit=${PAGE}&before=${cursor}`);
+      keep(jobs);
+      cursor = jobs.at(-1)?.id ?? cursor;
       rest = jobs.length === PAGE;
       draw();
     } catch (error) {
@@ -53,6 +62,8 @@ export function show(place) {
   }
   place.append(wrong, aloud.element, list, h("p.buttons", earlier));
   return watch((jobs) => {
+    const now = new Set(jobs.map((job) => job.id));
+    if (cursor !== null) keep(told.filter((job) => !now.has(job.id) && !isOpen(job)));
     told = jobs;
     aloud.tell(jobs);
     draw();

@@ -50,6 +50,8 @@ struct Below {
     inside: Vec<OsString>,
     /// Whether it was looked into.
     known: bool,
+    /// How often it was looked into: each time another part of many photos is asked about.
+    visits: u64,
     /// When a photo came last, after the first look.
     came: Option<Instant>,
 }
@@ -237,12 +239,13 @@ impl Folder {
         self.closed.remove(at);
         let below = self.folders.entry(at.to_path_buf()).or_default();
         let slices = (below.files.len().div_ceil(ASKED).max(1)) as u64;
+        below.visits += 1;
         let (mut there, mut asked) = (HashMap::new(), 0);
         for name in listed.photos {
             let known = below.files.get(&name).copied();
             let was_given = known.filter(|known| known.ready.is_none());
             if let Some(given) = was_given
-                && slice_of(&name, slices) != self.looks % slices
+                && slice_of(&name, slices) != below.visits % slices
             {
                 there.insert(name, given);
                 continue;

@@ -107,7 +107,7 @@ pub type JudgePhoto<'a, E> = dyn FnMut(&Path, Vec<u8>) -> Result<JudgedPhoto, No
 #[derive(Debug)]
 pub enum PhotoEvent {
     /// A photo was judged, and that is recorded.
-    Judged(ToldInspection),
+    Judged(Box<ToldInspection>),
     /// A photo cannot be used, or a folder in the watched one not be read. Told once until that changes.
     Skipped {
         /// The file.
@@ -249,7 +249,8 @@ impl Home {
                 inspected,
             }) => match self.record_watched(name, &photo, inspector, &record) {
                 Ok(Some(id)) => {
-                    on_event(PhotoEvent::Judged(inspected.told(id, photo.path, None)));
+                    let told = inspected.told(id, photo.path, None);
+                    on_event(PhotoEvent::Judged(Box::new(told)));
                 }
                 Ok(None) => {}
                 // Others write for long: it is tried again.

@@ -11,7 +11,7 @@ import { origin } from "../origin.js";
 import { pictures } from "../result.js";
 import { scoreBar, standstill, verdict } from "../verdict.js";
 import { queue } from "./queue.js";
-import { tone } from "./tone.js";
+import { soundBox, tone } from "./tone.js";
 
 /** Milliseconds from one look to the next, and between two questions whether the camera still sees. */
 const EACH = 1000;
@@ -32,11 +32,12 @@ export async function show(place, name) {
   const beside = shown();
   const waiting = queue(name);
   const wrong = h("div");
-  const sound = h("input", { type: "checkbox" });
+  const sound = soundBox();
   const steady = h("input", { type: "checkbox" });
   let left = false;
   let on = false;
-  let busy = false;
+  /** The look that is under way; what is given up is told by its signal. */
+  let looking = null;
   let timer = null;
   /** When the server last gave a verdict; whether it is told that there is none; and what is wrong with the camera then. */
   let heard = null;
@@ -44,10 +45,11 @@ export async function show(place, name) {
   let blind = null;
 
   const look = async () => {
-    if (busy || left) return;
-    busy = true;
+    if (looking || left) return;
+    const own = looking = new AbortController();
+    const over = () => own.signal.aborted || left || !on || blind;
     const slow = setTimeout(() => {
-      if (blind) return;
+      if (over()) return;
       fill(big, standstill("looking"));
       beside.clear();
     }, SLOW);
@@ -55,9 +57,11 @@ export async function show(place, name) {
       const taken = Date.now();
       const file = await eye.shot();
       if (!file) throw new Error(t("camera.lost"));
-      const found = await upload(api(name, "inspect"), [file], from.query(), { patience: heard === null ? FIRST : PATIENCE });
-      // What the camera saw before it stood still is not what is there now.
-      if (left || !on || blind) return;
+      const found = await upload(api(name, "inspect"), [file], from.query(), {
+        patience: heard === null ? FIRST : PATIENCE, signal: own.signal,
+      });
+      // What the camera saw before it ended or stood still is not what is there now.
+      if (over()) return;
       heard = Date.now();
       still = false;
       fill(big, verdict(found.verdict, taken), scoreBar(found.score, found.threshold),
@@ -66,11 +70,16 @@ export async function show(place, name) {
       if (sound.checked) tone(found.verdict);
       if (found.verdict !== "OK") waiting.draw().catch(() => {});
     } catch (error) {
-      if (!left && on && !blind) stopped(error);
+      if (!over()) stopped(error);
     } finally {
       clearTimeout(slow);
-      busy = false;
+      if (looking === own) looking = null;
     }
+  };
+  /** The part that is being looked at is not the one that will be there. */
+  const giveUp = () => {
+    looking?.abort();
+    looking = null;
   };
   /** There is no verdict: says so as large as that would be. */
   const stopped = (error) => {
@@ -89,6 +98,7 @@ export async function show(place, name) {
     if (trouble === blind) return;
     blind = trouble;
     if (blind) {
+      giveUp();
       nothing("camera", eye.last(), h("div.error", { role: "alert" }, h("p", t(`camera.${blind}`)),
         h("p.buttons", h("button", { onclick: restart }, t("inspect.live.restart")))));
     } else if (on) {
@@ -131,12 +141,14 @@ export async function show(place, name) {
       return;
     }
     on = true;
+    fill(big);
     fill(controls, h("button.main", { onclick: look }, t("inspect.live.look")),
       h("label.check", steady, t("inspect.live.steady")), h("label.check", sound, t("inspect.live.sound")),
       h("button", { onclick: end }, t("inspect.live.end")));
   }
   function end() {
     on = false;
+    giveUp();
     still = false;
     steady.checked = false;
     again();
@@ -152,9 +164,11 @@ export async function show(place, name) {
   place.append(
     h("p", t("inspect.live.lead")), from.element, controls, wrong,
     h("div.live", h("div.seen", eye.element), big), beside.element, waiting.element);
-  await waiting.draw();
+  // Not awaited: who leaves ends the camera, whatever the server says meanwhile.
+  waiting.draw().catch((error) => fill(wrong, showError(error)));
   return () => {
     left = true;
+    giveUp();
     clearInterval(timer);
     clearInterval(watching);
     navigator.mediaDevices?.removeEventListener("devicechange", plugged);

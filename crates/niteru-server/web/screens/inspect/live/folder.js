@@ -13,7 +13,7 @@ import { below } from "../result.js";
 import { scoreBar, small, standstill, verdict } from "../verdict.js";
 import { starting } from "./starting.js";
 import { queue } from "./queue.js";
-import { tone } from "./tone.js";
+import { soundBox, tone } from "./tone.js";
 
 /** Milliseconds from one question to the server to the next, at least and at most, and after one without an answer. */
 const PAUSE = 500;
@@ -41,7 +41,7 @@ export async function show(place, name, job) {
   const newer = h("p.newer", { role: "status" });
   const body = h("div.answer-body");
   const counted = h("dl.facts.counted", { "aria-label": t("inspect.folder.today") });
-  const sound = h("input", { type: "checkbox" });
+  const sound = soundBox();
   const trouble = h("div");
   const bottom = h("div");
   const refused = h("div");
