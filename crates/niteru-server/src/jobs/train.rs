@@ -8,7 +8,7 @@ use std::sync::Arc;
 use niteru_store::below::imaging::{Mask, Picture};
 use niteru_store::below::index::Condition;
 use niteru_store::below::inspect::{TrainError, TrainOptions, TrainStep, WithSuspicious};
-use niteru_store::{StoreError, Training, TrainingError};
+use niteru_store::{Image, StoreError, Training, TrainingError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -18,6 +18,7 @@ use crate::api::models::EncoderWords;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::problem::Kind;
+use crate::watched::leads_out;
 
 pub(super) const KIND: &str = "train";
 
@@ -137,6 +138,16 @@ pub(super) fn no_upload(sha256: &str) -> ApiError {
         .because(Kind::NoUpload)
 }
 
+/// The file of an image. What has become a link that leads out is read under no name: a path at which nothing is has
+/// its name, so that it is told as a file that cannot be read, and costs no other.
+fn file_of(app: &App, image: &Image) -> Result<PathBuf, ApiError> {
+    if leads_out(&app.home, &image.path) {
+        let name = image.path.file_name().unwrap_or_default();
+        return Ok(app.home.uploads().join("no-file").join(name));
+    }
+    app.file_of(image)
+}
+
 impl Photos {
     /// Their files: uploads in the order in which they are named, as photos that follow each other may be of
     /// one part, then those of the collection in the order of their paths.
@@ -165,7 +176,7 @@ impl Photos {
                 after = Some(last.id);
                 for image in page.iter().filter(|image| !image.missing) {
                     if self.ids.as_ref().is_none_or(|ids| ids.contains(&image.id)) {
-                        files.push(app.file_of(image)?);
+                        files.push(file_of(app, image)?);
                     }
                 }
             }
