@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use niteru_kernels::{Kernels, Precision};
 
 use crate::arch::{
-    ClipConfig, ConfigError, Dinov2Config, EfficientNet, PartError, Parts, Variant, clip_vision,
-    dinov2_vision,
+    ClipConfig, ConfigError, Dinov2Config, EfficientNet, PartError, Parts, Variant, VisionTower,
+    clip_vision, dinov2_vision,
 };
 use crate::cache::ModelFiles;
 use crate::catalogue::{ModelKind, reinstall};
@@ -227,19 +227,12 @@ fn load_clip(files: &ModelFiles, options: &LoadOptions) -> Result<Encoder, LoadE
             model: files.name.clone(),
             source,
         })?;
-    let identity = Identity {
-        model: files.name.clone(),
-        weights_sha256: files.weights_sha256.clone(),
-        architecture,
-        preprocess: options.decoding(preprocess),
-        precision: options.precision,
-    };
     let text = LazyText::new(loader, tokenizer, config);
-    let network = Network::Vision(Box::new(tower));
-    Ok(Encoder::assemble(
-        identity,
-        options.kernels,
-        network,
+    Ok(of_tower(
+        files,
+        options,
+        (architecture, preprocess),
+        tower,
         Some(text),
     ))
 }
@@ -262,6 +255,23 @@ fn load_dinov2(files: &ModelFiles, options: &LoadOptions) -> Result<Encoder, Loa
             model: files.name.clone(),
             source,
         })?;
+    Ok(of_tower(
+        files,
+        options,
+        (architecture, preprocess),
+        tower,
+        None,
+    ))
+}
+
+/// An encoder whose images a vision tower sees.
+fn of_tower(
+    files: &ModelFiles,
+    options: &LoadOptions,
+    (architecture, preprocess): (String, Preprocess),
+    tower: VisionTower,
+    text: Option<LazyText>,
+) -> Encoder {
     let identity = Identity {
         model: files.name.clone(),
         weights_sha256: files.weights_sha256.clone(),
@@ -270,7 +280,7 @@ fn load_dinov2(files: &ModelFiles, options: &LoadOptions) -> Result<Encoder, Loa
         precision: options.precision,
     };
     let network = Network::Vision(Box::new(tower));
-    Ok(Encoder::assemble(identity, options.kernels, network, None))
+    Encoder::assemble(identity, options.kernels, network, text)
 }
 
 /// A file that the model must have been installed with.

@@ -15,6 +15,7 @@ use niteru_encoder::{Encoder, LoadOptions, ModelCache};
 use niteru_imaging::{Limits, Picture, find_object};
 use niteru_inspect::{Inspector, TrainOptions, Verdict, train};
 use niteru_kernels::{Kernels, Precision};
+use niteru_testkit::Random;
 use rayon::prelude::*;
 
 /// Products of each kind of part.
@@ -141,39 +142,18 @@ fn judged(
     })
 }
 
-/// Numbers from 0 to 1: xorshift64 (Marsaglia, 2003).
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Random {
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        // The first numbers of near seeds are alike.
-        (0..16).for_each(|_| {
-            random.next();
-        });
-        random
-    }
-
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 40) as f64 / (1u64 << 24) as f64
-    }
-
-    /// From −1 to 1, more often near 0.
-    fn around(&mut self) -> f64 {
-        self.next() + self.next() - 1.0
-    }
+/// From −1 to 1, more often near 0.
+fn around(random: &mut Random) -> f64 {
+    random.number() + random.number() - 1.0
 }
 
 /// A photo of what a picture shows: a little turned and shifted, in other light, with noise.
 fn taken(picture: &Picture, seed: u64) -> Picture {
     let (width, height) = (picture.width(), picture.height());
     let mut random = Random::new(seed);
-    let angle = (4.0 * random.around()).to_radians();
-    let (left, down) = (6.0 * random.around(), 6.0 * random.around());
-    let light = 0.85 + 0.05 * random.around();
+    let angle = (4.0 * around(&mut random)).to_radians();
+    let (left, down) = (6.0 * around(&mut random), 6.0 * around(&mut random));
+    let light = 0.85 + 0.05 * around(&mut random);
     let (cx, cy) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
     let level = |x: f64, y: f64, channel: usize| {
         let inside = |value: f64, side: u32| value.clamp(0.0, f64::from(side - 1)) as usize;
@@ -188,7 +168,7 @@ fn taken(picture: &Picture, seed: u64) -> Picture {
                 cx + u * angle.cos() - v * angle.sin(),
                 cy + u * angle.sin() + v * angle.cos(),
             );
-            let noise = 4.0 * random.around();
+            let noise = 4.0 * around(&mut random);
             for channel in 0..3 {
                 let (x, y) = (from.0.floor(), from.1.floor());
                 let (right, below) = (from.0 - x, from.1 - y);
@@ -216,14 +196,14 @@ fn changed(picture: &Picture, defect: &str, seed: u64) -> Picture {
             .any(|(level, ground)| level.abs_diff(ground) > 20)
     };
     let (x, y) = loop {
-        let x = (object.left + object.width * random.next()) * width;
-        let y = (object.top + object.height * random.next()) * height;
+        let x = (object.left + object.width * random.number()) * width;
+        let y = (object.top + object.height * random.number()) * height;
         if x < width && y < height && is_part(x, y) {
             break (x, y);
         }
     };
-    let angle = random.next() * std::f64::consts::PI;
-    let radius = 6.0 + 8.0 * random.next();
+    let angle = random.number() * std::f64::consts::PI;
+    let radius = 6.0 + 8.0 * random.number();
     let mut pixels = picture.pixels().to_vec();
     for (at, pixel) in pixels.chunks_exact_mut(3).enumerate() {
         let (px, py) = (

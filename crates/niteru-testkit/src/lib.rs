@@ -14,6 +14,29 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+/// Numbers from 0 to 1, the same for a seed: xorshift64 (Marsaglia, 2003). For what is made up, never for secrets.
+pub struct Random(u64);
+
+impl Random {
+    /// Begins with a seed.
+    pub fn new(seed: u64) -> Random {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        // The first numbers of near seeds are alike.
+        (0..16).for_each(|_| {
+            random.number();
+        });
+        random
+    }
+
+    /// The next number, 0…1.
+    pub fn number(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 40) as f64 / (1u64 << 24) as f64
+    }
+}
+
 /// The repository's root.
 pub fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -4,7 +4,7 @@
 
 use niteru_imaging::{Picture, Rect};
 
-use crate::Random;
+use niteru_testkit::Random;
 
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 240;
@@ -73,7 +73,7 @@ fn place(thing: &Thing) -> Rect {
 
 fn board(seed: u64, things: &[Thing]) -> Picture {
     let mut random = Random::new(seed);
-    let mut around = move || random.next() + random.next() + random.next() - 1.5;
+    let mut around = move || random.number() + random.number() + random.number() - 1.5;
     let light = 140.0 + 10.0 * around();
     let (left, down) = (2.0 * around(), 2.0 * around());
     let mut pixels = Vec::new();

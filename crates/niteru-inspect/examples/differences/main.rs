@@ -17,6 +17,7 @@ use niteru_encoder::{Encoder, LoadOptions, ModelCache};
 use niteru_imaging::{Limits, Picture, Rect};
 use niteru_inspect::{Group, Inspection, TrainOptions, train};
 use niteru_kernels::{Kernels, Precision};
+use niteru_testkit::Random;
 use rayon::prelude::*;
 
 const GROUPS: [Group; 4] = [Group::Colour, Group::Texture, Group::Shape, Group::Position];
@@ -83,27 +84,6 @@ fn measure(encoder: &Encoder, name: &str, folder: &Path, groups: &[Group]) {
     }
 }
 
-/// Numbers from 0 to 1: xorshift64 (Marsaglia, 2003).
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Random {
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        // The first numbers of near seeds are alike.
-        (0..16).for_each(|_| {
-            random.next();
-        });
-        random
-    }
-
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 40) as f64 / (1u64 << 24) as f64
-    }
-}
-
 /// What the worst region that meets one of the places is told to differ in.
 fn told(inspection: &Inspection, places: &[Rect]) -> Option<Group> {
     let apart = |a: i64, a_side: u32, b: i64, b_side: u32| {
@@ -121,9 +101,12 @@ fn told(inspection: &Inspection, places: &[Rect]) -> Option<Group> {
 fn changed(picture: &Picture, kind: Group, seed: u64) -> (Picture, Vec<Rect>) {
     let (width, height) = (picture.width(), picture.height());
     let mut random = Random::new(seed);
-    let side = (f64::from(width.min(height)) * (0.14 + 0.1 * random.next())) as u32;
+    let side = (f64::from(width.min(height)) * (0.14 + 0.1 * random.number())) as u32;
     let corner = |share: f64, length: u32| (share * f64::from(length - side)) as u32;
-    let (x, y) = (corner(random.next(), width), corner(random.next(), height));
+    let (x, y) = (
+        corner(random.number(), width),
+        corner(random.number(), height),
+    );
     let rect = |x: u32, y: u32| Rect {
         x: x.into(),
         y: y.into(),
@@ -133,7 +116,7 @@ fn changed(picture: &Picture, kind: Group, seed: u64) -> (Picture, Vec<Rect>) {
     let mut pixels = picture.pixels().to_vec();
     let at = |x: u32, y: u32| 3 * (y as usize * width as usize + x as usize);
     let centre = f64::from(side) / 2.0;
-    let angle = random.next() * std::f64::consts::PI;
+    let angle = random.number() * std::f64::consts::PI;
     let tint = [-50.0, -20.0, 35.0];
     let turned = seed as usize % 3;
     for dy in 0..side {
@@ -141,7 +124,7 @@ fn changed(picture: &Picture, kind: Group, seed: u64) -> (Picture, Vec<Rect>) {
             let (u, v) = (f64::from(dx) - centre, f64::from(dy) - centre);
             // 1 inside, 0 outside, soft at the rim.
             let inside = ((1.0 - u.hypot(v) / centre) * 3.0).clamp(0.0, 1.0);
-            let noise = 2.0 * random.next() - 1.0;
+            let noise = 2.0 * random.number() - 1.0;
             let across = u * angle.sin() - v * angle.cos();
             let line = (2.0 - across.abs()).clamp(0.0, 1.0) * inside.ceil();
             for c in 0..3 {
