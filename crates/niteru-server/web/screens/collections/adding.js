@@ -51,6 +51,8 @@ class Sending {
     this.portions = new Map();
     /** Jobs whose ends are waited for. */
     this.open = new Set();
+    /** Jobs that were told to stop. */
+    this.told = new Set();
     this.stop = new AbortController();
   }
 
@@ -131,7 +133,11 @@ async function run(collection, files, skipDuplicates, state, changed) {
 /** Sends nothing more, and has the server stop with what it has. */
 function stopped(all) {
   all.stop.abort();
-  for (const id of all.jobs) if (!all.done.some((job) => job.id === id)) post(`/api/jobs/${id}/cancel`).catch(() => {});
+  for (const id of all.jobs) {
+    if (all.told.has(id) || all.done.some((job) => job.id === id)) continue;
+    all.told.add(id);
+    post(`/api/jobs/${id}/cancel`).catch(() => {});
+  }
 }
 
 const aborted = (signal) => new Promise((resolve) => { signal.addEventListener("abort", resolve, { once: true }); });

@@ -145,10 +145,10 @@ fn hostile_names_are_text_and_lost_files_are_told() {
     let evil = "<img src=x onerror=alert(1)>\"'&.png";
     let lost = PathBuf::from(format!("no/{evil}"));
     let images = [(evil, inspection(Verdict::Ng, 9.0, &lost))];
-    for (language, told) in LANGUAGES
-        .into_iter()
-        .zip(["The good photo cannot be opened", "良品の画像を開けません"])
-    {
+    for (language, told) in LANGUAGES.into_iter().zip([
+        "The good photo cannot be shown",
+        "良品の画像を表示できません",
+    ]) {
         let page = page(language, evil, &images);
         assert_sound(&page);
         assert!(!page.contains("<img src=x") && !page.contains("a<model>"));

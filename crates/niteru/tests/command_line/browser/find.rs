@@ -240,11 +240,8 @@ fn a_photo_is_looked_for_in_every_way() {
     std::fs::write(&notes, "no photo").unwrap();
     browser.pick("div.query input[type=file]", &[notes]);
     browser.until("the error", "document.querySelector('.found .error')");
-    assert!(
-        browser
-            .text(".found .error")
-            .contains("no photo that can be used")
-    );
+    let told = browser.text(".found .error");
+    assert!(told.contains("no photo that can be used"), "{told}");
     let back = find.after(|browser| browser.pick("div.query input[type=file]", &[bolt]));
     assert_eq!(back, dropped);
     let complaints = browser.complaints();

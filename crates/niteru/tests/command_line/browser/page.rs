@@ -118,7 +118,11 @@ fn a_job_is_told_in_words_and_sizes() {
     browser.goto("");
     let told = |job: &str| {
         let script = format!(
-            "return (async () => (await {}).progress({{ state: 'running', rate: null, seconds_left: null, ...{job} }}).innerText)();",
+            "return (async () => {{
+                 const one = (await {}).progressing();
+                 one.draw({{ state: 'running', rate: null, seconds_left: null, ...{job} }});
+                 return one.element.innerText;
+             }})();",
             Browser::module("ui/progress.js")
         );
         browser.script(&script).as_str().unwrap().to_owned()
