@@ -33,7 +33,7 @@ fn a_new_home_is_private_and_durable() {
     };
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
     assert_eq!(pragma("application_id"), 0x4E49_5445.into());
-    assert_eq!(pragma("user_version"), 11.into());
+    assert_eq!(pragma("user_version"), 12.into());
     drop(home);
     Home::open(&path).unwrap();
 }
@@ -60,7 +60,7 @@ fn broken_homes_are_refused_in_words() {
                     .execute_batch("PRAGMA user_version = 99")
                     .unwrap();
             },
-            &["niteru.sqlite3", "format 99", "up to 11", "update niteru"],
+            &["niteru.sqlite3", "format 99", "up to 12", "update niteru"],
         ),
         (
             "no database",
