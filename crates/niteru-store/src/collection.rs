@@ -222,16 +222,42 @@ impl Collection<'_> {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Image>, StoreError> {
+        let allowed = |id| selection.allows(id);
+        self.images_that(("", &allowed), after, limit)
+    }
+
+    /// As [`Collection::images`], only those whose file has vanished; of a selection, where one is given.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn missing_images(
+        &self,
+        selection: Option<&Selection>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Image>, StoreError> {
+        let allowed = |id| selection.is_none_or(|selection| selection.allows(id));
+        self.images_that(("AND missing = 1", &allowed), after, limit)
+    }
+
+    /// A page of the images that the database's condition and the ids' hold of.
+    fn images_that(
+        &self,
+        (and, allowed): (&str, &dyn Fn(u64) -> bool),
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Image>, StoreError> {
         self.home.read(|tx| {
-            let sql = "SELECT id FROM images WHERE collection = ? AND id > ? ORDER BY id";
-            let mut statement = tx.prepare_cached(sql)?;
+            let sql =
+                format!("SELECT id FROM images WHERE collection = ? AND id > ? {and} ORDER BY id");
+            let mut statement = tx.prepare_cached(&sql)?;
             let mut ids = statement.query(params![self.id, after.map_or(0, sql_id)])?;
             let mut images = Vec::new();
             while images.len() < limit
                 && let Some(row) = ids.next()?
             {
                 let id: i64 = row.get(0)?;
-                if selection.allows(id.cast_unsigned()) {
+                if allowed(id.cast_unsigned()) {
                     images.extend(self.read_image(tx, id)?);
                 }
             }

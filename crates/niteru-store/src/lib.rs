@@ -54,7 +54,6 @@ mod metadata;
 mod metadata_csv;
 mod metadata_edit;
 mod metadata_import;
-mod missing_images;
 mod model_check;
 mod models;
 mod near;

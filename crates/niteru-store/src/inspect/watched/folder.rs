@@ -77,7 +77,6 @@ pub(super) struct Folder {
     unseen: VecDeque<PathBuf>,
     /// The last one whose turn it was.
     turn: PathBuf,
-    looks: u64,
     /// Folders in it that cannot be read, and which of them are not told yet.
     closed: HashSet<PathBuf>,
     news: Vec<(PathBuf, io::Error)>,
@@ -95,7 +94,6 @@ impl Folder {
             folders: BTreeMap::new(),
             unseen: VecDeque::new(),
             turn: PathBuf::new(),
-            looks: 0,
             closed: HashSet::new(),
             news: Vec::new(),
             was_mount: false,
@@ -119,7 +117,6 @@ impl Folder {
             return Err(io::Error::other("it is a link to another place"));
         }
         self.is_there()?;
-        self.looks += 1;
         let mut arrived = Vec::new();
         let mut seen = HashSet::new();
         let mut next = vec![PathBuf::new()];
