@@ -138,6 +138,7 @@ const FILES: &[(&str, &[u8])] = files![
     "ui/svg.js",
     "ui/texts.js",
     "ui/theme.js",
+    "ui/underway.js",
     "ui/unsaved.js",
 ];
 

@@ -14,6 +14,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the connection is what is wrong: there is none, or it broke while something was sent. */
+export const isAway = (error) => error.code === "offline" || error.kind === "cut_off";
+
 /** Who is asking; see `Me` in /api/docs. */
 export let me = null;
 

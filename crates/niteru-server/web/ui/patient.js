@@ -1,5 +1,7 @@
 // Sending again what could not be taken now: a server that is busy, or a network that was away for a moment.
 
+import { isAway } from "./api.js";
+
 /** Milliseconds that are waited before it is tried again, where the server does not say, at first and at most. */
 const FIRST = 1000;
 const MOST = 15_000;
@@ -7,8 +9,8 @@ const MOST = 15_000;
 /** Milliseconds without success after which it is given up. */
 const PATIENCE = 5 * 60_000;
 
-/** What passes by itself: no connection, and a server that is busy or being restored. */
-const passes = (error) => error.code === "offline" || error.status === 503;
+/** What passes by itself: a connection that is away, and a server that is busy or being restored. */
+const passes = (error) => isAway(error) || error.status === 503;
 
 /**
  * Does something that may be done twice, again and again until it works. `waits(error)` is told of each time that it

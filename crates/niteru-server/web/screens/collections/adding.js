@@ -1,11 +1,12 @@
 // Adding photos: sending them in portions, what the server makes of them, and what it could not use.
 
-import { post, upload } from "../../ui/api.js";
+import { isAway, post, upload } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { finished, watch } from "../../ui/jobs.js";
 import { graceful, patiently } from "../../ui/patient.js";
 import { duration, number, t } from "../../ui/texts.js";
+import { underway } from "../../ui/underway.js";
 import { at, similarity, thumbnail } from "../find/shared.js";
 import { cameraBox } from "../../ui/camera.js";
 import { dropZone, portions } from "../../ui/files.js";
@@ -18,14 +19,14 @@ const AHEAD = 3;
 
 /** Where photos are added; `changed` is called when some were. Gives its element and what ends it. */
 export function adding(collection, changed) {
-  const state = h("div", { "aria-live": "polite" });
+  const own = underway(at(collection.name, "images"), changed);
   const skip = h("input", { type: "checkbox" });
-  const add = (files) => files.length > 0 && run(collection.name, files, skip.checked, state, changed);
+  const add = (files) => files.length > 0 && run(collection.name, files, skip.checked, own);
   const camera = cameraBox((photo) => add([photo]), (photo) => hint(collection.name, photo));
   const element = h("div.adding",
     dropZone(t("add.drop"), add, {}, camera.element),
     h("label.check", skip, h("span", t("add.skip"))),
-    state);
+    own.place);
   return { element, stop: camera.stop };
 }
 
@@ -51,6 +52,8 @@ class Sending {
     this.portions = new Map();
     /** Jobs whose ends are waited for. */
     this.open = new Set();
+    /** Why nothing can be sent at the moment. */
+    this.waits = null;
     /** Jobs that were told to stop. */
     this.told = new Set();
     this.stop = new AbortController();
@@ -80,7 +83,7 @@ function undone(all) {
   };
 }
 
-async function run(collection, files, skipDuplicates, state, changed) {
+async function run(collection, files, skipDuplicates, own) {
   const all = new Sending(files);
   const { signal } = all.stop;
   const looked = h("div");
@@ -88,18 +91,28 @@ async function run(collection, files, skipDuplicates, state, changed) {
   const waiting = h("p.small", { role: "status" });
   const cancel = h("button", { type: "button", onclick: () => {
     cancel.disabled = true;
-    fill(waiting, t("add.stopping"));
     stopped(all);
-  } }, t("cancel"));
+    waits(null);
+  } });
   const bounds = { signal: graceful(signal) };
-  fill(state, sent, looked, waiting, h("p.buttons", cancel));
+  const row = h("div", sent, looked, waiting, h("p.buttons", cancel));
   const sending = () => fill(sent, h("div.progress", h("progress", { max: all.all, value: all.sent, "aria-label": t("add.sending") }),
     h("span.small", t("add.sent", { n: number(all.sent), of: number(all.all) }))));
-  const waits = (error) => fill(waiting, signal.aborted ? t("add.stopping") : error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
-  const end = watch((jobs) => fill(looked, all.jobs.length > 0 && working(jobs.filter((job) => all.jobs.includes(job.id)), all)));
+  const waits = (error) => {
+    all.waits = error;
+    fill(waiting, signal.aborted ? t("add.stopping") : error && t(isAway(error) ? "add.waits.offline" : "add.waits.busy"));
+  };
+  let jobs = [];
+  const looking = () => fill(looked, all.jobs.length > 0 && working(jobs.filter((job) => all.jobs.includes(job.id)), all));
+  own.begin(row, () => {
+    fill(cancel, t("cancel"));
+    sending();
+    looking();
+    waits(all.waits);
+  });
+  const end = watch((told) => { jobs = told; looking(); });
   let problem = null;
   try {
-    sending();
     for (const portion of portions(files)) {
       // The server works off what it has first: its queue is for everybody.
       while (all.open.size >= AHEAD && !signal.aborted) await Promise.race([...all.open, aborted(signal)]);
@@ -117,17 +130,18 @@ async function run(collection, files, skipDuplicates, state, changed) {
   const rest = undone(all);
   const left = [...all.left, ...rest.files];
   const words = t(rest.count > 0 ? "add.left.unadded" : "add.left", { n: number(all.left.length + rest.count) });
-  const again = h("button", { type: "button", onclick: () => run(collection, left, skipDuplicates, state, changed) }, t("add.left.send"));
-  fill(state, problem && showError(problem), all.lost && showError(all.lost),
+  const again = h("button", { type: "button", onclick: () => run(collection, left, skipDuplicates, own) }, t("add.left.send"));
+  fill(row, problem && showError(problem), all.lost && showError(all.lost),
     all.left.length + rest.count > 0 && h("div", h("p", words), h("p.buttons", again)),
     (all.done.length > 0 || all.wrong.length > 0) && outcome(collection, all.done, all.wrong, all.names, signal.aborted));
   // The button that cancelled is gone.
   if (signal.aborted && document.activeElement === document.body) again.focus();
   try {
-    await changed();
+    await own.changed();
   } catch (error) {
-    state.append(showError(error));
+    row.append(showError(error));
   }
+  own.end(row);
 }
 
 /** Sends nothing more, and has the server stop with what it has. */

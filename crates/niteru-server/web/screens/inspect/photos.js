@@ -1,9 +1,10 @@
 // Step 1: photos of good parts, and of bad ones if there are any.
 
-import { may, post } from "../../ui/api.js";
+import { isAway, may, post } from "../../ui/api.js";
 import { showError, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
+import { underway } from "../../ui/underway.js";
 import { api, inspector, send } from "./data.js";
 import { cameraBox } from "../../ui/camera.js";
 import { dropZone } from "../../ui/files.js";
@@ -36,29 +37,25 @@ export function show(place, found) {
 /** The photos of one kind, `good` or `bad`: what there is, and how more get in. */
 function part(name, kind, draw) {
   const count = h("p.count", { "aria-live": "polite" });
-  const status = h("div", { role: "status" });
   const grid = h("ul.thumbs");
   const refresh = async () => {
     const found = await inspector(name);
     draw(found);
     return found;
   };
+  const own = underway(api(name, kind), refresh);
   /** The sha256 of the photos that are shown. */
   let there = new Set();
   const take = async (files) => {
-    // What was told of photos that were sent before is read by now; what is being sent goes on.
-    for (const old of status.querySelectorAll(".outdated")) old.remove();
-    if (files.length === 0) return void status.append(h("p.problem.outdated", t("inspect.photos.no_images")));
+    if (files.length === 0) return void own.say(h("p.problem", t("inspect.photos.no_images")));
     const before = there;
-    const row = h("div.sending");
-    const { bar, signal, bounds } = sending();
-    fill(row, bar);
-    status.append(row);
+    const { bar, tell, signal, bounds } = sending();
+    const row = h("div.sending", bar);
+    own.begin(row, tell);
     const { refused, left, problem } = await send(name, files, kind, bounds);
-    row.classList.add("outdated");
     let wrong = problem;
     // What counts is what is there, also of a portion that was cut off.
-    const found = await refresh().catch((error) => { wrong ??= error; });
+    const found = await own.changed().catch((error) => { wrong ??= error; });
     const kept = found?.photos[kind].filter((photo) => !before.has(photo.sha256)).length;
     const again = h("button", { type: "button", onclick: () => take(left) }, t("add.left.send"));
     fill(row,
@@ -66,6 +63,7 @@ function part(name, kind, draw) {
       wrong && showError(wrong),
       left.length > 0 && [h("p", t("add.left", { n: number(left.length) })), h("p.buttons", again)],
       refused.length > 0 && refusal(refused));
+    own.end(row);
     // The button that cancelled is gone.
     if (signal.aborted && document.activeElement === document.body) again.focus();
   };
@@ -75,12 +73,12 @@ function part(name, kind, draw) {
       await post(api(name, "photos", "remove"), { sha256: [photo.sha256] });
       await refresh();
     } catch (error) {
-      status.append(h("div.outdated", showError(error)));
+      own.say(showError(error));
     }
     grid.querySelector("button")?.focus();
   };
   const adding = may("engineer") && h("div.adding", dropZone(t(`inspect.photos.drop.${kind}`), take, {}, eye.element));
-  const inside = [count, adding, status, grid];
+  const inside = [count, adding, own.place, grid];
   const element = kind === "good"
     ? h("section.card.photos.good", h("h3", t("inspect.photos.good")), inside)
     : h("details.card.photos.bad", h("summary", h("h3", t("inspect.photos.bad"))), h("p", t("inspect.photos.bad.lead")), inside);
@@ -99,7 +97,7 @@ function part(name, kind, draw) {
   };
 }
 
-/** A bar that shows how far sending is, with a button that ends it. Gives it, and the bounds for `send`. */
+/** A bar that shows how far sending is, with a button that ends it. Gives it, what tells it, and the bounds for `send`. */
 function sending() {
   const stop = new AbortController();
   const told = h("span.small");
@@ -107,16 +105,21 @@ function sending() {
   const waiting = h("p.small");
   const cancel = h("button", { type: "button", onclick: () => {
     cancel.disabled = true;
-    fill(waiting, t("add.stopping"));
     stop.abort();
-  } }, t("cancel"));
-  const progress = (sent, all) => {
+    tell();
+  } });
+  let [sent, all, away] = [0, 0, null];
+  const tell = () => {
+    fill(cancel, t("cancel"));
     fill(told, t("inspect.photos.sending", { sent: number(sent), all: number(all) }));
     Object.assign(bar, { max: all, value: sent });
+    fill(waiting, stop.signal.aborted ? t("add.stopping") : away && t(isAway(away) ? "add.waits.offline" : "add.waits.busy"));
   };
-  const waits = (error) => fill(waiting, stop.signal.aborted ? t("add.stopping") : error && t(error.code === "offline" ? "add.waits.offline" : "add.waits.busy"));
+  const progress = (...now) => { [sent, all] = now; tell(); };
+  const waits = (error) => { away = error; tell(); };
   return {
     bar: [h("label.progress", told, bar), waiting, h("p.buttons", cancel)],
+    tell,
     signal: stop.signal,
     bounds: { progress, waits, signal: stop.signal },
   };

@@ -11,18 +11,24 @@ use crate::support::Niteru;
 /// Photos of three requests.
 const PHOTOS: u32 = 45;
 
-/// Refuses the second and the third time that photos are sent, and counts all times.
+/// Refuses the second request with photos until that was `seen`; the third finds no server, and then one that hears no more
+/// of it. Counts those that were sent.
 const REFUSING: &str = "
     window.sent = 0;
     const real = window.fetch;
     window.fetch = (path, options) => {
         if (options?.method !== 'POST' || !path.endsWith('/images')) return real(path, options);
         sent += 1;
-        if (sent === 2) {
+        if (sent === 2 && !window.seen) {
+            sent -= 1;
             const error = { code: 'busy', kind: 'queue_full', values: { waiting: 100 }, message: 'busy', help: '' };
             return Promise.resolve(new Response(JSON.stringify({ error }), { status: 503, headers: { 'Retry-After': '1' } }));
         }
         if (sent === 3) return Promise.reject(new TypeError('the network is away'));
+        if (sent === 4) {
+            const error = { code: 'too_slow', kind: 'cut_off', values: {}, message: 'nothing came', help: '' };
+            return Promise.resolve(new Response(JSON.stringify({ error }), { status: 408 }));
+        }
         return real(path, options);
     };";
 
@@ -50,6 +56,7 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
         "document.body.innerText.includes('tried again')",
     );
     browser.picture("adding-waits.en.desktop");
+    browser.script("window.seen = true;");
     browser.until("the end", "document.querySelector('.adding .done')");
     assert!(
         browser.text(".adding .done").contains("Photos added: 45."),
@@ -85,8 +92,22 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
-/// Photos of many requests.
-const MANY: u32 = 200;
+/// Photos of more requests.
+const MANY: u32 = 70;
+
+/// Lets so many requests with photos of a route through; the next is not answered until it is cancelled.
+fn holding(route: &str, through: u32) -> String {
+    format!(
+        "window.sent = 0;
+         window.real = window.fetch;
+         window.fetch = (path, options) => {{
+             if (options?.method !== 'POST' || !path.endsWith('/{route}')) return real(path, options);
+             sent += 1;
+             if (sent <= {through}) return real(path, options);
+             return new Promise((resolve, reject) => options.signal.addEventListener('abort', () => reject(options.signal.reason)));
+         }};"
+    )
+}
 
 /// What was added until it was cancelled stays, and it is told how many that were.
 #[test]
@@ -105,11 +126,24 @@ fn adding_is_cancelled_with_the_keys_and_tells_what_was_kept() {
     browser.type_in("input[name=name]", "parts");
     browser.click("form.card button.main");
     let field = "div.drop input[type=file][multiple]";
+    browser.until("the field", &format!("document.querySelector('{field}')"));
+    browser.script(&holding("images", 2));
     browser.pick(field, &photos);
     browser.until(
         "that photos are looked at",
         "[...document.querySelectorAll('.adding progress')].some((bar) => bar.value > 0)",
     );
+    // It goes on in another language, and after another screen.
+    browser.language("ja");
+    browser.until(
+        "the bar in Japanese",
+        "document.querySelector('.adding progress') && document.querySelector('.adding [aria-live]').innerText.includes('中止')",
+    );
+    browser.language("en");
+    browser.script("location.hash = '#/find';");
+    browser.until("another screen", "!document.querySelector('.adding')");
+    browser.script("location.hash = '#/collections/parts';");
+    browser.until("the bar", "document.querySelector('.adding progress')");
     browser.script("document.querySelector('.adding > div:last-child .buttons > button').focus();");
     browser.press('\u{E007}');
     browser.until("the end", "document.querySelector('.adding .done')");
@@ -129,6 +163,7 @@ fn adding_is_cancelled_with_the_keys_and_tells_what_was_kept() {
     // The keys stay where it goes on.
     let focused = browser.script("return document.activeElement.textContent;");
     assert_eq!(focused, "Send them now");
+    browser.script("window.fetch = real;");
     browser.press('\u{E007}');
     browser.until(
         "all photos",
@@ -165,19 +200,16 @@ fn collecting_photos_is_cancelled_and_tells_what_was_kept() {
         browser.goto("#/start");
         browser.language(language);
         browser.goto(&format!("#/inspect/plate-{language}/photos"));
-        // The second request is never answered.
-        browser.script(
-            "window.sent = 0;
-             window.real = window.fetch;
-             window.fetch = (path, options) => {
-                 if (options?.method !== 'POST' || !path.endsWith('/photos')) return real(path, options);
-                 sent += 1;
-                 if (sent < 2) return real(path, options);
-                 return new Promise((resolve, reject) => options.signal.addEventListener('abort', () => reject(options.signal.reason)));
-             };",
-        );
+        browser.script(&holding("photos", 1));
         browser.pick("section.photos.good input[type=file][multiple]", &photos);
         let bar = "section.photos.good progress";
+        browser.until(
+            "the bar",
+            &format!("document.querySelector('{bar}')?.value === 20"),
+        );
+        // It goes on while its words change.
+        browser.language(if language == "en" { "ja" } else { "en" });
+        browser.language(language);
         browser.until(
             "the bar",
             &format!("document.querySelector('{bar}')?.value === 20"),

@@ -1,7 +1,7 @@
 // Live with the camera of this device: it looks, and the verdict is large. What is seen from afar is never older than
 // what the camera sees: without an answer there is no verdict.
 
-import { upload } from "../../../ui/api.js";
+import { isAway, upload } from "../../../ui/api.js";
 import { showError } from "../../../ui/errors.js";
 import { fill, h } from "../../../ui/h.js";
 import { t } from "../../../ui/texts.js";
@@ -83,7 +83,7 @@ export async function show(place, name) {
   };
   /** There is no verdict: says so as large as that would be. */
   const stopped = (error) => {
-    const what = error.code === "offline" ? "offline" : error.code ? "failed" : "camera";
+    const what = isAway(error) ? "offline" : error.code ? "failed" : "camera";
     nothing(what, heard ?? Date.now(), showError(error));
   };
   const nothing = (what, since, ...more) => {
