@@ -27,12 +27,16 @@ use std::time::{Duration, Instant};
 use niteru_testkit::skip;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel, WindowHandle};
 use tokio::runtime::Runtime;
 
-/// How long a page may take to show something: the computer may have other work, and models load.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a page may take to show something: the computer may have much other work. It only ends what hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often an element may be drawn again between that it is found and that something is done with it.
+const REDRAWN: usize = 5;
 
 /// One browser at a time.
 static ONE: Mutex<()> = Mutex::new(());
@@ -113,6 +117,7 @@ impl Browser {
             profile,
             _one: one,
         };
+        browser.wait_for(browser.driver().set_script_timeout(PATIENCE));
         browser.size(1280, 900, false);
         let downloads = browser.profile.path().join("downloads");
         browser.devtools(
@@ -242,17 +247,31 @@ impl Browser {
         self.wait_for(self.driver().find(By::Css(css)))
     }
 
+    /// Does something with an element; with the new one where it was drawn again just then.
+    fn with_element(&self, css: &str, act: impl AsyncFn(&WebElement) -> WebDriverResult<()>) {
+        for _ in 0..REDRAWN {
+            let element = self.element(css);
+            match self.runtime.block_on(act(&element)) {
+                Err(error) if matches!(*error, WebDriverErrorInner::StaleElementReference(_)) => {}
+                done => return done.unwrap(),
+            }
+        }
+        panic!("{css} is drawn again and again");
+    }
+
     pub(crate) fn click(&self, css: &str) {
-        let element = self.element(css);
-        self.wait_for(element.scroll_into_view());
-        self.wait_for(element.click());
+        self.with_element(css, async |element| {
+            element.scroll_into_view().await?;
+            element.click().await
+        });
     }
 
     /// Types into a field in place of what it has.
     pub(crate) fn type_in(&self, css: &str, text: &str) {
-        let element = self.element(css);
-        self.wait_for(element.clear());
-        self.wait_for(element.send_keys(text));
+        self.with_element(css, async |element| {
+            element.clear().await?;
+            element.send_keys(text).await
+        });
     }
 
     /// Picks files in a file field, as the system's window for that would.

@@ -101,7 +101,13 @@ fn a_choice_and_the_place_outlast_that_photos_come() {
         "the choice that is left",
         "document.querySelector('.chosen strong')?.textContent === '1 chosen'",
     );
-    browser.until("the photos", &shown(131));
+    browser.until(
+        "the photos with the new one",
+        &format!(
+            "{} && document.querySelector('figure.photo .name[title$=\"newer.png\"]')",
+            shown(131)
+        ),
+    );
     assert_eq!(browser.count("figure.photo input:checked"), 1);
     assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -102,10 +102,9 @@ fn photos_that_come_into_a_folder_are_judged_on_the_screen() {
         "the watch",
         "document.querySelector('.watched button.stop')",
     );
-    assert!(
-        browser
-            .text(".answer")
-            .contains("Waiting for the first photo")
+    seen(
+        "that it waits",
+        "document.querySelector('.answer')?.innerText.includes('Waiting for the first photo')",
     );
     browser.click(".watched label.check");
 
