@@ -371,5 +371,6 @@ fn clusters_that_do_not_answer_are_unavailable() {
     let error = index.refresh().unwrap_err();
     assert!(matches!(error, IndexError::Unavailable { .. }), "{error:?}");
     assert!(error.to_string().contains(&url.address()), "{error}");
-    assert!(started.elapsed().as_secs() < 10);
+    // Sooner than a request may take that is not answered.
+    assert!(started.elapsed().as_secs() < 30);
 }

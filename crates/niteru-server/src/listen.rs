@@ -52,6 +52,8 @@ pub(crate) async fn serve(
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
+            // In this order: once it is told to stop nothing is accepted any more, however many clients wait.
+            biased;
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = accept(&listener, &connections) => accepted,
         };

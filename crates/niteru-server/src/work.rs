@@ -88,10 +88,12 @@ mod tests {
                 tokio::spawn(async move { gate.run(|| Ok(())).await })
             })
             .collect();
-        tokio::task::yield_now().await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let refused = others.iter().filter(|other| other.is_finished()).count();
-        assert_eq!(refused, 5, "the rest waits");
+        let refused = || others.iter().filter(|other| other.is_finished()).count();
+        while refused() < 5 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // They came last: the others could have been refused by then, too.
+        assert_eq!(refused(), 5, "the rest waits");
         release.send(()).unwrap();
         first.await.unwrap().unwrap();
         let mut done = 0;

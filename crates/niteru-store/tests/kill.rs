@@ -9,13 +9,17 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use niteru_store::{AddOptions, CheckOptions, Home, IndexBuild, IndexPolicy, check};
 use support::{FakeEncoder, Random, age, name};
 
 const ROUNDS: usize = 100;
 const BATCH: usize = 12;
+
+/// Longest wait for what a process says next: only a test that fails takes so long.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 fn open(folder: &Path) -> Home {
     let mut policy = IndexPolicy::default();
@@ -91,6 +95,19 @@ fn start(folder: &Path, round: usize) -> Child {
         .unwrap()
 }
 
+/// The lines of a process as they come, until it has ended.
+fn lines(child: &mut Child) -> Receiver<String> {
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let (said, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        // The last line may be cut.
+        for line in stdout.lines().map_while(Result::ok) {
+            let _ = said.send(line);
+        }
+    });
+    lines
+}
+
 /// What the processes said so far.
 #[derive(Default)]
 struct Said {
@@ -127,30 +144,23 @@ fn killed_at_a_hundred_moments_of_adding_removing_and_building() {
     let mut killed_in_a_step = 0;
     for round in 0..ROUNDS {
         let mut child = start(folder.path(), round);
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let lines = lines(&mut child);
         // At least one step is begun; then anything may be going on.
         let (wanted, patience) = (
             1 + random.below(200),
             Duration::from_micros(random.below(20_000) as u64),
         );
         let mut seen = 0;
-        let deadline = Instant::now() + Duration::from_secs(60);
-        for line in lines.by_ref() {
-            let line = line.unwrap();
+        while seen < wanted {
+            let line = lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("round {round}: {seen} lines: {error}"));
             said.take(&line);
             seen += usize::from(line.starts_with(['?', '+', '-']) || line == "build");
-            if seen >= wanted || Instant::now() > deadline {
-                break;
-            }
         }
-        assert!(seen >= wanted, "round {round}: only {seen} lines");
         std::thread::sleep(patience);
         child.kill().unwrap();
         child.wait().unwrap();
-        // The last line may be cut.
-        lines
-            .map_while(Result::ok)
-            .for_each(|line| said.take(&line));
+        lines.iter().for_each(|line| said.take(&line));
         killed_in_a_step += usize::from(!said.open.is_empty());
         settle(folder.path(), &mut said, round);
     }

@@ -6,7 +6,7 @@
 mod support;
 
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use niteru_index::IndexError;
 use niteru_store::{IndexPlace, StoreError};
@@ -117,7 +117,7 @@ fn a_killed_server_loses_and_doubles_nothing() {
 
 #[test]
 fn a_proxy_cuts_what_it_is_told_to() {
-    use std::io::{Read as _, Write as _};
+    use std::io::{ErrorKind, Read as _, Write as _};
     let echo = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("qdrant+http://{}", echo.local_addr().unwrap())
         .parse()
@@ -132,7 +132,7 @@ fn a_proxy_cuts_what_it_is_told_to() {
     let address = proxy.url().split_once("//").unwrap().1.to_owned();
     let talk = || -> std::io::Result<[u8; 4]> {
         let mut stream = std::net::TcpStream::connect(&address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         stream.write_all(b"ping")?;
         let mut answer = [0; 4];
         stream.read_exact(&mut answer)?;
@@ -140,9 +140,9 @@ fn a_proxy_cuts_what_it_is_told_to() {
     };
     assert_eq!(talk().unwrap(), *b"ping");
     proxy.cut_after(0);
-    let started = Instant::now();
-    talk().unwrap_err();
-    assert!(started.elapsed() < Duration::from_secs(5));
+    let error = talk().unwrap_err();
+    let waited = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    assert!(!waited, "it is not cut: {error}");
     proxy.restore();
     assert_eq!(talk().unwrap(), *b"ping");
 }

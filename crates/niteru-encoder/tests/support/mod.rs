@@ -259,8 +259,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Wait this long in the middle of the body.
-    pub(crate) stall: Option<Duration>,
+    /// Send half of the body, and then nothing more.
+    pub(crate) silent: bool,
 }
 
 impl Reply {
@@ -269,7 +269,7 @@ impl Reply {
             status,
             headers: Vec::new(),
             body: Vec::new(),
-            stall: None,
+            silent: false,
         }
     }
 
@@ -333,8 +333,11 @@ impl FakeHub {
                     request.number = log.lock().unwrap().len();
                     log.lock().unwrap().push(request.clone());
                     if let Some(reply) = answer(&request) {
-                        // A client that hangs up is part of some tests.
-                        let _ = write_reply(&stream, &reply);
+                        // One that falls silent holds up no other.
+                        std::thread::spawn(move || {
+                            // A client that hangs up is part of some tests.
+                            let _ = write_reply(&stream, &reply);
+                        });
                     }
                 }
             }
@@ -420,10 +423,9 @@ impl FakeHub {
         FakeHub::with_files(repository, revision, clip_files())
     }
 
-    /// A client of it that does not wait long.
+    /// A client of it that waits for answers, which a busy computer may hold up, and not long before it asks again.
     pub(crate) fn client(&self) -> Hub {
-        Hub::new(&self.endpoint)
-            .with_patience(Duration::from_millis(1500), Duration::from_millis(5))
+        Hub::new(&self.endpoint).with_patience(Duration::from_secs(60), Duration::from_millis(5))
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -470,8 +472,9 @@ fn write_reply(mut stream: &TcpStream, reply: &Reply) -> std::io::Result<()> {
     let half = reply.body.len() / 2;
     stream.write_all(&reply.body[..half])?;
     stream.flush()?;
-    if let Some(stall) = reply.stall {
-        std::thread::sleep(stall);
+    while reply.silent {
+        // The connection stays until the test's process ends.
+        std::thread::park();
     }
     stream.write_all(&reply.body[half..])?;
     stream.flush()

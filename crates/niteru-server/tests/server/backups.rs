@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, PASSWORD, Place, options};
+use crate::support::{Client, PASSWORD, PATIENCE, Place, options};
 
 /// Makes a backup, and gives its name.
 async fn backup(place: &Place, admin: &Client) -> String {
@@ -151,8 +151,7 @@ fn ask(
     }
     text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
     let mut stream = TcpStream::connect(host).unwrap();
-    let patience = Some(Duration::from_secs(20));
-    stream.set_read_timeout(patience).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -192,7 +191,7 @@ async fn the_home_becomes_what_it_was_while_the_server_stays() {
         "{answer}"
     );
 
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + PATIENCE;
     let mut seen = Vec::new();
     loop {
         let (status, head, _) = ask(&host, &Client::default(), "GET", "/api/health", None);

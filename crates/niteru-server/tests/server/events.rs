@@ -1,13 +1,11 @@
 //! Changes of jobs as they come.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::support::{Client, Place};
+use crate::support::{Client, PATIENCE, Place};
 
 /// A stream of events.
 struct Events(Body);
@@ -25,8 +23,8 @@ impl Events {
 
     /// The next event; `None`: the stream has ended.
     async fn next(&mut self) -> Option<(String, Value)> {
-        let frame = tokio::time::timeout(Duration::from_secs(10), self.0.frame());
-        let frame = frame.await.expect("an event within ten seconds")?.unwrap();
+        let frame = tokio::time::timeout(PATIENCE, self.0.frame());
+        let frame = frame.await.expect("an event in time")?.unwrap();
         let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
         let field = |name: &str| {
             let mut lines = text.lines();

@@ -1,12 +1,12 @@
 //! Folders of the server into collections: which ones, once, and kept in step; images that have vanished.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use niteru_store::EncoderIdentity;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Place, options, plate};
+use crate::support::{Answer, Client, PATIENCE, Place, options, plate};
 use crate::whole::give_model;
 
 const FOLDER: &str = "/api/collections/plates/folder";
@@ -292,7 +292,8 @@ async fn until(
     holds: impl Fn(&Value) -> bool,
 ) -> Value {
     let mut last = Value::Null;
-    for _ in 0..600 {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         last = place.get(client, WATCHES).await.json()["watches"][0].clone();
         if holds(&last) {
             return last;

@@ -1,5 +1,7 @@
 //! A server over a home in a temporary folder, and requests to it.
 
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -12,6 +14,9 @@ use tower::ServiceExt;
 
 /// What users of the tests have.
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Longest wait for what is to happen: only a test that fails takes so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// A server without connections, gone with the value.
 pub(crate) struct Place {
@@ -160,14 +165,15 @@ impl Place {
 
     /// Waits until a job is over.
     pub(crate) async fn over_with(&self, client: &Client, id: u64) -> Value {
-        for _ in 0..600 {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
             let job = self.get(client, &format!("/api/jobs/{id}")).await.json();
             if !["queued", "running"].contains(&job["state"].as_str().unwrap()) {
                 return job;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        panic!("job {id} takes longer than two minutes");
+        panic!("job {id} takes longer than five minutes");
     }
 }
 

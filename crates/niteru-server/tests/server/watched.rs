@@ -1,11 +1,11 @@
 //! Watched folders: who may watch which, and that each photo is judged once.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Place, options, plate};
+use crate::support::{Client, PATIENCE, Place, options, plate};
 
 const START: &str = "/api/inspectors/plates/watch";
 
@@ -95,7 +95,8 @@ async fn until(
     what: &str,
     holds: impl Fn(&Value) -> bool,
 ) -> Value {
-    for _ in 0..600 {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         let watch = watch(place, client).await;
         if holds(&watch) {
             return watch;

@@ -13,6 +13,9 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 use crate::support::{Place, options};
 
+/// Longest wait for an answer, or for the end of a connection: much longer than the server waits for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A server with connections, which ends with the value.
 pub(crate) struct Running {
     pub(crate) address: String,
@@ -95,9 +98,7 @@ impl Running {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
 
@@ -139,8 +140,9 @@ fn it_answers_and_ends_cleanly() {
     open.read_exact(&mut [0; 12]).unwrap();
     let started = Instant::now();
     running.stop();
+    // For what does not end, the server waits ten seconds.
     assert!(
-        started.elapsed() < Duration::from_secs(5),
+        started.elapsed() < Duration::from_secs(9),
         "{:?}",
         started.elapsed()
     );
@@ -149,7 +151,8 @@ fn it_answers_and_ends_cleanly() {
 
 #[test]
 fn changes_whose_clients_hung_up_are_done_before_the_end() {
-    const USERS: usize = 6;
+    const USERS: usize = 3;
+    const READ_ON: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
     let mut running = Running::start(options(false));
     let me = running.ask("GET /api/me", &[], "").json();
     let csrf = me["csrf"].as_str().unwrap().to_owned();
@@ -157,21 +160,21 @@ fn changes_whose_clients_hung_up_are_done_before_the_end() {
         let user = format!(
             r#"{{"name":"user {number}","password":"correct horse battery","role":"viewer"}}"#
         );
-        running.send("POST /api/users", &[("x-niteru-csrf", &csrf)], &user)
+        let headers = [("x-niteru-csrf", &*csrf), ("expect", "100-continue")];
+        running.send("POST /api/users", &headers, &user)
     };
     // Each hashes a password, two at a time.
-    let sent: Vec<TcpStream> = (0..USERS).map(add).collect();
-    // Until they are read: what was not is not begun, either. When the first is done, the others wait for their turn.
-    let give_up = Instant::now() + Duration::from_secs(20);
-    let none = serde_json::json!([]);
-    while running.ask("GET /api/users", &[], "").json()["users"] == none && Instant::now() < give_up
-    {
-        std::thread::sleep(Duration::from_millis(20));
+    let mut sent: Vec<TcpStream> = (0..USERS).map(add).collect();
+    // What was not begun is not done, either. The server says so when it begins to read what is to be added.
+    for stream in &mut sent {
+        let mut told = [0; READ_ON.len()];
+        stream.read_exact(&mut told).unwrap();
+        assert_eq!(told, READ_ON);
     }
     drop(sent);
     let started = Instant::now();
     running.stop();
-    assert!(started.elapsed() < Duration::from_secs(25));
+    assert!(started.elapsed() < PATIENCE);
     let home = niteru_store::Home::open(running.folder.path().join("home")).unwrap();
     let mut names: Vec<String> = home
         .users()
@@ -216,12 +219,11 @@ fn slow_and_greedy_clients_are_cut_off() {
     );
     // Others are answered meanwhile.
     assert!(health(&mut running.connect(), &running.address).starts_with("HTTP/1.1 200"));
-    let started = Instant::now();
     for mut held in [slow, silent] {
         let ended = held.read_to_end(&mut Vec::new());
         // The connection was closed; a read that only waited too long says WouldBlock.
         let waited = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
-        assert!(!waited && started.elapsed() < Duration::from_secs(15));
+        assert!(!waited, "it is not cut off");
     }
 }
 

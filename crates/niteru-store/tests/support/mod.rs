@@ -132,8 +132,24 @@ impl Place {
     pub fn write(&self, name: &str, contents: &str) -> PathBuf {
         let path = self.pictures().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let beside = self.beside(contents);
+        age(&beside, 3600);
+        std::fs::rename(beside, &path).unwrap();
+        path
+    }
+
+    /// Writes or changes a file now.
+    pub fn put(&self, path: &Path, contents: &str) {
+        std::fs::rename(self.beside(contents), path).unwrap();
+    }
+
+    /// A file that no watch sees, to be moved to its place when it is complete: a busy computer may hold up who writes
+    /// for longer than watches wait for more.
+    fn beside(&self, contents: &str) -> PathBuf {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.path().join(format!(".beside-{number}"));
         std::fs::write(&path, contents).unwrap();
-        age(&path, 3600);
         path
     }
 

@@ -68,6 +68,11 @@ impl Told {
     /// All changes told so far, without those that were seen before.
     pub fn lines(&self) -> Vec<String> {
         self.seen.borrow_mut().extend(self.receiver.try_iter());
+        self.lines_until_then()
+    }
+
+    /// The same, until that which was waited for last.
+    pub fn lines_until_then(&self) -> Vec<String> {
         let seen = std::mem::take(&mut *self.seen.borrow_mut());
         let mut lines: Vec<String> = seen
             .iter()

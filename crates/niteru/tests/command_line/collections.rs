@@ -320,19 +320,28 @@ fn a_killed_add_loses_and_doubles_nothing() {
     let Some(niteru) = Niteru::with_model() else {
         return;
     };
-    const IMAGES: u32 = 400;
+    /// Pictures for a run to add; and how often it is to be killed, of so many times that it is started.
+    const MORE: u32 = 400;
+    const KILLS: usize = 2;
+    const STARTS: usize = 10;
     /// Longest wait for a run to store something.
-    const PATIENCE: Duration = Duration::from_secs(60);
-    for seed in 1..=IMAGES {
-        niteru.picture(&format!("photos/{seed}.png"), seed);
-    }
+    const PATIENCE: Duration = Duration::from_secs(300);
     let folder = niteru.file("photos");
+    // Each time as one who has just come: a home that a killed process left is opened anew.
     let stored = || {
-        let list = niteru.run(["--json", "images", "parts", "list"]);
-        list.stdout.lines().count()
+        let home = niteru_store::Home::open(niteru.home()).unwrap();
+        let all = home.collections().unwrap();
+        all.first().map_or(0, |own| own.images)
     };
-    let mut before = 0;
-    for _ in 0..2 {
+    let (mut pictures, mut before, mut kills) = (0, 0, 0);
+    for _ in 0..STARTS {
+        // Also after a run that had ended before it was killed.
+        if before == u64::from(pictures) {
+            for seed in pictures + 1..=pictures + MORE {
+                niteru.picture(&format!("photos/{seed}.png"), seed);
+            }
+            pictures += MORE;
+        }
         let mut child = niteru
             .command(["--quiet", "add", "parts", text(&folder)])
             .stdout(std::process::Stdio::null())
@@ -342,17 +351,23 @@ fn a_killed_add_loses_and_doubles_nothing() {
         let started = std::time::Instant::now();
         while stored() == before && child.try_wait().unwrap().is_none() {
             assert!(started.elapsed() < PATIENCE, "nothing was stored");
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(5));
         }
         child.kill().unwrap();
-        child.wait().unwrap();
+        let was_killed = child.wait().unwrap().code().is_none();
         let after = stored();
         assert!(after > before, "{after} images after {before}");
         before = after;
+        kills += usize::from(was_killed);
+        if kills == KILLS {
+            break;
+        }
     }
+    assert_eq!(kills, KILLS, "most runs ended before they were killed");
+    let pictures = u64::from(pictures);
     let last = niteru.json(["add", "parts", text(&folder)]);
     assert_eq!(last["unchanged"], before, "{last}");
-    assert_eq!(last["added"], IMAGES as usize - before, "{last}");
+    assert_eq!(last["added"], pictures - before, "{last}");
     let list = niteru.run(["--json", "images", "parts", "list"]).lines();
     let mut paths: Vec<&str> = list
         .iter()
@@ -360,8 +375,6 @@ fn a_killed_add_loses_and_doubles_nothing() {
         .collect();
     paths.sort_unstable();
     paths.dedup();
-    assert_eq!(
-        (list.len(), paths.len()),
-        (IMAGES as usize, IMAGES as usize)
-    );
+    let counted = (list.len() as u64, paths.len() as u64);
+    assert_eq!(counted, (pictures, pictures));
 }

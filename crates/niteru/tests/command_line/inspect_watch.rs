@@ -91,7 +91,6 @@ fn another_inspector_of_the_same_name_and_version_takes_over() {
     watch.event("watching");
     plates(&niteru, "line", 101..102, false);
     watch.event("judged");
-    // At once: the watch does not look between the two.
     let home = niteru_store::Home::open(niteru.home()).unwrap();
     let file = home.inspector("plates", None).unwrap();
     let before = file.inspector;
@@ -102,8 +101,11 @@ fn another_inspector_of_the_same_name_and_version_takes_over() {
         summary: &before.summary,
         bytes: &file.bytes,
     };
+    // The watch does not look between the two.
+    watch.hang();
     home.remove_inspector("plates", true).unwrap();
     let now = home.save_inspector("plates", &new).unwrap();
+    watch.go_on();
     assert!(now.version == before.version && now.id != before.id);
     std::thread::sleep(std::time::Duration::from_secs(3));
     plates(&niteru, "line", 102..103, false);

@@ -27,6 +27,8 @@ mod precision;
 mod quality;
 #[cfg(unix)]
 mod serve;
+#[cfg(unix)]
+mod signals;
 mod support;
 #[cfg(unix)]
 mod watch;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::signals;
 use crate::support::Niteru;
 
 /// A server that runs; killed with the value, should a test fail.
@@ -24,17 +25,11 @@ impl Drop for Serving {
 impl Serving {
     /// From now on it takes connections and answers none, as a computer that hangs.
     pub(crate) fn hang(&self) {
-        self.signal(libc::SIGSTOP);
+        signals::hang(&self.0);
     }
 
     pub(crate) fn go_on(&self) {
-        self.signal(libc::SIGCONT);
-    }
-
-    fn signal(&self, signal: libc::c_int) {
-        let pid = libc::pid_t::try_from(self.0.id()).unwrap();
-        // SAFETY: kill has no preconditions; the process is a child that was not waited for yet.
-        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+        signals::go_on(&self.0);
     }
 }
 
@@ -103,7 +98,7 @@ fn it_answers_until_it_is_told_to_end() {
         let answer = get(&said, path);
         assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
     }
-    serving.signal(libc::SIGTERM);
+    signals::send(&serving.0, libc::SIGTERM);
     assert_eq!(serving.0.wait().unwrap().code(), Some(0));
     let mut stderr = String::new();
     serving

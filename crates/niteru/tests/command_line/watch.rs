@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::signals;
 use crate::support::Niteru;
 
 /// Longest wait for a line: only a test that fails takes so long.
@@ -49,9 +50,16 @@ impl Watch {
     }
 
     pub(crate) fn terminate(&self) {
-        let pid = libc::pid_t::try_from(self.child.id()).unwrap();
-        // SAFETY: kill has no preconditions; the process is a child that was not waited for yet.
-        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        signals::send(&self.child, libc::SIGTERM);
+    }
+
+    /// From now on it looks at nothing.
+    pub(crate) fn hang(&self) {
+        signals::hang(&self.child);
+    }
+
+    pub(crate) fn go_on(&self) {
+        signals::go_on(&self.child);
     }
 
     /// Waits for the end. Returns the exit code and stderr.

@@ -58,6 +58,9 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    /// Longer than even a busy computer takes for anything here.
+    const LONG: Duration = Duration::from_secs(60);
+
     #[test]
     fn nobody_waits_for_work_that_does_not_end() {
         let (release, held) = mpsc::channel::<()>();
@@ -69,16 +72,16 @@ mod tests {
         let begun = Instant::now();
         let done = unless(&stop, &mut || {}, move || held.recv().is_ok());
         assert_eq!(done, None);
-        assert!(begun.elapsed() < SLOW, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
         drop(release);
-        assert_eq!(
-            unless(&|| true, &mut || {}, || 7),
-            Some(7),
-            "it was done at once"
-        );
+        // Work that is done at once is waited for, be it only for a glance. On a busy computer it may not have begun by
+        // then, and is tried again.
+        let mut tries = 0..100;
+        let done = tries.find_map(|_| unless(&|| true, &mut || {}, || 7));
+        assert_eq!(done, Some(7));
         let begun = Instant::now();
-        pause(&|| true, SLOW);
-        assert!(begun.elapsed() < SLOW);
+        pause(&|| true, LONG);
+        assert!(begun.elapsed() < LONG);
     }
 
     #[test]
