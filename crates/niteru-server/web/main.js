@@ -48,16 +48,17 @@ async function draw(move = false) {
   // An address that was changed before it is known who asks is drawn then.
   if (header === null) return;
   document.title = `${t(`nav.${router.parts()[0]}`)} – Niteru`;
-  header.tell();
   if (me.role === null) {
     router.leave();
     const form = me.setup ? setup() : login();
     fill(app, header.element, h("main.screen.narrow", { id: "screen" }, form));
+    header.tell();
     if (move) form.querySelector("input").focus();
     return;
   }
   const place = h("main.screen", { id: "screen", tabindex: "-1" });
   show(place);
+  header.tell();
   try {
     await router.show(place);
   } catch (error) {

@@ -212,7 +212,8 @@ impl Parts {
         let Some(mut field) = self.form.next_field().await.map_err(broken)? else {
             return Ok(None);
         };
-        let name = field.file_name().map(str::to_owned);
+        // Browsers write quotes in it so.
+        let name = field.file_name().map(|name| name.replace("%22", "\""));
         let named = field.name().unwrap_or_default().to_owned();
         let bytes = read_part(&mut field, most, &name).await?.map_err(broken)?;
         Ok(Some(Part {

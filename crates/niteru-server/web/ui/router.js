@@ -38,6 +38,8 @@ export function leave() {
   turn += 1;
   end?.();
   end = null;
+  // What it looks like, too: names are short in those sheets, and mean something else on other screens. See ui/sheet.js.
+  for (const link of document.head.querySelectorAll("link.of-screen")) link.media = "not all";
 }
 
 /** Shows the screen of the address in a place. What the last one left running ends first. */

@@ -186,7 +186,19 @@ impl Browser {
         self.shown();
     }
 
-    /// The same where nobody is logged in, and there is a form in place of a screen.
+    /// Goes to another screen as a link does: what the page has loaded stays.
+    pub(crate) fn follow(&self, address: &str) {
+        self.script(&format!(
+            "document.querySelector('#screen').dataset.left = ''; location.hash = '{address}';"
+        ));
+        self.until(
+            "the screen",
+            "!document.querySelector('#screen[data-left]')",
+        );
+        self.shown();
+    }
+
+    /// As [`Browser::goto`] where nobody is logged in, and there is a form in place of a screen.
     pub(crate) fn open_page(&self, address: &str) {
         self.wait_for(self.driver().goto("about:blank"));
         self.wait_for(self.driver().goto(format!("{}/{address}", self.origin)));

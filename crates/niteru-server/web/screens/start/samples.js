@@ -9,7 +9,7 @@ import { t } from "../../ui/texts.js";
 
 /**
  * Follows the job that brings them, or begins one where that is asked for, and fills a place with what becomes of it, until
- * `signal`. `follows` is called when there is one.
+ * `signal`. `follows` is called when there is one. Gives whether they are there.
  */
 export async function bring(place, signal, { begin, follows }) {
   const bar = progressing();
@@ -21,9 +21,9 @@ export async function bring(place, signal, { begin, follows }) {
     // Whoever began it, and in whatever language: a second one would bring all once more under other names.
     const { jobs } = await get("/api/jobs?limit=50");
     const open = jobs.find((job) => job.kind === "samples" && ["queued", "running"].includes(job.state));
-    if (!open && !begin) return;
+    if (!open && !begin) return false;
     const begun = open ?? await post("/api/samples", { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") });
-    if (signal.aborted) return;
+    if (signal.aborted) return false;
     follows();
     end = watch((jobs) => {
       const own = jobs.filter((one) => one.id === begun.id);
@@ -35,10 +35,13 @@ export async function bring(place, signal, { begin, follows }) {
     fill(told, bar.element);
     const over = await finished(begun.id);
     end();
-    if (!signal.aborted) fill(told, over.state === "done" ? ready(over.parameters, over.result) : showFailure(over));
+    const there = over.state === "done";
+    if (!signal.aborted) fill(told, there ? ready(over.parameters, over.result) : showFailure(over));
+    return there;
   } catch (error) {
     end?.();
     if (!signal.aborted) fill(told, showError(error));
+    return false;
   }
 }
 

@@ -197,6 +197,39 @@ fn look(browser: &Browser, axe: &str, (name, language, size): (&str, &str, &str)
         .collect()
 }
 
+/// Style sheets that count, in their order.
+const SHEETS: &str = "return [...document.styleSheets].filter((one) => one.media.mediaText !== 'not all').map((one) => one.href);";
+
+#[test]
+fn a_screen_looks_the_same_whichever_way_one_came() {
+    let Some(niteru) = lived_in() else {
+        return;
+    };
+    let (_serving, said) = start(&niteru, &[]);
+    let Some(browser) = Browser::open(said["url"].as_str().unwrap()) else {
+        return;
+    };
+    let first: Vec<Value> = SCREENS
+        .iter()
+        .map(|(_, address)| {
+            browser.goto(address);
+            browser.script(SHEETS)
+        })
+        .collect();
+    assert!(
+        first.iter().any(|sheets| *sheets != first[0]),
+        "{first:?}: all look alike"
+    );
+    // Now by links, from each to the one before it: the last ones have all been shown by then.
+    browser.goto("#/start");
+    for _ in 0..2 {
+        for ((name, address), sheets) in SCREENS.iter().zip(&first).rev() {
+            browser.follow(address);
+            assert_eq!(browser.script(SHEETS), *sheets, "{name}");
+        }
+    }
+}
+
 #[test]
 fn so_are_the_screens_before_one_is_logged_in() {
     let Some(axe) = test_home(AXE_FILE) else {
