@@ -14,7 +14,7 @@ const REST = 300;
 /** The photo of a search, on which the part that counts is drawn. `look` is called when that has changed. */
 export function cropper(state, look) {
   const canvas = h("canvas.crop", { tabindex: "0", role: "application", "aria-label": t("crop.label") });
-  const whole = h("button.quiet", { onclick: () => change(null) }, t("crop.whole"));
+  const whole = h("button.quiet", { hidden: true, onclick: () => change(null) }, t("crop.whole"));
   let picture = null;
   let from = null;
   createImageBitmap(state.photo, { imageOrientation: "from-image" }).then((bitmap) => {

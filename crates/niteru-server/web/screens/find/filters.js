@@ -7,6 +7,11 @@ import { quoted, STEP } from "./search.js";
 /** Up to so many values are shown as boxes to tick. */
 const BOXES = 40;
 
+/** Who goes on elsewhere is through with the chip that is open. */
+document.addEventListener("pointerdown", (event) => {
+  for (const chip of document.querySelectorAll("details.chip[open]")) if (!chip.contains(event.target)) chip.open = false;
+});
+
 /** The chips. `look` is called when something has changed. */
 export function filters(state, fields, look) {
   if (fields.length === 0) return h("p.small", t("filter.none"));

@@ -58,7 +58,7 @@ function card(state, result, look, drawBar) {
         h("span.similarity", similarity(result.similarity)),
         result.group && [h("span.group", { title: result.group.value }, result.group.value),
           h("span.small", t("results.group", { n: number(result.group.images) }))],
-        facts(result, 3, state.groupBy),
+        facts(result, 3, state.groupBy, state.sort),
         h("span.name.small", { title: name }, name))));
 }
 

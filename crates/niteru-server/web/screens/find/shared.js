@@ -26,9 +26,10 @@ export function thumbnail(collection, image) {
 /** A similarity as it is shown everywhere. */
 export const similarity = (value) => value.toFixed(3);
 
-/** The first values of an image's metadata, one a line, without that of a field. */
-export function facts(image, most, without) {
+/** The first values of an image's metadata, one a line, that of the field `first` before all, without that of a field. */
+export function facts(image, most, without, first) {
   const all = Object.entries(image.metadata).filter(([field]) => field !== without);
+  all.sort(([a], [b]) => Number(b === first) - Number(a === first));
   return all.slice(0, most).map(([field, value]) => h("span.fact", { title: `${field}: ${value}` }, value));
 }
 

@@ -18,18 +18,19 @@ export function origin(name) {
   const told = () => rows.map((row) => row.map((text) => text.trim())).filter(([field, value]) => field && value);
   const summary = h("span.small");
   const list = h("div.origin-rows");
-  const changed = () => {
-    keep();
+  const tell = () => {
     fill(summary, told().map(([field, value]) => `${field} ${value}`).join(" · ") || t("inspect.origin.none"));
   };
   const input = (row, at, label) => h("input", { value: row[at], "aria-label": label, placeholder: label, maxlength: 100, autocomplete: "off",
-    oninput: (event) => { row[at] = event.target.value; changed(); } });
+    oninput: (event) => { row[at] = event.target.value; keep(); tell(); } });
+  /** Draws what was changed. */
+  const redraw = () => { keep(); draw(); };
   const draw = () => {
-    changed();
+    tell();
     fill(list, rows.map((row) => h("div.origin-row",
       input(row, 0, t("inspect.origin.field")), input(row, 1, t("inspect.origin.value")),
-      h("button.quiet", { type: "button", "aria-label": `${t("remove")}: ${row[0]}`, onclick: () => { rows.splice(rows.indexOf(row), 1); draw(); } }, "×"))),
-    rows.length < MOST && h("button", { type: "button", onclick: () => { rows.push(["", ""]); draw(); list.querySelectorAll("input")[rows.length * 2 - 2]?.focus(); } }, `＋ ${t("inspect.origin.add")}`));
+      h("button.quiet", { type: "button", "aria-label": `${t("remove")}: ${row[0]}`, onclick: () => { rows.splice(rows.indexOf(row), 1); redraw(); } }, "×"))),
+    rows.length < MOST && h("button", { type: "button", onclick: () => { rows.push(["", ""]); redraw(); list.querySelectorAll("input")[rows.length * 2 - 2]?.focus(); } }, `＋ ${t("inspect.origin.add")}`));
   };
   draw();
   return {
