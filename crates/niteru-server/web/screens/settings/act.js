@@ -22,12 +22,27 @@ export function doing(wrong, then) {
   };
 }
 
+/** Does what a form asks for. Its button works again when that is over: pressed twice, it is done once. */
+export async function once(form, work) {
+  const button = form.querySelector("button[type=submit]");
+  button.disabled = true;
+  try {
+    return await work();
+  } finally {
+    button.disabled = false;
+  }
+}
+
 /** A button that asks again before it does what cannot be taken back. */
 export function twice(words, sure, work) {
   const place = h("span.twice");
   const first = () => fill(place, h("button.quiet", { onclick: second }, words));
   const second = () => {
-    const yes = h("button.danger-button", { onclick: async () => { await work(); first(); } }, sure);
+    const yes = h("button.danger-button", { onclick: async () => {
+      yes.disabled = true;
+      await work();
+      first();
+    } }, sure);
     fill(place, yes, h("button.quiet", { onclick: first }, t("cancel")));
     yes.focus();
   };
