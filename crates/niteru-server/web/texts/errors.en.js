@@ -63,6 +63,7 @@ export default {
   "errors.nothing_passes": "No photo that passes the filter has a value for “{field}”.",
   "errors.other_model": "The collection “{collection}” was made with the model {collection_model}, not with {model}. Use that model, or make a new collection.",
   "errors.metadata_file": "{file} cannot be used as a table. Its first line must name the columns, one of them “path” with the names of the photos. Save it as CSV (UTF-8).",
+  "errors.metadata_no_path": "{file} does not say which photo a row is about. It has these columns: {columns}. Call the one with the names of the photos “path”; file, filename, file name, image, photo and picture work, too.",
   "errors.condition": "The filter “{text}” cannot be read (character {position}).",
   "errors.nothing_asked": "There is nothing to look for. Give a photo or a text.",
   "errors.too_many_examples": "At most {most} photos can be looked for, or away from, at a time. Choose fewer.",

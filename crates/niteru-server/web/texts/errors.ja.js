@@ -62,6 +62,7 @@ export default {
   "errors.nothing_passes": "条件に合う写真の中に、「{field}」の値を持つものがありません。",
   "errors.other_model": "コレクション「{collection}」はモデル {collection_model} で作られており、{model} では使えません。同じモデルを使うか、新しいコレクションを作ってください。",
   "errors.metadata_file": "{file} を表として使えません。1行目に列の名前が必要で、そのうち1列は写真の名前を書いた「path」にします。CSV（UTF-8）で保存してください。",
+  "errors.metadata_no_path": "{file} の各行がどの写真のものか分かりません。列は次のとおりです：{columns}。写真の名前の列を「path」という名前にしてください。「ファイル」「ファイル名」「画像」「画像名」「写真」「パス」も使えます。",
   "errors.condition": "条件「{text}」を読み取れません（{position} 文字目）。",
   "errors.nothing_asked": "探すものがありません。写真か言葉を入れてください。",
   "errors.too_many_examples": "一度に手がかりにできる写真は、似ているものと似ていないものを合わせて {most} 枚までです。枚数を減らしてください。",
