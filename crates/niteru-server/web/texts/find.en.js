@@ -34,6 +34,7 @@ export default {
   "photo.remove.sure": "Remove this photo from the collection?",
   "photo.no_data": "Nothing is noted about this photo.",
   "add.drop": "Drop photos or folders here",
+  "add.no_images": "There was no photo among these files. JPEG, PNG, WebP, BMP, GIF and TIFF can be used.",
   "add.skip": "Leave out photos that look the same as one here",
   "add.hint.same": "You already have this one.",
   "add.hint.nearest": "The most similar one here:",

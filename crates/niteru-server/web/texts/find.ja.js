@@ -34,6 +34,7 @@ export default {
   "photo.remove.sure": "この写真をコレクションから削除しますか？",
   "photo.no_data": "この写真にはデータがありません。",
   "add.drop": "写真またはフォルダーをここにドロップ",
+  "add.no_images": "写真のファイルがありません。JPEG、PNG、WebP、BMP、GIF、TIFF が使えます。",
   "add.skip": "同じに見える写真がすでにあれば追加しない",
   "add.hint.same": "すでにあります。",
   "add.hint.nearest": "いちばん似ている写真：",

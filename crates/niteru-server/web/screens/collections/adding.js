@@ -21,7 +21,9 @@ const AHEAD = 3;
 export function adding(collection, changed) {
   const own = underway(at(collection.name, "images"), changed);
   const skip = h("input", { type: "checkbox" });
-  const add = (files) => files.length > 0 && run(collection.name, files, skip.checked, own);
+  const add = (files) => (files.length > 0
+    ? run(collection.name, files, skip.checked, own)
+    : own.say(h("p.problem", t("add.no_images"))));
   const camera = cameraBox((photo) => add([photo]), (photo) => hint(collection.name, photo));
   const element = h("div.adding",
     dropZone(t("add.drop"), add, {}, camera.element),
