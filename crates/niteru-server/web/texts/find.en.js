@@ -8,6 +8,8 @@ export default {
   "collections.count": "Photos: {n}",
   "collections.missing": "Files that are gone: {n}",
   "collections.new": "New collection",
+  "collections.new.known": "There is a collection “{name}” already. Choose another name.",
+  "collections.new.open": "Open that one",
   "collections.name": "Name",
   "collections.name.example": "for example: bolts",
   "collections.model": "Model",

@@ -8,6 +8,8 @@ export default {
   "collections.count": "写真 {n} 枚",
   "collections.missing": "{n} 枚のファイルが見つかりません",
   "collections.new": "新しいコレクション",
+  "collections.new.known": "コレクション「{name}」はすでにあります。別の名前にしてください。",
+  "collections.new.open": "そのコレクションを開く",
   "collections.name": "名前",
   "collections.name.example": "例：ボルト",
   "collections.model": "モデル",

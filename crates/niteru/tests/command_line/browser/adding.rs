@@ -68,6 +68,13 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
     // Cancelled while nothing can be sent: what is left is told, and sent afterwards.
     browser.goto("#/collections");
     browser.click("details summary");
+    // A name that is taken is told, with the way to what has it.
+    browser.type_in("input[name=name]", "parts");
+    browser.click("form.card button.main");
+    browser.until(
+        "that it is there",
+        "document.querySelector('form.card .problem a[href=\"#/collections/parts\"]')",
+    );
     browser.type_in("input[name=name]", "others");
     browser.click("form.card button.main");
     browser.until("the field", &format!("document.querySelector('{field}')"));
