@@ -33,17 +33,19 @@ export async function once(form, work) {
   }
 }
 
-/** A button that asks again before it does what cannot be taken back. */
-export function twice(words, sure, work) {
+/** A button that asks again before it does what cannot be taken back. `means` may give what that would mean. */
+export function twice(words, sure, work, means = async () => null) {
   const place = h("span.twice");
   const first = () => fill(place, h("button.quiet", { onclick: second }, words));
-  const second = () => {
+  const second = async (event) => {
+    event.target.disabled = true;
+    const told = await means();
     const yes = h("button.danger-button", { onclick: async () => {
       yes.disabled = true;
       await work();
       first();
     } }, sure);
-    fill(place, yes, h("button.quiet", { onclick: first }, t("cancel")));
+    fill(place, told && h("span.small", { role: "status" }, told, " "), yes, h("button.quiet", { onclick: first }, t("cancel")));
     yes.focus();
   };
   first();
