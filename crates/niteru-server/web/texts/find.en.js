@@ -43,6 +43,7 @@ export default {
   "add.sending": "Sending photos",
   "add.sent": "{n} of {of} sent",
   "add.looking": "Looking at the photos",
+  "add.elsewhere": "The server is still adding photos that were sent before, or from elsewhere.",
   "add.looked": "{n} of {of} looked at",
   "add.done": "Photos added: {n}.",
   "add.known": "Here already: {n}.",

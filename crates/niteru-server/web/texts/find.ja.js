@@ -43,6 +43,7 @@ export default {
   "add.sending": "写真を送信中",
   "add.sent": "{of} 枚中 {n} 枚を送信",
   "add.looking": "写真を読み取り中",
+  "add.elsewhere": "以前に、またはほかの画面から送られた写真を、サーバーが追加しています。",
   "add.looked": "{of} 枚中 {n} 枚を読み取り",
   "add.done": "写真を {n} 枚追加しました。",
   "add.known": "{n} 枚はすでにありました。",
