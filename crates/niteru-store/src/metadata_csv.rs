@@ -321,10 +321,10 @@ fn header(text: &str) -> Result<(u8, csv::StringRecord), String> {
         read.map(|_| record).map_err(|error| error.to_string())
     };
     let meant: [fn(&str) -> bool; 2] = [is_path, is_other_path];
-    for is_path in meant {
+    for means_path in meant {
         for delimiter in [b',', b';', b'\t'] {
             let record = read(delimiter)?;
-            if record.iter().any(|name| is_path(name.trim())) {
+            if record.iter().any(|name| means_path(name.trim())) {
                 return Ok((delimiter, record));
             }
         }
