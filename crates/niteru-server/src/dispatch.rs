@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::guard;
 use crate::identity::{Caller, identify};
-use crate::problem::Kind;
+use crate::problem::{Kind, Problem};
 use crate::proxy::Client;
 use crate::route::{About, Access, Effect, Incoming, Route};
 
@@ -115,7 +115,8 @@ async fn run(route: &Route, incoming: Incoming) -> Result<Response, ApiError> {
             Kind::TooSlow,
             format!("this took longer than {} seconds", route.time.as_secs()),
         )
-        .help("send less at a time, or try again when there is less to do")),
+        .help("send less at a time, or try again when there is less to do")
+        .because(Problem::from(Kind::TooSlow).with("seconds", route.time.as_secs()))),
     }
 }
 

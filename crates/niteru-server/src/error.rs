@@ -254,6 +254,7 @@ impl From<StoreError> for ApiError {
             | E::NoInspectionField { .. }
             | E::TraceSimilarity { .. }
             | E::MetadataFile { .. }
+            | E::MetadataNoPath { .. }
             | E::Inspection { .. }
             | E::Condition(_)
             | E::Index(_) => ApiError::bad(message),

@@ -145,9 +145,9 @@ impl Home {
     /// Several threads and processes may add to one collection at once.
     ///
     /// # Errors
-    /// [`StoreError::CollectionName`], [`StoreError::OtherModel`], [`StoreError::MetadataFile`]
-    /// before anything is stored; [`StoreError::Encoder`] and those of the database also later:
-    /// what was reported as stored is.
+    /// [`StoreError::CollectionName`], [`StoreError::OtherModel`], [`StoreError::MetadataFile`],
+    /// [`StoreError::MetadataNoPath`] before anything is stored; [`StoreError::Encoder`] and those of the database
+    /// also later: what was reported as stored is.
     pub fn add(
         &self,
         collection: &str,

@@ -412,7 +412,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     }
 }
 
-/// What is wrong with a name: it would be lost in a list or a log.
+/// What is wrong with a name: it would be lost in a list or a log, or lead nowhere: browsers fold `.` and `..` out of
+/// an address, however they are written.
 pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
     if name.trim().is_empty() {
         Some("a name has at least one character")
@@ -420,6 +421,8 @@ pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
         Some("a name has at most 100 characters")
     } else if name.chars().any(char::is_control) {
         Some("a name has no control characters")
+    } else if matches!(name, "." | "..") {
+        Some("a name is not . or ..")
     } else {
         None
     }
@@ -540,4 +543,36 @@ fn with_metadata(tx: &Transaction<'_>, image: Image) -> Result<Image, Failure> {
 fn dimensions(row: &Row<'_>, column: usize) -> rusqlite::Result<usize> {
     let value: i64 = row.get(column)?;
     usize::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAME_CHARS, name_problem};
+
+    #[test]
+    fn names_can_be_shown_on_a_line_and_stand_in_an_address() {
+        let longest = "板".repeat(NAME_CHARS);
+        let longer = "板".repeat(NAME_CHARS + 1);
+        let table = [
+            ("plates", true),
+            ("部品 1/2", true),
+            ("a..b", true),
+            ("...", true),
+            (&*longest, true),
+            (&*longer, false),
+            ("", false),
+            (" \t", false),
+            ("a\nb", false),
+            (".", false),
+            ("..", false),
+        ];
+        let mut wrong = Vec::new();
+        for (name, usable) in table {
+            let problem = name_problem(name);
+            if problem.is_none() != usable {
+                wrong.push(format!("{name:?}: {problem:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
 }

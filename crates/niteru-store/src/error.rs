@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use niteru_index::{ConditionError, IndexError};
 
+use crate::metadata_csv::OTHER_PATH_COLUMNS;
+
 /// A cause that another crate or the operating system gave.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -396,6 +398,19 @@ pub enum StoreError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A metadata file in which no column says which image a row is about.
+    #[error(
+        "cannot use {} as metadata: it has no column \"path\", only {:?}; it may also be called {}",
+        path.display(),
+        columns.join(", "),
+        OTHER_PATH_COLUMNS.join(", ")
+    )]
+    MetadataNoPath {
+        /// The file.
+        path: PathBuf,
+        /// The columns that it has, up to ten.
+        columns: Vec<String>,
     },
     /// The encoder failed as a whole, not for one image.
     #[error("cannot embed with {model}: {source}")]

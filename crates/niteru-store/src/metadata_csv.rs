@@ -14,7 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::StoreError;
 use crate::add::{AddOptions, MetadataReport};
 use crate::collection::next_change;
-use crate::error::Failure;
+use crate::error::{Failure, shortened};
 use crate::known::id_at;
 use crate::metadata_edit::remove_value;
 use crate::paths;
@@ -26,6 +26,26 @@ const MAX_BYTES: u64 = 512 << 20;
 
 /// Name of the column that says which image a row is about; case does not count.
 const PATH_COLUMN: &str = "path";
+
+/// What that column is called where people make a table themselves; the first of these counts where none is called
+/// [`PATH_COLUMN`].
+pub(crate) const OTHER_PATH_COLUMNS: [&str; 12] = [
+    "file",
+    "filename",
+    "file name",
+    "image",
+    "photo",
+    "picture",
+    "ファイル",
+    "ファイル名",
+    "画像",
+    "画像名",
+    "写真",
+    "パス",
+];
+
+/// Columns that are named where none says which image a row is about.
+const NAMED: usize = 10;
 
 /// Most columns, with that of the path: more is no table of people's.
 const MAX_COLUMNS: usize = 1000;
@@ -105,23 +125,29 @@ impl MetadataFile {
             path_column: 0,
             remarks: remark.map(|remark| (1, remark)).into_iter().collect(),
         };
-        this.read_header(&header).map_err(unusable)?;
+        this.read_header(&header)?;
         Ok(this)
     }
 
-    fn read_header(&mut self, header: &csv::StringRecord) -> Result<(), String> {
+    fn read_header(&mut self, header: &csv::StringRecord) -> Result<(), StoreError> {
         if header.len() > MAX_COLUMNS {
-            return Err(format!(
-                "it has {} columns, and at most {MAX_COLUMNS} are read: leave out those that are no metadata",
-                header.len()
-            ));
+            return Err(StoreError::MetadataFile {
+                path: self.path.clone(),
+                reason: format!(
+                    "it has {} columns, and at most {MAX_COLUMNS} are read: leave out those that are no metadata",
+                    header.len()
+                ),
+            });
         }
-        let mut path_column = None;
-        let mut known = HashSet::new();
-        for (column, name) in header.iter().enumerate() {
-            let name = as_text(name.trim());
-            let field = if is_path(name) && path_column.is_none() {
-                path_column = Some(column);
+        let names: Vec<&str> = header.iter().map(|name| as_text(name.trim())).collect();
+        let is_one = |known: fn(&str) -> bool| names.iter().position(|name| known(name));
+        let path_column = is_one(is_path)
+            .or_else(|| is_one(is_other_path))
+            .ok_or_else(|| no_path(&self.path, &names))?;
+        self.path_column = path_column;
+        let mut known = HashSet::from([names[path_column]]);
+        for (column, &name) in names.iter().enumerate() {
+            let field = if column == path_column {
                 None
             } else if name.is_empty() {
                 self.remark(format!("column {} has no name: not used", column + 1));
@@ -137,13 +163,6 @@ impl MetadataFile {
             };
             self.fields.push(field);
         }
-        self.path_column = path_column.ok_or_else(|| {
-            let names: Vec<_> = header.iter().take(10).map(str::trim).collect();
-            format!(
-                "it has no column {PATH_COLUMN:?}, only {:?}",
-                names.join(", ")
-            )
-        })?;
         Ok(())
     }
 
@@ -301,10 +320,13 @@ fn header(text: &str) -> Result<(u8, csv::StringRecord), String> {
         let read = reader(text, delimiter).read_record(&mut record);
         read.map(|_| record).map_err(|error| error.to_string())
     };
-    for delimiter in [b',', b';', b'\t'] {
-        let record = read(delimiter)?;
-        if record.iter().any(|name| is_path(name.trim())) {
-            return Ok((delimiter, record));
+    let meant: [fn(&str) -> bool; 2] = [is_path, is_other_path];
+    for means_path in meant {
+        for delimiter in [b',', b';', b'\t'] {
+            let record = read(delimiter)?;
+            if record.iter().any(|name| means_path(name.trim())) {
+                return Ok((delimiter, record));
+            }
         }
     }
     read(b',').map(|record| (b',', record))
@@ -320,6 +342,25 @@ fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
 
 fn is_path(name: &str) -> bool {
     name.eq_ignore_ascii_case(PATH_COLUMN)
+}
+
+fn is_other_path(name: &str) -> bool {
+    let mut all = OTHER_PATH_COLUMNS.iter();
+    all.any(|other| name.eq_ignore_ascii_case(other))
+}
+
+/// No column says which image a row is about: a table in which it is called otherwise, or no table at all.
+fn no_path(path: &Path, names: &[&str]) -> StoreError {
+    let path = path.to_path_buf();
+    let binary =
+        |c: char| c == char::REPLACEMENT_CHARACTER || (c.is_control() && !c.is_whitespace());
+    let all = || names.iter().take(NAMED);
+    if all().all(|name| name.is_empty()) || all().any(|name| name.contains(binary)) {
+        let reason = format!("it has no column {PATH_COLUMN:?}");
+        return StoreError::MetadataFile { path, reason };
+    }
+    let columns = all().map(|name| shortened(name)).collect();
+    StoreError::MetadataNoPath { path, columns }
 }
 
 impl Sink<'_> {

@@ -84,7 +84,8 @@ impl Collection<'_> {
     /// What a metadata file that was handed in would change, with up to `shown` rows and problems.
     ///
     /// # Errors
-    /// [`StoreError::MetadataFile`] for a file without a column `path`, and those of the database.
+    /// [`StoreError::MetadataNoPath`] for a table without a column `path`, [`StoreError::MetadataFile`] for what is no
+    /// table, and those of the database.
     pub fn preview_metadata(
         &self,
         name: &str,

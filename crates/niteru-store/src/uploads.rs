@@ -117,7 +117,7 @@ pub fn image_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 impl Home {
     /// Keeps an image file. Its first bytes decide whether it is of a kind that is taken, its header
     /// whether it is too large, before it is decoded; and what cannot be decoded is not kept. Contents that
-    /// are here already are not kept twice.
+    /// are here already are not kept twice; they are called what they were called last.
     ///
     /// # Errors
     /// [`UploadError::Kind`], [`UploadError::Picture`]; [`StoreError::Quota`], [`StoreError::WriteFile`],
@@ -148,7 +148,7 @@ impl Home {
             let sql =
                 "INSERT INTO uploads (sha256, format, bytes, width, height, name, owner, created)
                        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                       ON CONFLICT DO UPDATE SET created = excluded.created";
+                       ON CONFLICT DO UPDATE SET name = excluded.name, created = excluded.created";
             tx.execute(
                 sql,
                 params![

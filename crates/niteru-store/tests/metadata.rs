@@ -158,6 +158,27 @@ fn files_as_people_have_them() {
             ],
         ),
         (
+            "a photo's column of another name",
+            b"c,File Name,image\n1,a.jpg,2\n",
+            "UTF-8",
+            "a.jpg:c=1,image=2 b.jpg: ガ.jpg:",
+            &[],
+        ),
+        (
+            "the same in Japanese, with semicolons, twice",
+            "c;写真;写真\n1;a.jpg;2\n".as_bytes(),
+            "UTF-8",
+            "a.jpg:c=1 b.jpg: ガ.jpg:",
+            &["line 1: column 3 is another \"写真\": not used"],
+        ),
+        (
+            "path comes before other names",
+            b"file,c;path\n1,2;a.jpg\n",
+            "UTF-8",
+            "a.jpg:file,c=1,2 b.jpg: ガ.jpg:",
+            &[],
+        ),
+        (
             "columns twice or without a name",
             b"path,c,,c,path\na.jpg,1,2,3,sub/b.jpg\n",
             "UTF-8",
@@ -203,7 +224,8 @@ fn files_as_people_have_them() {
 fn files_that_cannot_be_used() {
     let table: &[(&[u8], &str)] = &[
         (b"", "no column \"path\""),
-        (b"file,c\na.jpg,1\n", "no column \"path\", only \"file, c\""),
+        (b"name,c\na.jpg,1\n", "no column \"path\", only \"name, c\""),
+        (b"name,c\na.jpg,1\n", "file, filename, file name, image"),
         (b"\x00\x01\x02", "no column \"path\""),
     ];
     for (bytes, part) in table {

@@ -122,9 +122,12 @@ fn what_cannot_be_used_is_told_by_line() {
         (5, 1, 1)
     );
 
-    let no_path = folder.csv(b"photo,lot\na.jpg,1\n");
+    let no_path = folder.csv(b"part,lot\na.jpg,1\n");
     let error = PhotoRows::read(&no_path, &folder.photos, 0).unwrap_err();
-    assert!(matches!(error, StoreError::MetadataFile { .. }), "{error}");
+    assert!(
+        matches!(error, StoreError::MetadataNoPath { .. }),
+        "{error}"
+    );
     let missing = folder.folder.path().join("none.csv");
     let error = PhotoRows::read(&missing, &folder.photos, 0).unwrap_err();
     assert!(error.to_string().contains("none.csv"), "{error}");

@@ -188,6 +188,11 @@ fn uploads_are_kept_once_and_whole() {
     let bytes = picture(7);
     let sha256 = keep(&home, &bytes, "../../a.png").unwrap();
     assert_eq!(keep(&home, &bytes, "b.png").unwrap(), sha256);
+    let name = "SELECT name FROM uploads";
+    let name: String = database(&folder.path().join("home"))
+        .query_row(name, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(name, "b.png", "the newest counts");
     let path = home.upload(&sha256).unwrap().unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     assert_eq!(home.uploaded_bytes().unwrap(), bytes.len() as u64);

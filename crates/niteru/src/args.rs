@@ -137,8 +137,9 @@ pub(crate) enum Command {
                       niteru add parts photos/parts --metadata parts.csv\n  \
                       niteru add parts photos/parts --watch\n  \
                       niteru add parts /mnt/share/parts --watch --poll 60\n\n\
-                      The CSV has a column `path` (relative to the CSV's folder, or absolute); every other\n\
-                      column becomes metadata. Running the same command again adds nothing twice.\n\
+                      The CSV has a column `path` (relative to the CSV's folder, or absolute), or one that is\n\
+                      called file, image, photo or the like; every other column becomes metadata. Running the same\n\
+                      command again adds nothing twice.\n\
                       With --watch it goes on until Ctrl-C or SIGTERM, and every change is stored as it comes.")]
     Add(AddArgs),
     /// Find the images of a collection that are most like an image or a text

@@ -175,7 +175,8 @@ fn own_name(file: &str) -> Result<&'static str, ApiError> {
             "send {}, or one file that ends in {}",
             NAMES.join(", "),
             ENDINGS.join(", ")
-        ))),
+        ))
+        .because(Problem::from(Kind::NotAModel).with("file", file))),
     }
 }
 

@@ -111,6 +111,7 @@ kinds! {
     NothingPasses = "nothing_passes" ["field"];
     OtherModel = "other_model" ["collection", "collection_model", "model"];
     MetadataFile = "metadata_file" ["file"];
+    MetadataNoPath = "metadata_no_path" ["file", "columns"];
     Condition = "condition" ["text", "position"];
     NothingAsked = "nothing_asked" [];
     TooManyExamples = "too_many_examples" ["most"];
@@ -350,6 +351,13 @@ mod tests {
                     names: vec!["plates".into()],
                 }),
                 serde_json::json!({ "kind": "no_collection", "values": { "name": "板" } }),
+            ),
+            (
+                store(StoreError::MetadataNoPath {
+                    path: PathBuf::from("lists/list.csv"),
+                    columns: vec!["name".into(), "c".into()],
+                }),
+                serde_json::json!({ "kind": "metadata_no_path", "values": { "file": "list.csv", "columns": ["name", "c"] } }),
             ),
             (
                 Box::new(large().in_file(Path::new("a.jpg"))),

@@ -109,6 +109,9 @@ fn store(error: &StoreError) -> Option<Problem> {
         E::NoInspection { id } => Problem::from(Kind::NoInspection).with("id", *id),
         E::NoJob { id } => Problem::from(Kind::NoJob).with("id", *id),
         E::MetadataFile { path, .. } => file(Kind::MetadataFile, path),
+        E::MetadataNoPath { path, columns } => {
+            file(Kind::MetadataNoPath, path).with("columns", columns.clone())
+        }
         E::Read { path, .. } => file(Kind::CannotRead, path),
         E::WriteFile { path, source }
         | E::IndexFile { path, source }

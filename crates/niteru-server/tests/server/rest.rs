@@ -498,6 +498,7 @@ async fn models(place: &Place, here: &Client) {
             .upload(here, path, &[(name, b"x".to_vec())], None)
             .await;
         assert_eq!((sent.status.as_u16(), &*sent.code()), (415, code), "{name}");
+        assert_eq!(sent.json()["error"]["values"]["file"], name);
     }
     assert_eq!(place.upload(here, path, &[], None).await.status, 400);
     assert_eq!(

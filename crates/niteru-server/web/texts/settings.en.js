@@ -62,6 +62,8 @@ export default {
   "model.source": "From",
   "model.pull": "Fetch over the network",
   "model.remove.sure": "Remove the model",
+  "model.remove.needed": "Made with it: {collections} of the collections, {inspectors} of the inspectors. They cannot be used until the model is here again.",
+  "model.remove.needed.some": "Collections and inspectors that were made with it cannot be used until it is here again.",
   "model.check": "Check on photos",
   "model.check.empty": "There are no photos to check it on. Add some to a collection first.",
   "model.check.title": "Check of {name}",

@@ -62,6 +62,8 @@ export default {
   "model.source": "入手元",
   "model.pull": "ネットワークから取得",
   "model.remove.sure": "モデルを削除する",
+  "model.remove.needed": "このモデルで作ったコレクション {collections} 件と検査器 {inspectors} 件は、モデルを入れ直すまで使えません。",
+  "model.remove.needed.some": "このモデルで作ったコレクションと検査器は、モデルを入れ直すまで使えません。",
   "model.check": "写真で確かめる",
   "model.check.empty": "確かめる写真がありません。先にコレクションへ写真を追加してください。",
   "model.check.title": "{name} の確認",

@@ -88,7 +88,7 @@ fn a_csv_says_where_photos_come_from_and_the_trace_finds_it() {
         "{trace}"
     );
 
-    std::fs::write(&file, "photo,lot\na.png,1\n").unwrap();
+    std::fs::write(&file, "part,lot\na.png,1\n").unwrap();
     let arguments = [
         "inspect",
         "run",

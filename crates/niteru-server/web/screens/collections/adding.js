@@ -17,17 +17,43 @@ const SAME = 0.95;
 /** Portions that the server may have before it. */
 const AHEAD = 3;
 
+/** Jobs that were begun here: what becomes of them is told with the photos that were sent. */
+const begun = new Set();
+
 /** Where photos are added; `changed` is called when some were. Gives its element and what ends it. */
 export function adding(collection, changed) {
   const own = underway(at(collection.name, "images"), changed);
   const skip = h("input", { type: "checkbox" });
-  const add = (files) => files.length > 0 && run(collection.name, files, skip.checked, own);
+  const add = (files) => (files.length > 0
+    ? run(collection.name, files, skip.checked, own)
+    : own.say(h("p.problem", t("add.no_images"))));
   const camera = cameraBox((photo) => add([photo]), (photo) => hint(collection.name, photo));
+  const others = addedElsewhere(collection.name, own);
   const element = h("div.adding",
     dropZone(t("add.drop"), add, {}, camera.element),
     h("label.check", skip, h("span", t("add.skip"))),
+    others.element,
     own.place);
-  return { element, stop: camera.stop };
+  return { element, stop: () => { camera.stop(); others.end(); } };
+}
+
+/** What the server still adds that was not begun here, or before the page was loaded again: how far it is, until it is done. */
+function addedElsewhere(collection, own) {
+  const element = h("div", { hidden: true });
+  let open = [];
+  let over = [];
+  const end = watch((jobs) => {
+    const now = jobs.filter((job) => job.kind === "add" && isOpen(job) && job.parameters.collection === collection && !begun.has(job.id));
+    const ended = open.filter((job) => !now.some((one) => one.id === job.id) && !begun.has(job.id));
+    open = now;
+    over = open.length > 0 ? [...over, ...ended] : [];
+    if (ended.length > 0) own.changed().catch(() => {});
+    // What is sent from here has its own bar, also before the number of its job is known.
+    element.hidden = open.length === 0 || own.rows.size > 0;
+    const all = [...over, ...open].reduce((sum, job) => sum + photos(job), 0);
+    fill(element, !element.hidden && [h("p.small", t("add.elsewhere")), working(open, { all, wrong: [], done: over })]);
+  });
+  return { element, end };
 }
 
 /** Whether what the camera sees is there already. */
@@ -66,6 +92,7 @@ class Sending {
     this.sent += portion.length;
     this.left = this.left.filter((file) => !portion.includes(file));
     if (!answer.job) return;
+    begun.add(answer.job.id);
     this.jobs.push(answer.job.id);
     this.portions.set(answer.job.id, portion.filter((file) => !answer.refused.some((one) => one.name === file.name)));
     const end = finished(answer.job.id).then((job) => { this.done.push(job); }, (error) => { this.lost = error; }).finally(() => this.open.delete(end));
@@ -156,10 +183,14 @@ function stopped(all) {
 
 const aborted = (signal) => new Promise((resolve) => { signal.addEventListener("abort", resolve, { once: true }); });
 
+const isOpen = (job) => ["queued", "running"].includes(job.state);
+
+/** How many photos a job adds. */
+const photos = (job) => job.parameters.uploads?.length ?? 0;
+
 /** How far the server is: with the jobs that are told now, and those that are over, which it may tell no more. */
 function working(jobs, { all: total, wrong, done: over }) {
-  const photos = (job) => job.parameters.uploads?.length ?? 0;
-  const running = jobs.filter((job) => ["queued", "running"].includes(job.state));
+  const running = jobs.filter(isOpen);
   const done = wrong.length + over.reduce((sum, job) => sum + photos(job), 0) + running.reduce((sum, job) => sum + (job.done ?? 0), 0);
   const rate = Math.max(0, ...jobs.map((job) => (job.state === "running" && job.rate) || 0));
   return h("div.progress", h("progress", { max: total, value: done, "aria-label": t("add.looking") }),

@@ -13,7 +13,7 @@ const SHOWN = 4;
 /** Shows the list. */
 export async function show(place) {
   const { collections } = await get("/api/collections");
-  const making = may("engineer") && await newCollection(collections.length === 0);
+  const making = may("engineer") && await newCollection(collections);
   fill(place,
     h("h1", t("nav.collections")),
     h("p.lead", t("collections.lead")),
@@ -36,19 +36,25 @@ function card(collection) {
     collection.missing > 0 && h("span.small", t("collections.missing", { n: number(collection.missing) })));
 }
 
-async function newCollection(open) {
+const known = (name) => h("p.problem", { role: "alert" }, t("collections.new.known", { name }), " ",
+  h("a", { href: `#/collections/${encodeURIComponent(name)}` }, t("collections.new.open")));
+
+async function newCollection(collections) {
   const { models } = await get("/api/models");
   const usable = models.filter((model) => model.state === "installed");
   const wrong = h("div");
   const send = async (event) => {
     event.preventDefault();
     fill(wrong);
-    const { name, model } = Object.fromEntries(new FormData(event.target));
+    const { name: typed, model } = Object.fromEntries(new FormData(event.target));
+    const name = typed.trim();
+    // The server would take it for the one that is there.
+    if (collections.some((one) => one.name === name)) return void fill(wrong, known(name));
     const button = event.target.querySelector("button");
     button.disabled = true;
     try {
-      await post("/api/collections", { name: name.trim(), ...(model && { model }) });
-      go("collections", name.trim());
+      await post("/api/collections", { name, ...(model && { model }) });
+      go("collections", name);
     } catch (error) {
       fill(wrong, showError(error));
       button.disabled = false;
@@ -64,5 +70,5 @@ async function newCollection(open) {
     usable.length === 0 && h("div.error", h("p", t("collections.model.none")), h("p", h("a.button", { href: "#/settings/models" }, t("error.models"), " →"))),
     wrong,
     h("button.main", { type: "submit", disabled: usable.length === 0 }, t("collections.make")));
-  return open ? form : h("details.more", h("summary", t("collections.new")), form);
+  return collections.length === 0 ? form : h("details.more", h("summary", t("collections.new")), form);
 }

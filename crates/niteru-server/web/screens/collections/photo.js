@@ -60,6 +60,9 @@ export function editor(images, fields, save) {
     return h("label.field", h("span", field),
       h("input", { name: `=${field}`, value: value ?? "", "data-before": value ?? "", autocomplete: "off", placeholder: value === null ? t("edit.different") : null }));
   };
+  const newName = h("input", { name: "new_name", autocomplete: "off", maxlength: "100", pattern: ".*\\S.*", placeholder: t("edit.name.example") });
+  // A value alone would be lost without a word.
+  const named = (event) => { newName.required = event.target.value.trim() !== ""; };
   const send = async (event) => {
     event.preventDefault();
     const form = event.target;
@@ -79,8 +82,8 @@ export function editor(images, fields, save) {
   return h("form.editor", { onsubmit: send },
     fields.map(row),
     h("fieldset", h("legend", t("edit.new")),
-      h("label.field", h("span", t("edit.name")), h("input", { name: "new_name", autocomplete: "off", maxlength: "100", placeholder: t("edit.name.example") })),
-      h("label.field", h("span", t("edit.value")), h("input", { name: "new_value", autocomplete: "off" }))),
+      h("label.field", h("span", t("edit.name")), newName),
+      h("label.field", h("span", t("edit.value")), h("input", { name: "new_value", autocomplete: "off", oninput: named }))),
     images.length > 1 && h("p.small", t("edit.many")),
     wrong,
     h("button.main", { type: "submit" }, t("edit.save", { n: number(images.length) })));

@@ -22,13 +22,30 @@ export function doing(wrong, then) {
   };
 }
 
-/** A button that asks again before it does what cannot be taken back. */
-export function twice(words, sure, work) {
+/** Does what a form asks for. Its button works again when that is over: pressed twice, it is done once. */
+export async function once(form, work) {
+  const button = form.querySelector("button[type=submit]");
+  button.disabled = true;
+  try {
+    return await work();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** A button that asks again before it does what cannot be taken back. `means` may give what that would mean. */
+export function twice(words, sure, work, means = async () => null) {
   const place = h("span.twice");
   const first = () => fill(place, h("button.quiet", { onclick: second }, words));
-  const second = () => {
-    const yes = h("button.danger-button", { onclick: async () => { await work(); first(); } }, sure);
-    fill(place, yes, h("button.quiet", { onclick: first }, t("cancel")));
+  const second = async (event) => {
+    event.target.disabled = true;
+    const told = await means();
+    const yes = h("button.danger-button", { onclick: async () => {
+      yes.disabled = true;
+      await work();
+      first();
+    } }, sure);
+    fill(place, told && h("span.small", { role: "status" }, told, " "), yes, h("button.quiet", { onclick: first }, t("cancel")));
     yes.focus();
   };
   first();

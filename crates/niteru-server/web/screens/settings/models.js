@@ -97,7 +97,19 @@ function buttons(model, { act, pull, results }) {
   return h("p.buttons",
     may("administrator") && !installed(model) && known && h("button.main", { onclick: (event) => pull(event, model.name) }, t("model.pull")),
     may("engineer") && installed(model) && checking(model, path, results),
-    may("administrator") && model.state !== "not installed" && twice(t("remove"), t("model.remove.sure"), () => act(() => remove(path()))));
+    may("administrator") && model.state !== "not installed" && twice(t("remove"), t("model.remove.sure"), () => act(() => remove(path())), () => needing(model.name)));
+}
+
+/** What cannot be used without a model, in words; `null`: nothing. */
+async function needing(name) {
+  try {
+    const [{ collections }, { inspectors }] = await Promise.all([get("/api/collections"), get("/api/inspectors")]);
+    const count = (all) => all.filter((one) => one.model === name).length;
+    const used = [count(collections), count(inspectors)];
+    return used.some((n) => n > 0) ? t("model.remove.needed", { collections: number(used[0]), inspectors: number(used[1]) }) : null;
+  } catch {
+    return t("model.remove.needed.some");
+  }
 }
 
 /** Compares the precisions on the photos of a collection. */

@@ -4,7 +4,7 @@ import { get, may, me, post, remove } from "../../ui/api.js";
 import { fill, h } from "../../ui/h.js";
 import { parts } from "../../ui/router.js";
 import { t, time } from "../../ui/texts.js";
-import { doing, twice } from "./act.js";
+import { doing, once, twice } from "./act.js";
 
 const ROLES = ["viewer", "operator", "engineer", "administrator"];
 const DAYS = [7, 30, 90, 365];
@@ -61,12 +61,12 @@ function adding(act, made) {
     const { label, role, days } = Object.fromEntries(new FormData(form));
     fresh = null;
     fill(made);
-    await act(async () => {
+    await once(form, () => act(async () => {
       const token = await post("/api/tokens", { label: label.trim(), role, days: days === "" ? null : Number(days) });
       fresh = token;
       fill(made, secret(token));
       form.reset();
-    });
+    }));
   };
   return h("form.card", { onsubmit: send },
     h("h2", t("tokens.add")),

@@ -5,7 +5,7 @@ import { modal } from "../../ui/dialog.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { t, time } from "../../ui/texts.js";
-import { doing, twice } from "./act.js";
+import { doing, once, twice } from "./act.js";
 import { passwordField } from "./password.js";
 
 const ROLES = ["viewer", "operator", "engineer", "administrator"];
@@ -98,7 +98,7 @@ function adding(act) {
     event.preventDefault();
     const form = event.target;
     const body = Object.fromEntries(new FormData(form));
-    if (await act(() => post("/api/users", body))) form.reset();
+    if (await once(form, () => act(() => post("/api/users", body)))) form.reset();
   };
   return h("form.card", { onsubmit: send },
     h("h2", t("users.add")),

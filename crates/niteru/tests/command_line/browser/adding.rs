@@ -49,6 +49,15 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
     browser.click("form.card button.main");
     let field = "div.drop input[type=file][multiple]";
     browser.until("the field", &format!("document.querySelector('{field}')"));
+    // A folder without photos is worth a word.
+    browser.script(
+        "const drop = new Event('drop'); drop.dataTransfer = { items: [], files: [] };
+         document.querySelector('div.drop').dispatchEvent(drop);",
+    );
+    browser.until(
+        "that there are none",
+        "document.querySelector('.adding .problem')?.innerText.includes('no photo among')",
+    );
     browser.script(REFUSING);
     browser.pick(field, &photos);
     browser.until(
@@ -68,6 +77,13 @@ fn a_large_drop_outlasts_a_busy_server_and_is_cancelled_on_request() {
     // Cancelled while nothing can be sent: what is left is told, and sent afterwards.
     browser.goto("#/collections");
     browser.click("details summary");
+    // A name that is taken is told, with the way to what has it.
+    browser.type_in("input[name=name]", "parts");
+    browser.click("form.card button.main");
+    browser.until(
+        "that it is there",
+        "document.querySelector('form.card .problem a[href=\"#/collections/parts\"]')",
+    );
     browser.type_in("input[name=name]", "others");
     browser.click("form.card button.main");
     browser.until("the field", &format!("document.querySelector('{field}')"));

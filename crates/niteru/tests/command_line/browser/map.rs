@@ -45,8 +45,11 @@ fn a_selection_of_the_map_is_labelled_in_collections() {
         "document.querySelectorAll('table.data-table tbody input[type=checkbox]:checked').length === 18",
     );
     press("Change data");
-    browser.type_in("dialog input[name=new_name]", "set");
+    // A value asks for the name of its field.
     browser.type_in("dialog input[name=new_value]", "seen");
+    let usable = browser.script("return document.querySelector('dialog form').checkValidity();");
+    assert_eq!(usable, false);
+    browser.type_in("dialog input[name=new_name]", "set");
     browser.click("dialog button.main");
     browser.until(
         "the new column",

@@ -263,3 +263,32 @@ fn data_goes_through_a_spreadsheet_and_comes_back_as_it_was() {
     assert!(listed().to_string().contains("long and dear"));
     assert_eq!(browser.complaints(), [""; 0]);
 }
+
+/// As after the page was loaded again in the middle of an upload.
+#[test]
+fn what_the_server_still_adds_is_shown_and_followed() {
+    let Some((niteru, _serving, browser)) = collection(2) else {
+        return;
+    };
+    browser.goto("#/find");
+    browser.script(super::working::STREAM);
+    browser.script("location.hash = '#/collections/parts';");
+    let shown =
+        |count: u32| format!("document.querySelectorAll('figure.photo').length === {count}");
+    browser.until("the photos", &format!("streams.length > 0 && {}", shown(2)));
+    let tell = |state: &str, done: u32| {
+        browser.script(&format!(
+            "const one = (id, collection, uploads) => job({{ id, kind: 'add', parameters: {{ collection, uploads }}, done: {done}, state: '{state}' }});
+             tell('snapshot', {{ jobs: [one(7, 'parts', ['a', 'b']), one(8, 'others', ['c'])] }});"
+        ));
+    };
+    tell("running", 1);
+    let bar = "document.querySelector('.adding progress')";
+    browser.until("the bar", &format!("{bar}?.max === 2 && {bar}.value === 1"));
+    niteru.picture("parts/new.png", 4711);
+    let folder = niteru.file("parts");
+    niteru.json(["add", "parts", folder.to_str().unwrap()]);
+    tell("done", 2);
+    browser.until("the new photo", &format!("!{bar} && {}", shown(3)));
+    assert_eq!(browser.complaints(), [""; 0]);
+}

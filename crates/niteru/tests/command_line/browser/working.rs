@@ -103,6 +103,8 @@ fn buttons_of_running_jobs_stay_under_the_finger() {
     browser.until("the models", remove);
     browser.script(&format!("{remove}.click();"));
     browser.element(".twice .danger-button");
+    let told = browser.text(".twice [role=status]");
+    assert!(told.contains("1 of the collections"), "{told}");
     browser.script(
         "tell('snapshot', { jobs: [] });
          for (let done = 0; done < 5; done += 1) tell('job', job({ id: 9, kind: 'add', done, total: 5 }));",
