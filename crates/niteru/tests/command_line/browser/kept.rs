@@ -215,6 +215,30 @@ fn what_is_begun_is_not_lost() {
     );
     assert!(!asks(&browser), "all is there");
 
+    // One that is sent as the other kind, too, changes sides, and that is said.
+    browser.script("window.release = null;");
+    browser.click("details.photos.bad summary");
+    browser.pick(
+        "details.photos.bad input[type=file]",
+        std::slice::from_ref(&photo),
+    );
+    browser.until("that it is sent", "window.release");
+    browser.script("release();");
+    browser.until(
+        "that it is said",
+        "document.querySelector('details.photos.bad .moved')",
+    );
+    let told = browser.text("details.photos.bad .moved");
+    assert_eq!(
+        told,
+        "1 photo was among the good ones and is a bad one now."
+    );
+    browser.until(
+        "the other side",
+        "document.querySelectorAll('section.photos.good .thumbs img').length === 1
+         && document.querySelectorAll('details.photos.bad .thumbs img').length === 1",
+    );
+
     // A file that is dropped beside what takes it is not opened in place of the page.
     let dropped = browser.script(
         "const files = new DataTransfer(); files.items.add(new File(['x'], 'x.png', { type: 'image/png' }));
