@@ -208,6 +208,7 @@ export default {
   "inspect.review.NG": "It was bad",
   "inspect.review.thanks": "Kept.",
   "inspect.use.title": "Inspect a part",
+  "inspect.use.threshold": "Version {version} decides: parts with a score above the threshold {threshold} are NG.",
   "inspect.use.drop": "Drop the photo of a part here",
   "inspect.origin": "Where the parts come from",
   "inspect.origin.more": "What you write here goes with every photo that you inspect from now on. Bad parts can then be traced to a lot, a machine or a mould, under Causes.",

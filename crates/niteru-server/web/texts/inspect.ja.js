@@ -208,6 +208,7 @@ export default {
   "inspect.review.NG": "不良だった",
   "inspect.review.thanks": "記録しました。",
   "inspect.use.title": "部品を検査する",
+  "inspect.use.threshold": "現在はバージョン {version} で判定します。スコアがしきい値 {threshold} を超えた部品は NG です。",
   "inspect.use.drop": "部品の写真をここへドロップ",
   "inspect.origin": "部品の由来",
   "inspect.origin.more": "ここに書いた内容は、これから検査する写真すべてに記録されます。不良が出たとき、「原因」でロット・設備・型までたどれます。",

@@ -18,13 +18,16 @@ export async function show(place, { name, photos, newest }) {
   const check = await get(api(name, "check"));
   const bad = check.bad.map((photo) => photo.score).sort((a, b) => a - b);
   const chart = distribution(check.good_scores, bad, check.promise.threshold);
+  const end = h("div");
+  const further = (way = onward(name, "use", t("inspect.check.next"))) => fill(end, way);
+  further();
   fill(place,
     h("h2", t("inspect.check.title", { version: number(check.version) })),
     trust(check.trust),
     h("div.card", h("h3", t("inspect.chart.title")), chart.element),
-    check.choices.length > 0 ? strictness(name, check, chart) : h("p.card", t("inspect.check.one_photo")),
+    check.choices.length > 0 ? strictness(name, check, chart, further) : h("p.card", t("inspect.check.one_photo")),
     suspicious(name, check, photos),
-    onward(name, "use", t("inspect.check.next")));
+    end);
 }
 
 function trust({ level, reason, photos, more }) {
@@ -35,34 +38,40 @@ function trust({ level, reason, photos, more }) {
     h("p", t(`inspect.trust.${reason}`, { n: number(photos) })), way, h("p.small", t("inspect.trust.bad")));
 }
 
-/** The slider, and what it changes. */
-function strictness(name, check, chart) {
+/** The slider, and what it changes. `further` puts another way on at the end: what was chosen is not left behind. */
+function strictness(name, check, chart, further) {
   const { choices, promise } = check;
   const current = nearest(choices, promise.threshold);
   const told = h("div.told", { "aria-live": "polite" });
   const missed = h("div");
+  const apply = h("button.main", t("inspect.check.apply"));
   const wrong = h("div");
-  const apply = h("button.main", { onclick: use }, t("inspect.check.apply"));
+  const applyOn = h("button.main", t("inspect.check.apply"), " →");
+  const wrongAtEnd = h("div");
+  const end = [h("p.onward", applyOn), wrongAtEnd];
+  apply.addEventListener("click", () => use(wrong));
+  applyOn.addEventListener("click", () => use(wrongAtEnd));
   const slider = h("input", { type: "range", min: 0, max: choices.length - 1, step: 1, value: current, disabled: choices.length < 2,
     "aria-label": t("inspect.check.slider"), oninput: draw });
-  async function use() {
-    apply.disabled = true;
+  async function use(place) {
+    for (const element of [slider, apply, applyOn]) element.disabled = true;
     try {
       await post(api(name, "threshold"), { false_alarm: choices[slider.value].false_alarm });
       go("inspect", name, "use");
     } catch (error) {
-      fill(wrong, showError(error));
-      apply.disabled = false;
+      fill(place, showError(error));
+      for (const element of [slider, apply, applyOn]) element.disabled = false;
     }
   }
   function draw() {
     const choice = choices[slider.value];
-    const changed = Number(slider.value) !== current;
+    const changed = Number(slider.value) !== current && may("engineer");
     slider.setAttribute("aria-valuetext", ofGoodParts(choice.expected));
     chart.move(choice.threshold);
     fill(told, ...effects(choice, check.bad.length));
     fill(missed, passing(name, check, choice.threshold), stopped(name, check, choice.threshold));
-    apply.hidden = !changed || !may("engineer");
+    apply.hidden = !changed;
+    further(changed ? end : undefined);
   }
   draw();
   return h("div.card.strictness",

@@ -3,7 +3,7 @@
 import { get, may, me, post, upload } from "../../ui/api.js";
 import { showError } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
-import { t, time } from "../../ui/texts.js";
+import { number, t, time } from "../../ui/texts.js";
 import { cameraBox } from "../../ui/camera.js";
 import { api, page } from "./data.js";
 import { drift } from "./drift.js";
@@ -48,7 +48,7 @@ export async function show(place, { name, newest }, [id]) {
   };
   const eye = cameraBox((file) => judge([file]));
   fill(place,
-    h("h2", t("inspect.use.title")), lately.element,
+    h("h2", t("inspect.use.title")), threshold(newest), lately.element,
     may("operator") && h("div.card.adding", dropZone(t("inspect.use.drop"), judge, { folders: false, many: false }, eye.element)),
     may("operator") && from.element,
     may("operator") && h("p", h("a.button", { href: page(name, "live") }, t("inspect.live.go"), " →")),
@@ -65,6 +65,12 @@ export async function show(place, { name, newest }, [id]) {
     // Who comes back later finds no verdict that might be taken for one of now.
     if (location.hash !== address) last = null;
   };
+}
+
+/** What decides now: it may have been chosen a moment ago. */
+function threshold({ version, summary }) {
+  const now = summary.promise?.threshold;
+  return now !== undefined && h("p.small.decides", t("inspect.use.threshold", { version: number(version), threshold: number(now, 2) }));
 }
 
 /** A decision that was made before, as it was then. */

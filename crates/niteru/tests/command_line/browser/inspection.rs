@@ -98,10 +98,15 @@ fn five_steps_lead_from_photos_to_a_verdict() {
          slider.dispatchEvent(new Event('input'));",
     );
     assert_ne!(browser.text("div.told"), before);
-    browser.click("div.strictness button.main");
+    // The way on takes what was chosen along.
+    browser.click("p.onward button.main");
 
     // 5: a bad part and a good one that it has not seen.
     browser.until("the last step", "location.hash.endsWith('/use')");
+    browser.until(
+        "the version with the new threshold",
+        "document.querySelector('.decides')?.textContent.includes('Version 2 ')",
+    );
     let judge = |photo: &PathBuf| {
         browser.pick("div.adding input[type=file]", std::slice::from_ref(photo));
         browser.until("the verdict", "document.querySelector('.answer .verdict')");
