@@ -12,6 +12,9 @@ import { onward } from "./frame.js";
 /** Photos of a row. */
 const SHOWN = 12;
 
+/** From this share of bad photos that would pass on, an inspector finds too little. */
+const MANY = 1 / 3;
+
 /** Shows the step. */
 export async function show(place, { name, photos, newest }) {
   if (newest === null) return void place.append(h("p.empty", t("inspect.check.untrained")));
@@ -19,13 +22,16 @@ export async function show(place, { name, photos, newest }) {
   const bad = check.bad.map((photo) => photo.score).sort((a, b) => a - b);
   const chart = distribution(check.good_scores, bad, check.promise.threshold);
   const end = h("div");
+  const passes = h("div");
+  const told = (threshold) => fill(passes, missing(check.bad, threshold));
+  told(check.promise.threshold);
   const further = (way = onward(name, "use", t("inspect.check.next"))) => fill(end, way);
   further();
   fill(place,
     h("h2", t("inspect.check.title", { version: number(check.version) })),
-    trust(check.trust),
+    trust(check.trust), passes,
     h("div.card", h("h3", t("inspect.chart.title")), chart.element),
-    check.choices.length > 0 ? strictness(name, check, chart, further) : h("p.card", t("inspect.check.one_photo")),
+    check.choices.length > 0 ? strictness(name, check, { chart, told, further }) : h("p.card", t("inspect.check.one_photo")),
     suspicious(name, check, photos),
     end);
 }
@@ -38,8 +44,28 @@ function trust({ level, reason, photos, more }) {
     h("p", t(`inspect.trust.${reason}`, { n: number(photos) })), way, h("p.small", t("inspect.trust.bad")));
 }
 
-/** The slider, and what it changes. `further` puts another way on at the end: what was chosen is not left behind. */
-function strictness(name, check, chart, further) {
+/** How many bad photos a threshold lets pass, as large as how good the promise on good parts is: it says nothing of these. */
+function missing(bad, threshold) {
+  if (bad.length === 0) return null;
+  const n = bad.filter(passing(threshold)).length;
+  const level = n === 0 ? "good" : n / bad.length < MANY ? "fair" : "low";
+  const words = t(n === 0 ? "inspect.check.pass.none" : "inspect.check.pass", { n: number(n), all: number(bad.length) });
+  // It stands above the slider, which must not move while it is dragged: what to do keeps its place.
+  const advice = h("p", t("inspect.check.pass.do"));
+  advice.style.visibility = n > 0 ? "" : "hidden";
+  return h(`div.card.trust.${level}.missing`,
+    h("h3", h("span", { "aria-hidden": "true" }, { low: "⚠", fair: "◑", good: "●" }[level], " "), words),
+    advice);
+}
+
+/** Whether a bad photo would pass. */
+const passing = (threshold) => (photo) => photo.verdict !== "UNLIKE" && photo.score <= threshold;
+
+/**
+ * The slider, and what it changes: the `chart`, what is `told` of bad photos above, and how one goes `further` at the end,
+ * where what was chosen is not left behind.
+ */
+function strictness(name, check, { chart, told: toldAbove, further }) {
   const { choices, promise } = check;
   const current = nearest(choices, promise.threshold);
   const told = h("div.told", { "aria-live": "polite" });
@@ -68,8 +94,9 @@ function strictness(name, check, chart, further) {
     const changed = Number(slider.value) !== current && may("engineer");
     slider.setAttribute("aria-valuetext", ofGoodParts(choice.expected));
     chart.move(choice.threshold);
+    toldAbove(choice.threshold);
     fill(told, ...effects(choice, check.bad.length));
-    fill(missed, passing(name, check, choice.threshold), stopped(name, check, choice.threshold));
+    fill(missed, mistakes(name, check, choice.threshold), stopped(name, check, choice.threshold));
     apply.hidden = !changed;
     further(changed ? end : undefined);
   }
@@ -93,10 +120,10 @@ function effects(choice, bad) {
 }
 
 /** The bad photos that would pass, the worst mistake first. */
-function passing(name, check, threshold) {
+function mistakes(name, check, threshold) {
   if (check.bad.length === 0) return null;
   const passed = check.bad.map((photo, at) => ({ ...photo, at }))
-    .filter((photo) => photo.verdict !== "UNLIKE" && photo.score <= threshold).sort((a, b) => a.score - b.score);
+    .filter(passing(threshold)).sort((a, b) => a.score - b.score);
   return [h("h3", t("inspect.check.mistakes")),
     passed.length === 0 ? h("p", t("inspect.check.none_missed"))
       : h("ul.thumbs.large", passed.slice(0, SHOWN).map((photo) => shot(name, check.version, "bad", photo))),
