@@ -94,9 +94,9 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
          };",
     );
     let field = "div.adding input[type=file]";
-    browser.pick(field, &[bad]);
+    browser.pick(field, std::slice::from_ref(&bad));
     browser.until("the first answer", "window.release");
-    browser.pick(field, &[good]);
+    browser.pick(field, std::slice::from_ref(&good));
     let second =
         "document.querySelector('.answer .verdict') && document.querySelector('.answer .result')";
     browser.until("the verdict", second);
@@ -141,6 +141,29 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
         "document.querySelectorAll('.history li').length === 2",
     );
     assert_eq!(browser.count(".answer .verdict"), 0);
+    // Of several photos all are inspected, and the last is shown; what is no photo is told.
+    let notes = niteru.file("notes.png");
+    std::fs::write(&notes, "no photo").unwrap();
+    browser.pick(field, &[bad, notes, good]);
+    browser.until(
+        "the verdict on the last",
+        "document.querySelector('.answer .several') && document.querySelector('.answer .verdict')",
+    );
+    let told = browser.text(".answer");
+    assert!(
+        told.contains("2 photos were inspected") && told.contains("notes.png"),
+        "{told}"
+    );
+    browser.until(
+        "both in the history",
+        "document.querySelectorAll('.history li').length === 4",
+    );
+    // That one was no photo is in the browser's log.
+    let complaints = browser.complaints();
+    assert!(
+        complaints.iter().all(|one| one.contains("/inspect")),
+        "{complaints:?}"
+    );
 
     // Days count when they are typed to their end.
     browser.goto("#/causes/Plate/2026-01-01..2026-12-31");
