@@ -3,6 +3,7 @@
 import { h, wide } from "../../ui/h.js";
 import { svg } from "../../ui/svg.js";
 import { number, t } from "../../ui/texts.js";
+import { counted } from "./data.js";
 
 const WIDTH = 720;
 const HEIGHT = 300;
@@ -27,8 +28,8 @@ export function distribution(good, bad, threshold) {
     stripes(),
     bars,
     svg("line.axis", { x1: 0, x2: WIDTH, y1: MIDDLE, y2: MIDDLE }),
-    svg("text.name.good", { x: 4, y: 30 }, `▲ ${t("inspect.chart.good", { n: number(good.length) })}`),
-    bad.length > 0 && svg("text.name.bad", { x: 4, y: HEIGHT - 42 }, `▼ ${t("inspect.chart.bad", { n: number(bad.length) })}`),
+    svg("text.name.good", { x: 4, y: 30 }, `▲ ${counted("inspect.chart.good", good.length)}`),
+    bad.length > 0 && svg("text.name.bad", { x: 4, y: HEIGHT - 42 }, `▼ ${counted("inspect.chart.bad", bad.length)}`),
     svg("text.end", { x: 4, y: HEIGHT - 8 }, `← ${t("inspect.chart.alike")}`),
     svg("text.end", { x: WIDTH - 4, y: HEIGHT - 8, "text-anchor": "end" }, `${t("inspect.chart.different")} →`),
     line);

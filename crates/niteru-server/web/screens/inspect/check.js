@@ -6,7 +6,7 @@ import { fill, h } from "../../ui/h.js";
 import { go } from "../../ui/router.js";
 import { number, t } from "../../ui/texts.js";
 import { distribution } from "./chart.js";
-import { api, fileName, ofGoodParts, page, uploadOf } from "./data.js";
+import { api, counted, fileName, ofGoodParts, page, scored, uploadOf } from "./data.js";
 import { onward } from "./frame.js";
 
 /** Photos of a row. */
@@ -38,7 +38,7 @@ export async function show(place, { name, photos, newest }) {
 
 function trust({ level, reason, photos, more }) {
   // `more` is beyond what numbers of JSON can tell where it can never be reached.
-  const way = more > 0 && more < 1e6 && h("p", t("inspect.trust.more", { n: number(more) }));
+  const way = more > 0 && more < 1e6 && h("p", counted("inspect.trust.more", more));
   return h(`div.card.trust.${level}`,
     h("h3", h("span", { "aria-hidden": "true" }, { low: "◔", fair: "◑", good: "●" }[level], " "), t(`inspect.trust.${level}`)),
     h("p", t(`inspect.trust.${reason}`, { n: number(photos) })), way, h("p.small", t("inspect.trust.bad")));
@@ -115,7 +115,7 @@ function effects(choice, bad) {
       h("dd.small", t("inspect.check.at_most", { share: share(choice.at_most) }))),
     bad > 0 && h("div", h("dt", t("inspect.check.missed")), h("dd", t("inspect.check.of", { n: number(choice.missed), all: number(bad) })),
       h("dd.small", t("inspect.check.found", { n: number(bad - choice.missed) }))),
-    h("div", h("dt", t("inspect.chart.threshold")), h("dd", number(choice.threshold, 2)))),
+    h("div", h("dt", t("inspect.chart.threshold")), h("dd", scored(choice.threshold, 2)))),
   bad === 0 && h("p.small", t("inspect.check.no_bad"))];
 }
 
@@ -143,9 +143,9 @@ function stopped(name, check, threshold) {
 }
 
 const shot = (name, version, kind, photo, ...more) => h("li",
-  h("img", { src: `${api(name, "check", version, kind, photo.at)}?side=320`, alt: t("inspect.check.photo", { score: number(photo.score, 1) }),
+  h("img", { src: `${api(name, "check", version, kind, photo.at)}?side=320`, alt: t("inspect.check.photo", { score: scored(photo.score, 1) }),
     loading: "lazy", width: 160, height: 160 }),
-  h("span.small", t("inspect.score", { n: number(photo.score, 1) })), more);
+  h("span.small", t("inspect.score", { n: scored(photo.score, 1) })), more);
 
 /** Good photos that look like none of the others. */
 function suspicious(name, check, photos) {

@@ -31,6 +31,9 @@ export function ofGoodParts(share) {
 /** A text with a number in it; of one there is another, which ends with `.one`. */
 export const counted = (key, n, values) => t(n === 1 ? `${key}.one` : key, { n: number(n), ...values });
 
+/** A score as people read it: there is no -0.0. */
+export const scored = (value, digits) => number(Number(value.toFixed(digits)) || 0, digits);
+
 /** The sha256 of an uploaded photo by the path that it was kept under; `null` of other files. */
 export function uploadOf(path) {
   return /([0-9a-f]{64})\.\w+$/.exec(path)?.[1] ?? null;

@@ -143,6 +143,6 @@ function thumb(name, photo, discard) {
 }
 
 function refusal(refused) {
-  return h("div.error", h("strong", t("inspect.photos.refused", { n: number(refused.length) })),
+  return h("div.error", h("strong", counted("inspect.photos.refused", refused.length)),
     h("ul", refused.slice(0, 10).map((file) => h("li", file.name, ": ", showRefused(file)))));
 }

@@ -6,7 +6,7 @@ import { fill, h } from "../../ui/h.js";
 import { number, t, time } from "../../ui/texts.js";
 import { cameraBox } from "../../ui/camera.js";
 import { hold } from "../../ui/unsaved.js";
-import { api, page } from "./data.js";
+import { api, page, scored } from "./data.js";
 import { drift } from "./drift.js";
 import { dropZone } from "../../ui/files.js";
 import { historyList } from "./history.js";
@@ -95,7 +95,7 @@ export async function show(place, { name, newest }, [id]) {
 /** What decides now: it may have been chosen a moment ago. */
 function threshold({ version, summary }) {
   const now = summary.promise?.threshold;
-  return now !== undefined && h("p.small.decides", t("inspect.use.threshold", { version: number(version), threshold: number(now, 2) }));
+  return now !== undefined && h("p.small.decides", t("inspect.use.threshold", { version: number(version), threshold: scored(now, 2) }));
 }
 
 /** A decision that was made before, as it was then. */
