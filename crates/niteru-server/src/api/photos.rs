@@ -58,6 +58,9 @@ struct CollectQuery {
 #[derive(Serialize, ToSchema)]
 struct AddedPhotos {
     added: Vec<Upload>,
+    /// How many of these were among the photos already and showed something else, such as a good part that is
+    /// a bad one now.
+    moved: u64,
     /// Files that cannot be used.
     refused: Vec<Refused>,
 }
@@ -100,11 +103,13 @@ async fn add(
     about.say(format!("{name}: {} files", sent.kept.len()));
     let kept = sent.kept;
     let added = app.quick(move |app| {
-        app.home.collect_photos(&name, shows, &kept)?;
-        Ok(kept)
+        let moved = app.home.collect_photos(&name, shows, &kept)?;
+        Ok((kept, moved))
     });
+    let (added, moved) = added.await?;
     Ok(Created(AddedPhotos {
-        added: added.await?,
+        added,
+        moved,
         refused: sent.refused,
     }))
 }

@@ -33,7 +33,13 @@ async fn photos_stay_until_they_are_taken_out() {
         (names(&sent["added"]), names(&sent["refused"])),
         (vec!["b.png", "a.png"], vec!["no.png"])
     );
+    assert_eq!(sent["moved"], 0);
     send("bad", &[("c.png", plate(3, true))]).await;
+    // What is sent as the other kind is of that kind from then on, which is told; and back again.
+    for (shows, moved) in [("bad", 1), ("bad", 0), ("good", 1)] {
+        let sent = send(shows, &[("b.png", plate(1, false))]).await.json();
+        assert_eq!(sent["moved"], moved, "{shows}");
+    }
     send("area", &[("old.png", plate(4, false))]).await;
     send("area", &[("area.png", plate(5, false))]).await;
 

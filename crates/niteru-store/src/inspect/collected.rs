@@ -55,7 +55,7 @@ impl Shows {
 
 impl Home {
     /// Adds uploads to the photos of an inspector, which need not be there yet. One that is among them
-    /// already shows from now on what is said now.
+    /// already shows from now on what is said now; returns how many showed something else before.
     ///
     /// # Errors
     /// [`StoreError::InspectorName`], and those of the database.
@@ -64,7 +64,7 @@ impl Home {
         inspector: &str,
         shows: Shows,
         photos: &[Upload],
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         if let Some(reason) = name_problem(inspector) {
             let name = inspector.into();
             return Err(StoreError::InspectorName { name, reason });
@@ -74,17 +74,22 @@ impl Home {
                 let sql = "DELETE FROM inspector_photos WHERE inspector = ? AND shows = 'area'";
                 tx.execute(sql, [inspector])?;
             }
+            let sql = "UPDATE inspector_photos SET shows = ?3
+                       WHERE inspector = ?1 AND sha256 = ?2 AND shows <> ?3";
+            let mut other = tx.prepare(sql)?;
             let sql =
                 "INSERT INTO inspector_photos (inspector, sha256, shows, added) VALUES (?, ?, ?, ?)
-                       ON CONFLICT DO UPDATE SET shows = excluded.shows";
+                       ON CONFLICT DO NOTHING";
             let mut statement = tx.prepare(sql)?;
+            let mut moved = 0;
             for (at, photo) in photos.iter().enumerate() {
                 // Of one request, too, the order is kept.
                 let added = time::now() + at as i64;
                 let sha256 = from_hex(&photo.sha256);
+                moved += other.execute(params![inspector, sha256, shows.name()])? as u64;
                 statement.execute(params![inspector, sha256, shows.name(), added])?;
             }
-            Ok(())
+            Ok(moved)
         })
     }
 

@@ -3,6 +3,7 @@
 import { h, wide } from "../../ui/h.js";
 import { svg } from "../../ui/svg.js";
 import { number, t } from "../../ui/texts.js";
+import { counted } from "./data.js";
 
 const WIDTH = 720;
 const HEIGHT = 300;
@@ -12,26 +13,30 @@ const BARS = 36;
 /** A picture with a table that tells the same. `move(threshold)` moves the threshold. */
 export function distribution(good, bad, threshold) {
   const scale = range(good, bad, threshold);
-  const bins = [count(good, scale), count(bad, scale)];
-  const most = bins.map((counts) => Math.max(1, ...counts));
   const line = svg("g.threshold", {}, svg("line", { y1: 12, y2: HEIGHT - 32 }),
     svg("text", { y: 10, "text-anchor": "middle" }, t("inspect.chart.threshold")));
-  const bars = (counts, kind, height, sign) => counts.map((n, at) => n > 0 && svg(`rect.${kind}`, {
-    x: at * WIDTH / BARS + 1, width: WIDTH / BARS - 2,
-    y: sign > 0 ? MIDDLE - n / most[0] * height : MIDDLE + 1, height: Math.max(3, n / (sign > 0 ? most[0] : most[1]) * height),
-  }));
+  const bars = svg("g");
+  const draw = (scores, kind, height, to) => {
+    const bins = count(scores, to, scale);
+    const most = Math.max(1, ...bins.map(({ n }) => n));
+    return bins.filter(({ n }) => n > 0).map(({ n, from, width }) => svg(`rect.${kind}`, {
+      x: from * WIDTH + 1, width: Math.max(1, width * WIDTH - 2),
+      y: kind === "good" ? MIDDLE - n / most * height : MIDDLE + 1, height: Math.max(3, n / most * height),
+    }));
+  };
   const picture = svg("svg.chart", { viewBox: `0 -10 ${WIDTH} ${HEIGHT + 10}`, role: "img", "aria-label": t("inspect.chart.title") },
     stripes(),
-    bars(bins[0], "good", 135, 1), bars(bins[1], "bad", 95, -1),
+    bars,
     svg("line.axis", { x1: 0, x2: WIDTH, y1: MIDDLE, y2: MIDDLE }),
-    svg("text.name.good", { x: 4, y: 30 }, `▲ ${t("inspect.chart.good", { n: number(good.length) })}`),
-    bad.length > 0 && svg("text.name.bad", { x: 4, y: HEIGHT - 42 }, `▼ ${t("inspect.chart.bad", { n: number(bad.length) })}`),
+    svg("text.name.good", { x: 4, y: 30 }, `▲ ${counted("inspect.chart.good", good.length)}`),
+    bad.length > 0 && svg("text.name.bad", { x: 4, y: HEIGHT - 42 }, `▼ ${counted("inspect.chart.bad", bad.length)}`),
     svg("text.end", { x: 4, y: HEIGHT - 8 }, `← ${t("inspect.chart.alike")}`),
     svg("text.end", { x: WIDTH - 4, y: HEIGHT - 8, "text-anchor": "end" }, `${t("inspect.chart.different")} →`),
     line);
   const rows = h("tbody");
   const move = (to) => {
-    const x = Math.min(WIDTH - 2, Math.max(2, place(to, scale) * WIDTH));
+    const x = inside(to, scale) * WIDTH;
+    bars.replaceChildren(...draw(good, "good", 135, to), ...draw(bad, "bad", 95, to));
     line.setAttribute("transform", `translate(${x} 0)`);
     line.querySelector("text").setAttribute("text-anchor", x < 60 ? "start" : x > WIDTH - 60 ? "end" : "middle");
     rows.replaceChildren(row("inspect.chart.passes", good, bad, (score) => score <= to), row("inspect.chart.stopped", good, bad, (score) => score > to));
@@ -52,10 +57,23 @@ function range(good, bad, threshold) {
 
 const place = (score, { low, high }) => (score - low) / (high - low);
 
-function count(scores, scale) {
-  const counts = new Array(BARS).fill(0);
-  for (const score of scores) counts[Math.min(BARS - 1, Math.max(0, Math.floor(place(score, scale) * BARS)))] += 1;
-  return counts;
+/** Where the threshold stands, in shares of the width: always in the picture. */
+const inside = (threshold, scale) => Math.min(1 - 2 / WIDTH, Math.max(2 / WIDTH, place(threshold, scale)));
+
+/**
+ * How many scores each bar holds, where it begins and how wide it is, in shares of the width. No bar lies across the
+ * threshold: what is up to it stands on its left, all else on its right.
+ */
+function count(scores, threshold, scale) {
+  const middle = inside(threshold, scale);
+  const left = Math.min(BARS - 1, Math.max(1, Math.round(middle * BARS)));
+  const side = (from, width, bars, own) => {
+    const bins = Array.from({ length: bars }, (_, at) => ({ n: 0, from: from + at * width / bars, width: width / bars }));
+    for (const score of own) bins[Math.min(bars - 1, Math.max(0, Math.floor((place(score, scale) - from) / width * bars)))].n += 1;
+    return bins;
+  };
+  return [...side(0, middle, left, scores.filter((score) => score <= threshold)),
+    ...side(middle, 1 - middle, BARS - left, scores.filter((score) => score > threshold))];
 }
 
 /** Bad photos are striped, too: colour alone tells nothing. */

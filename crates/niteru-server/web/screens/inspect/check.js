@@ -6,11 +6,14 @@ import { fill, h } from "../../ui/h.js";
 import { go } from "../../ui/router.js";
 import { number, t } from "../../ui/texts.js";
 import { distribution } from "./chart.js";
-import { api, fileName, ofGoodParts, page, uploadOf } from "./data.js";
+import { api, counted, fileName, ofGoodParts, page, scored, uploadOf } from "./data.js";
 import { onward } from "./frame.js";
 
 /** Photos of a row. */
 const SHOWN = 12;
+
+/** From this share of bad photos that would pass on, an inspector finds too little. */
+const MANY = 1 / 3;
 
 /** Shows the step. */
 export async function show(place, { name, photos, newest }) {
@@ -18,51 +21,84 @@ export async function show(place, { name, photos, newest }) {
   const check = await get(api(name, "check"));
   const bad = check.bad.map((photo) => photo.score).sort((a, b) => a - b);
   const chart = distribution(check.good_scores, bad, check.promise.threshold);
+  const end = h("div");
+  const passes = h("div");
+  const told = (threshold) => fill(passes, missing(check.bad, threshold));
+  told(check.promise.threshold);
+  const further = (way = onward(name, "use", t("inspect.check.next"))) => fill(end, way);
+  further();
   fill(place,
     h("h2", t("inspect.check.title", { version: number(check.version) })),
-    trust(check.trust),
+    trust(check.trust), passes,
     h("div.card", h("h3", t("inspect.chart.title")), chart.element),
-    check.choices.length > 0 ? strictness(name, check, chart) : h("p.card", t("inspect.check.one_photo")),
+    check.choices.length > 0 ? strictness(name, check, { chart, told, further }) : h("p.card", t("inspect.check.one_photo")),
     suspicious(name, check, photos),
-    onward(name, "use", t("inspect.check.next")));
+    end);
 }
 
 function trust({ level, reason, photos, more }) {
   // `more` is beyond what numbers of JSON can tell where it can never be reached.
-  const way = more > 0 && more < 1e6 && h("p", t("inspect.trust.more", { n: number(more) }));
+  const way = more > 0 && more < 1e6 && h("p", counted("inspect.trust.more", more));
   return h(`div.card.trust.${level}`,
     h("h3", h("span", { "aria-hidden": "true" }, { low: "◔", fair: "◑", good: "●" }[level], " "), t(`inspect.trust.${level}`)),
     h("p", t(`inspect.trust.${reason}`, { n: number(photos) })), way, h("p.small", t("inspect.trust.bad")));
 }
 
-/** The slider, and what it changes. */
-function strictness(name, check, chart) {
+/** How many bad photos a threshold lets pass, as large as how good the promise on good parts is: it says nothing of these. */
+function missing(bad, threshold) {
+  if (bad.length === 0) return null;
+  const n = bad.filter(passing(threshold)).length;
+  const level = n === 0 ? "good" : n / bad.length < MANY ? "fair" : "low";
+  const words = t(n === 0 ? "inspect.check.pass.none" : "inspect.check.pass", { n: number(n), all: number(bad.length) });
+  // It stands above the slider, which must not move while it is dragged: what to do keeps its place.
+  const advice = h("p", t("inspect.check.pass.do"));
+  advice.style.visibility = n > 0 ? "" : "hidden";
+  return h(`div.card.trust.${level}.missing`,
+    h("h3", h("span", { "aria-hidden": "true" }, { low: "⚠", fair: "◑", good: "●" }[level], " "), words),
+    advice);
+}
+
+/** Whether a bad photo would pass. */
+const passing = (threshold) => (photo) => photo.verdict !== "UNLIKE" && photo.score <= threshold;
+
+/**
+ * The slider, and what it changes: the `chart`, what is `told` of bad photos above, and how one goes `further` at the end,
+ * where what was chosen is not left behind.
+ */
+function strictness(name, check, { chart, told: toldAbove, further }) {
   const { choices, promise } = check;
   const current = nearest(choices, promise.threshold);
   const told = h("div.told", { "aria-live": "polite" });
   const missed = h("div");
+  const apply = h("button.main", t("inspect.check.apply"));
   const wrong = h("div");
-  const apply = h("button.main", { onclick: use }, t("inspect.check.apply"));
+  const applyOn = h("button.main", t("inspect.check.apply"), " →");
+  const wrongAtEnd = h("div");
+  const end = [h("p.onward", applyOn), wrongAtEnd];
+  apply.addEventListener("click", () => use(wrong));
+  applyOn.addEventListener("click", () => use(wrongAtEnd));
   const slider = h("input", { type: "range", min: 0, max: choices.length - 1, step: 1, value: current, disabled: choices.length < 2,
     "aria-label": t("inspect.check.slider"), oninput: draw });
-  async function use() {
-    apply.disabled = true;
+  async function use(place) {
+    for (const element of [slider, apply, applyOn]) element.disabled = true;
     try {
       await post(api(name, "threshold"), { false_alarm: choices[slider.value].false_alarm });
       go("inspect", name, "use");
     } catch (error) {
-      fill(wrong, showError(error));
-      apply.disabled = false;
+      fill(place, showError(error));
+      for (const element of [slider, apply, applyOn]) element.disabled = false;
     }
   }
   function draw() {
     const choice = choices[slider.value];
-    const changed = Number(slider.value) !== current;
+    const changed = Number(slider.value) !== current && may("engineer");
     slider.setAttribute("aria-valuetext", ofGoodParts(choice.expected));
     chart.move(choice.threshold);
+    toldAbove(choice.threshold);
     fill(told, ...effects(choice, check.bad.length));
-    fill(missed, passing(name, check, choice.threshold), stopped(name, check, choice.threshold));
-    apply.hidden = !changed || !may("engineer");
+    fill(missed, mistakes(name, check, choice.threshold), stopped(name, check, choice.threshold));
+    apply.hidden = !changed;
+    further(changed ? end : undefined);
   }
   draw();
   return h("div.card.strictness",
@@ -79,15 +115,15 @@ function effects(choice, bad) {
       h("dd.small", t("inspect.check.at_most", { share: share(choice.at_most) }))),
     bad > 0 && h("div", h("dt", t("inspect.check.missed")), h("dd", t("inspect.check.of", { n: number(choice.missed), all: number(bad) })),
       h("dd.small", t("inspect.check.found", { n: number(bad - choice.missed) }))),
-    h("div", h("dt", t("inspect.chart.threshold")), h("dd", number(choice.threshold, 2)))),
+    h("div", h("dt", t("inspect.chart.threshold")), h("dd", scored(choice.threshold, 2)))),
   bad === 0 && h("p.small", t("inspect.check.no_bad"))];
 }
 
 /** The bad photos that would pass, the worst mistake first. */
-function passing(name, check, threshold) {
+function mistakes(name, check, threshold) {
   if (check.bad.length === 0) return null;
   const passed = check.bad.map((photo, at) => ({ ...photo, at }))
-    .filter((photo) => photo.verdict !== "UNLIKE" && photo.score <= threshold).sort((a, b) => a.score - b.score);
+    .filter(passing(threshold)).sort((a, b) => a.score - b.score);
   return [h("h3", t("inspect.check.mistakes")),
     passed.length === 0 ? h("p", t("inspect.check.none_missed"))
       : h("ul.thumbs.large", passed.slice(0, SHOWN).map((photo) => shot(name, check.version, "bad", photo))),
@@ -107,9 +143,9 @@ function stopped(name, check, threshold) {
 }
 
 const shot = (name, version, kind, photo, ...more) => h("li",
-  h("img", { src: `${api(name, "check", version, kind, photo.at)}?side=320`, alt: t("inspect.check.photo", { score: number(photo.score, 1) }),
+  h("img", { src: `${api(name, "check", version, kind, photo.at)}?side=320`, alt: t("inspect.check.photo", { score: scored(photo.score, 1) }),
     loading: "lazy", width: 160, height: 160 }),
-  h("span.small", t("inspect.score", { n: number(photo.score, 1) })), more);
+  h("span.small", t("inspect.score", { n: scored(photo.score, 1) })), more);
 
 /** Good photos that look like none of the others. */
 function suspicious(name, check, photos) {

@@ -28,6 +28,12 @@ export function ofGoodParts(share) {
   return t("inspect.share.one_of", { n: number(Math.round(1 / share)) });
 }
 
+/** A text with a number in it; of one there is another, which ends with `.one`. */
+export const counted = (key, n, values) => t(n === 1 ? `${key}.one` : key, { n: number(n), ...values });
+
+/** A score as people read it: there is no -0.0. */
+export const scored = (value, digits) => number(Number(value.toFixed(digits)) || 0, digits);
+
 /** The sha256 of an uploaded photo by the path that it was kept under; `null` of other files. */
 export function uploadOf(path) {
   return /([0-9a-f]{64})\.\w+$/.exec(path)?.[1] ?? null;
@@ -38,12 +44,13 @@ export const fileName = (path) => path.split(/[\\/]/).pop();
 
 /**
  * Sends files to the photos of an inspector, until `signal` ends it. Tells `progress(sent, all)` after each portion, and
- * `waits(error)` while one cannot be taken. Gives what was `refused`, the files that are `left`, and the `problem` that
- * left them.
+ * `waits(error)` while one cannot be taken. Gives what was `refused`, how many photos have `moved` here from another kind,
+ * the files that are `left`, and the `problem` that left them.
  */
 export async function send(name, files, shows, { progress = () => {}, waits, signal } = {}) {
   const bounds = signal && { signal: graceful(signal) };
   const refused = [];
+  let moved = 0;
   let left = [...files];
   let problem = null;
   progress(0, files.length);
@@ -51,6 +58,7 @@ export async function send(name, files, shows, { progress = () => {}, waits, sig
     for (const portion of portions(files)) {
       const answer = await patiently(() => upload(api(name, "photos"), portion, { shows }, bounds), { signal, waits });
       refused.push(...answer.refused);
+      moved += answer.moved;
       left = left.filter((file) => !portion.includes(file));
       progress(files.length - left.length, files.length);
       if (signal?.aborted) break;
@@ -58,5 +66,5 @@ export async function send(name, files, shows, { progress = () => {}, waits, sig
   } catch (error) {
     if (!signal?.aborted) problem = error;
   }
-  return { refused, left, problem };
+  return { refused, moved, left, problem };
 }

@@ -2,8 +2,8 @@
 
 import { get } from "../../ui/api.js";
 import { fill, h } from "../../ui/h.js";
-import { number, t, time } from "../../ui/texts.js";
-import { page } from "./data.js";
+import { t, time } from "../../ui/texts.js";
+import { page, scored } from "./data.js";
 import { small } from "./verdict.js";
 
 /** A list that is drawn by `draw`, of those inspections that `which` asks for. */
@@ -32,5 +32,5 @@ function row(name, one) {
   return h("li", h("a", { href: page(name, "use", one.id) },
     h("img", { src: `/api/history/${one.id}/picture?side=160`, alt: "", loading: "lazy", width: 72, height: 72, onerror: gone }),
     small(one.verdict),
-    h("span.when", time(one.time), h("span.small", t("inspect.score", { n: number(one.score, 1) })), reviewed)));
+    h("span.when", time(one.time), h("span.small", t("inspect.score", { n: scored(one.score, 1) })), reviewed)));
 }

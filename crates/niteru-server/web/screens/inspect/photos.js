@@ -5,7 +5,7 @@ import { showError, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
 import { number, t } from "../../ui/texts.js";
 import { underway } from "../../ui/underway.js";
-import { api, inspector, send } from "./data.js";
+import { api, counted, inspector, send } from "./data.js";
 import { cameraBox } from "../../ui/camera.js";
 import { dropZone } from "../../ui/files.js";
 import { onward } from "./frame.js";
@@ -52,7 +52,7 @@ function part(name, kind, draw) {
     const { bar, tell, signal, bounds } = sending();
     const row = h("div.sending", bar);
     own.begin(row, tell);
-    const { refused, left, problem } = await send(name, files, kind, bounds);
+    const { refused, moved, left, problem } = await send(name, files, kind, bounds);
     let wrong = problem;
     // What counts is what is there, also of a portion that was cut off.
     const found = await own.changed().catch((error) => { wrong ??= error; });
@@ -60,6 +60,7 @@ function part(name, kind, draw) {
     const again = h("button", { type: "button", onclick: () => take(left) }, t("add.left.send"));
     fill(row,
       signal.aborted && kept !== undefined && h("p.stopped", t("inspect.photos.stopped", { n: number(kept) })),
+      moved > 0 && h("p.moved", h("strong", counted(`inspect.photos.moved.${kind}`, moved))),
       wrong && showError(wrong),
       left.length > 0 && [h("p", t("add.left", { n: number(left.length) })), h("p.buttons", again)],
       refused.length > 0 && refusal(refused));
@@ -88,7 +89,7 @@ function part(name, kind, draw) {
     draw(photos, all = false) {
       there = new Set(photos.map((photo) => photo.sha256));
       if (kind === "bad" && photos.length) element.open = true;
-      fill(count, counted(kind, photos.length));
+      fill(count, total(kind, photos.length));
       const shown = all ? photos : photos.slice(0, SHOWN);
       fill(grid, shown.map((photo) => thumb(name, photo, discard)),
         shown.length < photos.length && h("li.more", h("button", { onclick: () => this.draw(photos, true) },
@@ -126,10 +127,10 @@ function sending() {
 }
 
 /** How many there are, and what that is good for. */
-function counted(kind, n) {
-  if (kind === "bad") return [h("strong", t("inspect.photos.count", { n: number(n) }))];
+function total(kind, n) {
+  if (kind === "bad") return [h("strong", counted("inspect.photos.count", n))];
   const words = n === 0 ? "none" : n < 10 ? "few" : n < ENOUGH ? "some" : "enough";
-  return [h("strong", t("inspect.photos.count", { n: number(n) })), " ", h("span", t(`inspect.photos.${words}`)),
+  return [h("strong", counted("inspect.photos.count", n)), " ", h("span", t(`inspect.photos.${words}`)),
     h("meter", { min: 0, max: ENOUGH, low: 10, high: ENOUGH - 1, optimum: ENOUGH, value: Math.min(n, ENOUGH), "aria-hidden": "true" })];
 }
 
@@ -142,6 +143,6 @@ function thumb(name, photo, discard) {
 }
 
 function refusal(refused) {
-  return h("div.error", h("strong", t("inspect.photos.refused", { n: number(refused.length) })),
+  return h("div.error", h("strong", counted("inspect.photos.refused", refused.length)),
     h("ul", refused.slice(0, 10).map((file) => h("li", file.name, ": ", showRefused(file)))));
 }

@@ -132,7 +132,14 @@ function reviewing(found, reviews, said) {
   const key = `${me.name} ${found.id}`;
   const note = h("input", { name: "note", maxlength: 2000, autocomplete: "off", value: notes.get(key) ?? "",
     oninput: () => notes.set(key, note.value) });
-  const say = (verdict) => async () => {
+  const say = (verdict) => async ({ currentTarget: pressed }) => {
+    // Until the answer is there, a second press would be kept, too.
+    const open = (is) => { for (const button of buttons.children) button.disabled = !is; };
+    const ready = () => {
+      open(true);
+      if (document.activeElement === document.body) pressed.focus({ preventScroll: true });
+    };
+    open(false);
     try {
       const review = await post(`/api/history/${found.id}/reviews`, { verdict, note: note.value.trim() });
       shown.push(review);
@@ -140,13 +147,16 @@ function reviewing(found, reviews, said) {
       notes.delete(key);
       draw();
       fill(status, h("p", t("inspect.review.thanks")));
+      ready();
       said(review);
     } catch (error) {
       fill(status, showError(error));
+      ready();
     }
   };
+  const buttons = h("p.buttons", h("button.was-ok", { onclick: say("OK") }, "✓ ", t("inspect.review.OK")),
+    h("button.was-ng", { onclick: say("NG") }, "✕ ", t("inspect.review.NG")));
   return h("section.review", h("h3", t("inspect.review.title")), h("p.small", t("inspect.review.more")),
     h("label.field", h("span", t("inspect.review.note")), note),
-    h("p.buttons", h("button.was-ok", { onclick: say("OK") }, "✓ ", t("inspect.review.OK")), h("button.was-ng", { onclick: say("NG") }, "✕ ", t("inspect.review.NG"))),
-    status, list);
+    buttons, status, list);
 }

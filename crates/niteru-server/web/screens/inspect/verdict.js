@@ -2,7 +2,8 @@
 
 import { h } from "../../ui/h.js";
 import { svg } from "../../ui/svg.js";
-import { clock, number, t } from "../../ui/texts.js";
+import { clock, t } from "../../ui/texts.js";
+import { scored } from "./data.js";
 
 /** A circle with a tick, an octagon with a cross, a diamond with a question mark. */
 const SHAPES = {
@@ -41,7 +42,7 @@ export function scoreBar(score, threshold) {
   const at = Math.min(1, Math.max(0.01, score / unit));
   const limit = Math.min(0.98, Math.max(0.02, threshold / unit));
   const over = score > threshold;
-  const words = t(over ? "inspect.score.over" : "inspect.score.under", { score: number(score, 2), threshold: number(threshold, 2) });
+  const words = t(over ? "inspect.score.over" : "inspect.score.under", { score: scored(score, 2), threshold: scored(threshold, 2) });
   return h("figure.score",
     svg("svg", { viewBox: "0 0 600 46", role: "img", "aria-label": words, preserveAspectRatio: "none" },
       svg("rect.ground", { x: 0, y: 16, width: 600, height: 22, rx: 4 }),

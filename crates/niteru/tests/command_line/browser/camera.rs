@@ -219,9 +219,19 @@ fn a_camera_that_stands_still_is_told_without_being_asked() {
     browser.script("navigator.mediaDevices.dispatchEvent(new Event('devicechange'));");
     sees_again();
 
-    // In the other language, on a phone; with the button where it is told.
+    // In the other language it goes on by itself, every second as before; on a phone, with the button where it is told.
+    let steady = "document.querySelector('p.buttons label.check input')";
+    browser.script(&format!(
+        "{steady}.click(); document.querySelector('.live').dataset.before = 'yes';"
+    ));
     browser.language("ja");
-    start_camera();
+    browser.until(
+        "a verdict that nobody asked for",
+        &format!(
+            "document.querySelector('.live:not([data-before]) .live-verdict .verdict') && {steady}.checked"
+        ),
+    );
+    browser.script(&format!("{steady}.click();"));
     browser.size(390, 844, true);
     browser.script("camera.getTracks()[0].stop();");
     no_picture("カメラが外された");

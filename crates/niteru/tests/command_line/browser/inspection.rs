@@ -98,10 +98,25 @@ fn five_steps_lead_from_photos_to_a_verdict() {
          slider.dispatchEvent(new Event('input'));",
     );
     assert_ne!(browser.text("div.told"), before);
-    browser.click("div.strictness button.main");
+    // How many bad photos would pass is as large as the promise on good ones, and no bar lies across the threshold.
+    assert!(browser.text(".missing h3").contains("would pass here"));
+    let across = browser.script(
+        "const line = document.querySelector('.chart .threshold line').getBoundingClientRect().x;
+         return [...document.querySelectorAll('.chart rect.good, .chart rect.bad')].filter((bar) => {
+             const { left, right } = bar.getBoundingClientRect();
+             return left < line - 1 && right > line + 2;
+         }).length;",
+    );
+    assert_eq!(across, json!(0));
+    // The way on takes what was chosen along.
+    browser.click("p.onward button.main");
 
     // 5: a bad part and a good one that it has not seen.
     browser.until("the last step", "location.hash.endsWith('/use')");
+    browser.until(
+        "the version with the new threshold",
+        "document.querySelector('.decides')?.textContent.includes('Version 2 ')",
+    );
     let judge = |photo: &PathBuf| {
         browser.pick("div.adding input[type=file]", std::slice::from_ref(photo));
         browser.until("the verdict", "document.querySelector('.answer .verdict')");

@@ -94,9 +94,9 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
          };",
     );
     let field = "div.adding input[type=file]";
-    browser.pick(field, &[bad]);
+    browser.pick(field, std::slice::from_ref(&bad));
     browser.until("the first answer", "window.release");
-    browser.pick(field, &[good]);
+    browser.pick(field, std::slice::from_ref(&good));
     let second =
         "document.querySelector('.answer .verdict') && document.querySelector('.answer .result')";
     browser.until("the verdict", second);
@@ -117,7 +117,11 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
     assert_eq!(browser.script(of_second), shown);
     let note = browser.script("return document.querySelector('.answer input[name=note]').value;");
     assert_eq!(note, "scratch at hole 3");
-    browser.click(".answer button.was-ok");
+    // Who presses twice has said it once.
+    browser.element(".answer button.was-ok");
+    browser.script(
+        "const said = document.querySelector('.answer button.was-ok'); said.click(); said.click();",
+    );
     browser.until(
         "that it is kept",
         "document.querySelector('.answer .reviews li')?.textContent.includes('hole 3')",
@@ -127,6 +131,7 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
         "that it is kept",
         "document.querySelector('.answer .reviews li')?.textContent.includes('hole 3')",
     );
+    assert_eq!(browser.count(".answer .reviews li"), 1);
     // Nobody takes it for one of now who comes back later.
     browser.script("location.hash = '#/inspect/Plate/check';");
     browser.until("the other step", "document.querySelector('.trust')");
@@ -136,6 +141,29 @@ fn a_verdict_is_of_the_newest_photo_and_outlasts_another_language() {
         "document.querySelectorAll('.history li').length === 2",
     );
     assert_eq!(browser.count(".answer .verdict"), 0);
+    // Of several photos all are inspected, and the last is shown; what is no photo is told.
+    let notes = niteru.file("notes.png");
+    std::fs::write(&notes, "no photo").unwrap();
+    browser.pick(field, &[bad, notes, good]);
+    browser.until(
+        "the verdict on the last",
+        "document.querySelector('.answer .several') && document.querySelector('.answer .verdict')",
+    );
+    let told = browser.text(".answer");
+    assert!(
+        told.contains("2 photos were inspected") && told.contains("notes.png"),
+        "{told}"
+    );
+    browser.until(
+        "both in the history",
+        "document.querySelectorAll('.history li').length === 4",
+    );
+    // That one was no photo is in the browser's log.
+    let complaints = browser.complaints();
+    assert!(
+        complaints.iter().all(|one| one.contains("/inspect")),
+        "{complaints:?}"
+    );
 
     // Days count when they are typed to their end.
     browser.goto("#/causes/Plate/2026-01-01..2026-12-31");
@@ -209,6 +237,30 @@ fn what_is_begun_is_not_lost() {
         "document.querySelectorAll('section.photos.good .thumbs img').length === 2",
     );
     assert!(!asks(&browser), "all is there");
+
+    // One that is sent as the other kind, too, changes sides, and that is said.
+    browser.script("window.release = null;");
+    browser.click("details.photos.bad summary");
+    browser.pick(
+        "details.photos.bad input[type=file]",
+        std::slice::from_ref(&photo),
+    );
+    browser.until("that it is sent", "window.release");
+    browser.script("release();");
+    browser.until(
+        "that it is said",
+        "document.querySelector('details.photos.bad .moved')",
+    );
+    let told = browser.text("details.photos.bad .moved");
+    assert_eq!(
+        told,
+        "1 photo was among the good ones and is a bad one now."
+    );
+    browser.until(
+        "the other side",
+        "document.querySelectorAll('section.photos.good .thumbs img').length === 1
+         && document.querySelectorAll('details.photos.bad .thumbs img').length === 1",
+    );
 
     // A file that is dropped beside what takes it is not opened in place of the page.
     let dropped = browser.script(

@@ -1,7 +1,7 @@
 // Live with the camera of this device: it looks, and the verdict is large. What is seen from afar is never older than
 // what the camera sees: without an answer there is no verdict.
 
-import { isAway, upload } from "../../../ui/api.js";
+import { isAway, me, upload } from "../../../ui/api.js";
 import { showError } from "../../../ui/errors.js";
 import { fill, h } from "../../../ui/h.js";
 import { t } from "../../../ui/texts.js";
@@ -24,8 +24,17 @@ const SLOW = 2000;
 const PATIENCE = 10_000;
 const FIRST = 60_000;
 
+/** Milliseconds within which a page that is drawn anew, as in another language, begins again by itself. */
+const SOON = 3000;
+
+/** The inspection that ended with its page while nobody had ended it: whose, where, when, and whether it was steady. */
+let ended = null;
+
 /** Shows it until the page is left. */
 export async function show(place, name) {
+  const address = location.hash;
+  const before = ended?.address === address && ended.of === me.name ? ended : null;
+  ended = null;
   const eye = camera();
   const from = origin(name);
   const big = h("div.live-verdict", { "aria-live": "assertive" });
@@ -36,6 +45,7 @@ export async function show(place, name) {
   const steady = h("input", { type: "checkbox" });
   let left = false;
   let on = false;
+  let beginning = false;
   /** The look that is under way; what is given up is told by its signal. */
   let looking = null;
   let timer = null;
@@ -131,6 +141,8 @@ export async function show(place, name) {
 
   const controls = h("p.buttons", h("button.main", { onclick: begin }, t("inspect.live.begin")));
   async function begin() {
+    if (beginning) return;
+    beginning = true;
     fill(wrong);
     eye.element.hidden = false;
     try {
@@ -139,12 +151,26 @@ export async function show(place, name) {
       eye.element.hidden = true;
       fill(wrong, showError(error));
       return;
+    } finally {
+      beginning = false;
     }
+    if (left) return;
     on = true;
+    still = false;
     fill(big);
     fill(controls, h("button.main", { onclick: look }, t("inspect.live.look")),
       h("label.check", steady, t("inspect.live.steady")), h("label.check", sound, t("inspect.live.sound")),
       h("button", { onclick: end }, t("inspect.live.end")));
+    again();
+  }
+  /** Begins again what ended with the page. Until then, and where the camera does not come, that nothing is inspected is large. */
+  async function goOn() {
+    fill(big, standstill("ended", before.time, h("span", t("inspect.still.not_inspected"))));
+    if (Date.now() - before.time < SOON) {
+      steady.checked = before.steady;
+      await begin();
+    }
+    if (!on && !left) nothing("ended", before.time);
   }
   function end() {
     on = false;
@@ -164,9 +190,13 @@ export async function show(place, name) {
   place.append(
     h("p", t("inspect.live.lead")), from.element, controls, wrong,
     h("div.live", h("div.seen", eye.element), big), beside.element, waiting.element);
+  if (before) goOn();
   // Not awaited: who leaves ends the camera, whatever the server says meanwhile.
   waiting.draw().catch((error) => fill(wrong, showError(error)));
   return () => {
+    // Who goes to another page ends it.
+    if (location.hash !== address) ended = null;
+    else if (on || beginning) ended = { address, of: me.name, time: Date.now(), steady: steady.checked };
     left = true;
     giveUp();
     clearInterval(timer);

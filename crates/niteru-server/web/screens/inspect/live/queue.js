@@ -59,10 +59,16 @@ export function queue(name, said = () => {}) {
   const say = (id, verdict) => async (event) => {
     const own = rows.get(id);
     const byKeys = event.detail === 0;
+    const pressed = event.currentTarget;
+    // Until the answer is there, a second press would be kept, too.
+    const open = (is) => { for (const button of own.element.querySelectorAll(".buttons button")) button.disabled = !is; };
+    open(false);
     try {
       await post(`/api/history/${id}/reviews`, { verdict, note: "" });
     } catch (error) {
       fill(wrong, showError(error));
+      open(true);
+      if (document.activeElement === document.body) pressed.focus({ preventScroll: true });
       return;
     }
     fill(wrong);
