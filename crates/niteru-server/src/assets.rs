@@ -63,6 +63,7 @@ const FILES: &[(&str, &[u8])] = files![
     "screens/inspect/compare.js",
     "screens/inspect/data.js",
     "screens/inspect/drift.js",
+    "screens/inspect/enlarge.js",
     "screens/inspect/frame.js",
     "screens/inspect/frames.js",
     "screens/inspect/history.js",

@@ -36,6 +36,8 @@ export default {
   "inspect.step.live": "Live",
   "inspect.done": "done",
   "inspect.picture.gone": "The picture is not there any more, or is another one now.",
+  "inspect.enlarge": "Show it large",
+  "inspect.enlarge.close": "Close",
   "inspect.photos.title": "Collect photos of good parts",
   "inspect.photos.lead": "Take them as they will be taken later: the same camera, light and distance, one photo for each part. Different days, lots and machines are good to have.",
   "inspect.photos.good": "Good photos",

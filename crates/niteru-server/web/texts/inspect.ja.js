@@ -36,6 +36,8 @@ export default {
   "inspect.step.live": "ライブ検査",
   "inspect.done": "完了",
   "inspect.picture.gone": "画像がないか、別の画像に変わっています。",
+  "inspect.enlarge": "大きく表示する",
+  "inspect.enlarge.close": "閉じる",
   "inspect.photos.title": "良品の写真を集める",
   "inspect.photos.lead": "本番と同じカメラ、照明、距離で、部品1個につき1枚ずつ撮ってください。日、ロット、機械が違うものも混ぜると良くなります。",
   "inspect.photos.good": "良品の写真",

@@ -7,6 +7,7 @@ import { go } from "../../ui/router.js";
 import { number, t } from "../../ui/texts.js";
 import { distribution } from "./chart.js";
 import { api, counted, fileName, ofGoodParts, page, scored, uploadOf } from "./data.js";
+import { enlarging } from "./enlarge.js";
 import { onward } from "./frame.js";
 
 /** Photos of a row. */
@@ -143,8 +144,7 @@ function stopped(name, check, threshold) {
 }
 
 const shot = (name, version, kind, photo, ...more) => h("li",
-  h("img", { src: `${api(name, "check", version, kind, photo.at)}?side=320`, alt: t("inspect.check.photo", { score: scored(photo.score, 1) }),
-    loading: "lazy", width: 160, height: 160 }),
+  enlarging(api(name, "check", version, kind, photo.at), 320, t("inspect.check.photo", { score: scored(photo.score, 1) })),
   h("span.small", t("inspect.score", { n: scored(photo.score, 1) })), more);
 
 /** Good photos that look like none of the others. */

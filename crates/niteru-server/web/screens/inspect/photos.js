@@ -8,6 +8,7 @@ import { underway } from "../../ui/underway.js";
 import { api, counted, inspector, send } from "./data.js";
 import { cameraBox } from "../../ui/camera.js";
 import { dropZone } from "../../ui/files.js";
+import { enlarging } from "./enlarge.js";
 import { onward } from "./frame.js";
 
 /** More than this is better, as training says. */
@@ -76,7 +77,7 @@ function part(name, kind, draw) {
     } catch (error) {
       own.say(showError(error));
     }
-    grid.querySelector("button")?.focus();
+    grid.querySelector("button.discard")?.focus();
   };
   const adding = may("engineer") && h("div.adding", dropZone(t(`inspect.photos.drop.${kind}`), take, {}, eye.element));
   const inside = [count, adding, own.place, grid];
@@ -136,7 +137,7 @@ function total(kind, n) {
 
 function thumb(name, photo, discard) {
   return h("li",
-    h("img", { src: `${api(name, "photos", photo.sha256, "picture")}?side=240`, alt: photo.name, loading: "lazy", width: 120, height: 120 }),
+    enlarging(api(name, "photos", photo.sha256, "picture"), 240, photo.name),
     may("engineer") && h("button.discard", {
       onclick: () => discard(photo), "aria-label": t("inspect.photos.discard", { name: photo.name }), title: t("inspect.photos.discard", { name: photo.name }),
     }, h("span", { "aria-hidden": "true" }, "×")));

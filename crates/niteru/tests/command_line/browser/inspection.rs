@@ -59,6 +59,15 @@ fn five_steps_lead_from_photos_to_a_verdict() {
         "document.querySelectorAll('section.photos.good .thumbs img').length === 24",
     );
     assert!(browser.text("section.photos.good").contains("notes.txt"));
+    // What is small is looked at closely.
+    browser.click(".thumbs .enlarge");
+    browser.until(
+        "the photo, large",
+        "(({ naturalWidth, width }) => naturalWidth > 0 && width > 240)(document.querySelector('dialog.enlarged img') ?? {})",
+    );
+    browser.picture("inspect-photo-large.en.desktop");
+    browser.click("dialog.enlarged button");
+    browser.until("its end", "!document.querySelector('dialog')");
     browser.click("details.photos.bad summary");
     browser.pick("details.photos.bad input[type=file]", &bad[..3]);
     browser.until(
