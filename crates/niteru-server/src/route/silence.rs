@@ -42,7 +42,6 @@ pub(super) fn broken_by_silence(body: Body, longest: Duration) -> Body {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
-
     use std::task::Poll;
 
     use axum::extract::{FromRequest, Multipart, Request};

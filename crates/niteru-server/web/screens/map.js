@@ -3,7 +3,7 @@
 import { get, may, post } from "../ui/api.js";
 import { showError, showFailure } from "../ui/errors.js";
 import { fill, h } from "../ui/h.js";
-import { watch } from "../ui/jobs.js";
+import { isOpen, watch } from "../ui/jobs.js";
 import { spoken, stage } from "../ui/progress.js";
 import { go } from "../ui/router.js";
 import { sheet } from "../ui/sheet.js";
@@ -100,7 +100,7 @@ function follow(collection, place, draw) {
   let shown = null;
   return watch((jobs) => {
     const own = jobs.filter((job) => job.kind === "map" && job.parameters.collection === collection.name);
-    const open = own.find((job) => ["queued", "running"].includes(job.state));
+    const open = own.find(isOpen);
     for (const button of document.querySelectorAll("button.draw")) button.disabled = Boolean(open);
     aloud.tell(own);
     if (open) {

@@ -15,7 +15,8 @@ let end = null;
 /** Jobs whose ends are waited for, by their numbers: what is to be called with each, and with what is wrong. */
 const awaited = new Map();
 
-const isOver = (job) => !["queued", "running"].includes(job.state);
+/** Whether a job waits for its turn or is being done. */
+export const isOpen = (job) => ["queued", "running"].includes(job.state);
 
 /** All jobs that are known, the newest first. */
 export function known() {
@@ -47,7 +48,7 @@ export function finished(id) {
 
 /** Tells those who wait for a job, when it is over. */
 function ended(job) {
-  if (!isOver(job)) return;
+  if (isOpen(job)) return;
   const all = awaited.get(job.id) ?? [];
   awaited.delete(job.id);
   for (const { resolve } of all) resolve(job);

@@ -1,6 +1,7 @@
 // Sending again what could not be taken now: a server that is busy, or a network that was away for a moment.
 
 import { isAway } from "./api.js";
+import { t } from "./texts.js";
 
 /** Milliseconds that are waited before it is tried again, where the server does not say, at first and at most. */
 const FIRST = 1000;
@@ -30,6 +31,12 @@ export async function patiently(work, { signal, waits = () => {} } = {}) {
       if (signal?.aborted) throw error;
     }
   }
+}
+
+/** Why it is waited, in words: for `signal` that has come, or because of an error; `null` where it goes on. */
+export function why(error, signal) {
+  if (signal.aborted) return t("add.stopping");
+  return error && t(isAway(error) ? "add.waits.offline" : "add.waits.busy");
 }
 
 /** Milliseconds that what is on its way has when it is cancelled: what has nearly come through need not be sent again. */

@@ -1,10 +1,10 @@
 // Adding photos: sending them in portions, what the server makes of them, and what it could not use.
 
-import { isAway, post, upload } from "../../ui/api.js";
+import { post, upload } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
-import { finished, watch } from "../../ui/jobs.js";
-import { graceful, patiently } from "../../ui/patient.js";
+import { finished, isOpen, watch } from "../../ui/jobs.js";
+import { graceful, patiently, why } from "../../ui/patient.js";
 import { duration, number, t } from "../../ui/texts.js";
 import { underway } from "../../ui/underway.js";
 import { at, similarity, thumbnail } from "../find/shared.js";
@@ -127,7 +127,7 @@ async function run(collection, files, skipDuplicates, own) {
     h("span.small", t("add.sent", { n: number(all.sent), of: number(all.all) }))));
   const waits = (error) => {
     all.waits = error;
-    fill(waiting, signal.aborted ? t("add.stopping") : error && t(isAway(error) ? "add.waits.offline" : "add.waits.busy"));
+    fill(waiting, why(error, signal));
   };
   let jobs = [];
   const looking = () => fill(looked, all.jobs.length > 0 && working(jobs.filter((job) => all.jobs.includes(job.id)), all));
@@ -182,8 +182,6 @@ function stopped(all) {
 }
 
 const aborted = (signal) => new Promise((resolve) => { signal.addEventListener("abort", resolve, { once: true }); });
-
-const isOpen = (job) => ["queued", "running"].includes(job.state);
 
 /** How many photos a job adds. */
 const photos = (job) => job.parameters.uploads?.length ?? 0;

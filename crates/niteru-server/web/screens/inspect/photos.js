@@ -1,8 +1,9 @@
 // Step 1: photos of good parts, and of bad ones if there are any.
 
-import { isAway, may, post } from "../../ui/api.js";
+import { may, post } from "../../ui/api.js";
 import { showError, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
+import { why } from "../../ui/patient.js";
 import { number, t } from "../../ui/texts.js";
 import { underway } from "../../ui/underway.js";
 import { api, counted, inspector, send } from "./data.js";
@@ -115,7 +116,7 @@ function sending() {
     fill(cancel, t("cancel"));
     fill(told, t("inspect.photos.sending", { sent: number(sent), all: number(all) }));
     Object.assign(bar, { max: all, value: sent });
-    fill(waiting, stop.signal.aborted ? t("add.stopping") : away && t(isAway(away) ? "add.waits.offline" : "add.waits.busy"));
+    fill(waiting, why(away, stop.signal));
   };
   const progress = (...now) => { [sent, all] = now; tell(); };
   const waits = (error) => { away = error; tell(); };

@@ -3,7 +3,7 @@
 import { may, post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
-import { watch } from "../../ui/jobs.js";
+import { isOpen, watch } from "../../ui/jobs.js";
 import { progressing, spoken } from "../../ui/progress.js";
 import { number, t } from "../../ui/texts.js";
 import { api, fileName, ofGoodParts, page, uploadOf } from "./data.js";
@@ -33,7 +33,7 @@ export function show(place, found) {
       drawnAfter = newest.id;
       queueMicrotask(() => dispatchEvent(new HashChangeEvent("hashchange")));
     }
-    const busy = newest && ["queued", "running"].includes(newest.state);
+    const busy = newest && isOpen(newest);
     choice.element.hidden = Boolean(busy);
     choice.seen(newest);
     aloud.tell(newest ? [newest] : []);

@@ -4,7 +4,7 @@ import { get, post, refreshMe, remove } from "../../ui/api.js";
 import { modal } from "../../ui/dialog.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h, settle } from "../../ui/h.js";
-import { watch } from "../../ui/jobs.js";
+import { isOpen, watch } from "../../ui/jobs.js";
 import { progressing, spoken } from "../../ui/progress.js";
 import { bytes, number, t, time } from "../../ui/texts.js";
 import { picker } from "../../ui/files.js";
@@ -59,7 +59,7 @@ export async function show(place) {
   let failed;
   return watch((all) => {
     aloud.tell(all.filter((job) => job.kind === "backup"));
-    const jobs = all.filter((job) => job.kind === "backup" && ["queued", "running"].includes(job.state));
+    const jobs = all.filter((job) => job.kind === "backup" && isOpen(job));
     const now = new Map(jobs.map((job) => [job.id, open.get(job.id) ?? making(job)]));
     for (const job of jobs) now.get(job.id).draw(job);
     if (asked !== null && all.some((job) => job.id === asked)) {

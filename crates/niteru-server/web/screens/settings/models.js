@@ -3,7 +3,7 @@
 import { ApiError, get, may, post, remove } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h, settle } from "../../ui/h.js";
-import { finished, watch } from "../../ui/jobs.js";
+import { finished, isOpen, watch } from "../../ui/jobs.js";
 import { progressing, spoken } from "../../ui/progress.js";
 import { bytes, number, t } from "../../ui/texts.js";
 import { picker } from "../../ui/files.js";
@@ -54,7 +54,7 @@ export async function show(place) {
   let open = new Set();
   return watch((all) => {
     aloud.tell(all.filter((job) => JOBS.includes(job.kind)));
-    jobs = all.filter((job) => JOBS.includes(job.kind) && ["queued", "running"].includes(job.state));
+    jobs = all.filter((job) => JOBS.includes(job.kind) && isOpen(job));
     const now = new Set(jobs.map((job) => job.id));
     // One has come to its end: what there is may be another.
     if ([...open].some((id) => !now.has(id))) draw().catch(() => {});

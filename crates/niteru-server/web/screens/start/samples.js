@@ -3,7 +3,7 @@
 import { get, post } from "../../ui/api.js";
 import { showError, showFailure, showRefused } from "../../ui/errors.js";
 import { fill, h } from "../../ui/h.js";
-import { finished, watch } from "../../ui/jobs.js";
+import { finished, isOpen, watch } from "../../ui/jobs.js";
 import { progressing, spoken } from "../../ui/progress.js";
 import { t } from "../../ui/texts.js";
 
@@ -20,7 +20,7 @@ export async function bring(place, signal, { begin, follows }) {
   try {
     // Whoever began it, and in whatever language: a second one would bring all once more under other names.
     const { jobs } = await get("/api/jobs?limit=50");
-    const open = jobs.find((job) => job.kind === "samples" && ["queued", "running"].includes(job.state));
+    const open = jobs.find((job) => job.kind === "samples" && isOpen(job));
     if (!open && !begin) return false;
     const begun = open ?? await post("/api/samples", { inspector: t("start.samples.inspector"), collection: t("start.samples.collection") });
     if (signal.aborted) return false;
